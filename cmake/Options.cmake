@@ -1,0 +1,8 @@
+# Compiler options of every target: warnings are errors, sections are dropped when unused.
+add_library(askr_options INTERFACE)
+target_compile_options(askr_options INTERFACE -Wall -Wextra -Werror -fno-omit-frame-pointer)
+target_compile_definitions(askr_options INTERFACE ASKR_VERSION="${PROJECT_VERSION}")
+if(ASKR_SANITIZE)
+  target_compile_options(askr_options INTERFACE -fsanitize=${ASKR_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(askr_options INTERFACE -fsanitize=${ASKR_SANITIZE})
+endif()

@@ -1,0 +1,47 @@
+// The error log: lines for a person, on standard error or in a file. One per process, opened by the master, inherited.
+//
+// A line: `2026-01-31 12:00:00.123 warning worker 3: text`. The format strings are fmt's. Messages of one line only:
+// newlines inside an argument are written as `\n`, so a request cannot forge a line.
+#pragma once
+
+#include <spdlog/fmt/fmt.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace askr::log {
+
+enum class Level { debug, info, warning, error };
+
+// Opens `path` (empty: standard error) for appending. Called once by the master before it forks.
+Result<> open(const std::string& path, Level threshold);
+// Opens the same path again (log rotation). Each process does it for itself.
+Result<> reopen();
+// Who is speaking: "master", "gateway 0", "worker 3". Called once after each fork.
+void set_speaker(std::string_view name);
+// Level from "debug", "info", "warning", "error"; error for anything else.
+Result<Level> parse_level(std::string_view name);
+
+void write(Level level, std::string_view text);
+bool enabled(Level level);
+
+template <class... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::info)) write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::warning)) write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace askr::log

@@ -1,0 +1,75 @@
+// WorkerPort: a worker's end of the exchange. Takes a request from the queue, writes the response back in blocks.
+//
+// Plain blocking code, no allocation after construction, no exceptions, so PHP may longjmp across its callers.
+// One per worker process, made after the fork. A response is: interim()*, head(), body()*, finish().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "exchange/request_view.hpp"
+
+namespace askr::exchange {
+
+class Exchange;
+
+enum class Wait : uint8_t {
+  request,  // request() is ours
+  retire,   // stop: drain, recycle or the end of the generation
+};
+
+enum class Written : uint8_t {
+  ok,
+  client_gone,  // nobody listens any more; further output is dropped
+  too_large,    // head does not fit a block (32 KB)
+};
+
+class WorkerPort {
+ public:
+  WorkerPort(Exchange& exchange, unsigned worker_index, uint32_t generation);
+  ~WorkerPort();
+  WorkerPort(const WorkerPort&) = delete;
+  WorkerPort& operator=(const WorkerPort&) = delete;
+
+  // Tells the master that this worker has booted. Called once, before the first wait().
+  void mark_ready();
+
+  // Blocks until a request is ours or the worker shall stop. `never` recycles by itself: the caller counts requests.
+  Wait wait();
+  [[nodiscard]] const RequestView& request() const;
+
+  // Reads the next bytes of the body; 0 at its end. Errors of a spool file end the body and return -1.
+  int64_t read_body(char* buffer, size_t size);
+
+  // A field of a response head; the bytes are copied by the call.
+  struct HeadField {
+    std::string_view name, value;
+  };
+  // A 1xx response, sent at once.
+  Written interim(int status, const HeadField* fields, size_t count);
+  // The final head. Kept back until body bytes follow, flush() or finish().
+  Written head(int status, std::string_view reason, const HeadField* fields, size_t count);
+  // Appends to the body. Blocks while the gateway is behind by the whole window (back-pressure).
+  Written body(const char* data, size_t size);
+  // What was written so far goes to the client now, and from here on as it comes (streaming).
+  Written flush();
+  // The response is complete. Further output is dropped; request() stays valid for the script's remaining work only
+  // through copies. Calling it again does nothing.
+  void finish();
+  // The response cannot be completed (fatal error after the head was sent): the client is made to notice.
+  void abort();
+  [[nodiscard]] bool finished() const;
+  [[nodiscard]] bool head_sent() const;
+  [[nodiscard]] bool client_gone() const;
+
+  // Async-signal-safe: what this worker was doing when it died, "PHP at /a/b.php:12" or a backtrace of several lines.
+  // Goes into the worker's record, from where the master logs it. Truncated to what fits (2 KB).
+  void leave_note(const char* text, size_t size);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace askr::exchange

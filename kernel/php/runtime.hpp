@@ -1,0 +1,53 @@
+// PHP in this process: starting libphp once (template), serving requests with it (workers forked from the template).
+//
+// The two sides meet only here and in exchange: this room knows no sockets and no HTTP grammar.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace askr::exchange {
+class WorkerPort;
+}
+
+namespace askr::php {
+
+struct RuntimeOptions {
+  std::string root;                // absolute document root of this generation, symlinks resolved
+  std::string worker_script;       // absolute; empty: per-request mode
+  std::string app_base;            // exported as ASKR_APP_BASE when not empty
+  std::vector<std::string> ini;    // extra php.ini lines, override the files
+  uint64_t max_body_size = 0;      // becomes post_max_size and upload_max_filesize unless `ini` sets them
+  std::string upload_dir;          // where PHP puts uploads; made if missing (0700)
+  uint64_t max_requests = 0;       // recycle after so many, spread by up to a tenth per worker; 0: never
+};
+
+struct RuntimeFacts {
+  std::string php_version;         // "8.2.36"
+  std::string sapi_name;
+  bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
+  std::string ini_file;            // loaded php.ini, empty: none
+  std::vector<std::string> extensions;
+  std::vector<std::string> warnings;  // worth acting on, one line each
+};
+
+// Starts libphp: module start-up, php.ini, opcache. Once per template process, before any fork. Errors: a broken
+// php.ini or ini line (names file and line), opcache installed but refused.
+Result<RuntimeFacts> start_runtime(const RuntimeOptions& options);
+void stop_runtime();
+
+// Exit codes of a worker process, read by the master.
+enum WorkerExit : int {
+  kRetired = 0,        // asked to stop, or recycled after max_requests
+  kBootFailed = 10,    // the worker script failed before its first askr_handle_request(); the log says why
+  kNeverHandled = 11,  // the worker script ended without calling askr_handle_request()
+  kRecycled = 12,      // reached max_requests, or a fatal error ended the worker script: start another one
+};
+
+// Serves requests until told to stop; called in a freshly forked worker, once. Returns the exit code.
+int run_worker(exchange::WorkerPort& port);
+
+}  // namespace askr::php

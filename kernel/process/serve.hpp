@@ -1,0 +1,30 @@
+// The server as a whole: what `askr serve` runs.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+
+namespace askr::process {
+
+// What the start prints once the first workers are ready, before any client is accepted.
+struct StartReport {
+  std::string php_version;
+  bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
+  unsigned workers = 0, gateways = 0;
+  std::vector<std::string> urls;
+  std::vector<std::string> plugins;
+  std::vector<std::string> warnings;
+  int64_t boot_ns = 0;
+};
+
+// Runs the server in this process (the master) until it is told to stop. `on_ready` prints the banner.
+// Returns the exit code; errors were written as one line to standard error.
+int serve(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready);
+
+// Where a server with these settings listens for `askr status` and `askr reload`.
+std::string control_path(const config::Settings& settings);
+
+}  // namespace askr::process

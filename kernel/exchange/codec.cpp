@@ -1,0 +1,154 @@
+#include "exchange/codec.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace askr::exchange {
+namespace {
+
+constexpr size_t kTexts = 10;
+
+struct RequestHeader {
+  uint64_t body_size;
+  uint32_t text_sizes[kTexts];
+  uint32_t field_count;
+  uint16_t remote_port, server_port;
+  uint32_t https;
+};
+
+struct FieldSizes {
+  uint32_t name, value;
+};
+
+struct ResponseHeader {
+  uint32_t status, reason_size, field_count;
+};
+
+// The texts of a request in the order they are written.
+template <class Request, class Visit>
+void for_each_text(Request& request, Visit&& visit) {
+  visit(request.id);
+  visit(request.method);
+  visit(request.uri);
+  visit(request.query);
+  visit(request.script_name);
+  visit(request.path_info);
+  visit(request.protocol);
+  visit(request.server_name);
+  visit(request.remote_address);
+  visit(request.server_address);
+}
+
+void put(char*& at, const void* data, size_t size) {
+  if (size == 0) return;
+  std::memcpy(at, data, size);
+  at += size;
+}
+
+}  // namespace
+
+size_t encode_request(const RequestView& request, char* area, size_t capacity) {
+  size_t needed = sizeof(RequestHeader);
+  for_each_text(request, [&](std::string_view text) { needed += text.size(); });
+  for (const FieldView& field : request.fields) needed += sizeof(FieldSizes) + field.name.size() + field.value.size();
+  if (needed > capacity) return 0;
+
+  RequestHeader header{};
+  header.body_size = request.body_size;
+  header.field_count = static_cast<uint32_t>(request.fields.size());
+  header.remote_port = request.remote_port;
+  header.server_port = request.server_port;
+  header.https = request.https ? 1 : 0;
+  size_t text = 0;
+  for_each_text(request,
+                [&](std::string_view view) { header.text_sizes[text++] = static_cast<uint32_t>(view.size()); });
+
+  char* at = area;
+  put(at, &header, sizeof header);
+  for_each_text(request, [&](std::string_view view) { put(at, view.data(), view.size()); });
+  for (const FieldView& field : request.fields) {
+    const FieldSizes sizes{static_cast<uint32_t>(field.name.size()), static_cast<uint32_t>(field.value.size())};
+    put(at, &sizes, sizeof sizes);
+    put(at, field.name.data(), field.name.size());
+    put(at, field.value.data(), field.value.size());
+  }
+  return static_cast<size_t>(at - area);
+}
+
+void decode_request(const char* area, RequestView& request) {
+  RequestHeader header{};
+  std::memcpy(&header, area, sizeof header);
+  const char* at = area + sizeof header;
+  request.body_size = header.body_size;
+  request.remote_port = header.remote_port;
+  request.server_port = header.server_port;
+  request.https = header.https != 0;
+  size_t text = 0;
+  for_each_text(request, [&](std::string_view& view) {
+    view = {at, header.text_sizes[text]};
+    at += header.text_sizes[text++];
+  });
+  request.fields.clear();
+  for (uint32_t index = 0; index < header.field_count; ++index) {
+    FieldSizes sizes{};
+    std::memcpy(&sizes, at, sizeof sizes);
+    at += sizeof sizes;
+    request.fields.push_back({{at, sizes.name}, {at + sizes.name, sizes.value}});
+    at += sizes.name + sizes.value;
+  }
+}
+
+size_t encode_response_head(int status, std::string_view reason, const WorkerPort::HeadField* fields, size_t count,
+                            char* area, size_t capacity) {
+  size_t needed = sizeof(ResponseHeader) + reason.size();
+  for (size_t index = 0; index < count; ++index) {
+    needed += sizeof(FieldSizes) + fields[index].name.size() + fields[index].value.size();
+  }
+  if (needed > capacity) return 0;
+
+  const ResponseHeader header{static_cast<uint32_t>(status), static_cast<uint32_t>(reason.size()),
+                              static_cast<uint32_t>(count)};
+  char* at = area;
+  put(at, &header, sizeof header);
+  put(at, reason.data(), reason.size());
+  for (size_t index = 0; index < count; ++index) {
+    const WorkerPort::HeadField& field = fields[index];
+    const FieldSizes sizes{static_cast<uint32_t>(field.name.size()), static_cast<uint32_t>(field.value.size())};
+    put(at, &sizes, sizeof sizes);
+    put(at, field.name.data(), field.name.size());
+    put(at, field.value.data(), field.value.size());
+  }
+  return static_cast<size_t>(at - area);
+}
+
+ResponseHeadReader::ResponseHeadReader(std::string_view bytes) : rest_(bytes) {
+  std::string_view fixed;
+  if (!take(sizeof(ResponseHeader), fixed)) return;
+  ResponseHeader header{};
+  std::memcpy(&header, fixed.data(), sizeof header);
+  status_ = static_cast<int>(header.status);
+  left_ = header.field_count;
+  valid_ = header.status >= 100 && header.status <= 999 && take(header.reason_size, reason_);
+}
+
+bool ResponseHeadReader::take(size_t size, std::string_view& out) {
+  if (size > rest_.size()) {
+    valid_ = false;
+    return false;
+  }
+  out = rest_.substr(0, size);
+  rest_.remove_prefix(size);
+  return true;
+}
+
+bool ResponseHeadReader::next(std::string_view& name, std::string_view& value) {
+  if (!valid_ || left_ == 0) return false;
+  --left_;
+  std::string_view fixed;
+  FieldSizes sizes{};
+  if (!take(sizeof sizes, fixed)) return false;
+  std::memcpy(&sizes, fixed.data(), sizeof sizes);
+  return take(sizes.name, name) && take(sizes.value, value);
+}
+
+}  // namespace askr::exchange

@@ -1,0 +1,44 @@
+// How heads cross the exchange: fixed-width lengths, then bytes. Both sides run on one machine and from one binary, so
+// byte order and versions need no care; lengths do: a gateway decodes what a possibly broken worker wrote.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "exchange/request_view.hpp"
+#include "exchange/worker_port.hpp"
+
+namespace askr::exchange {
+
+// Writes `request` into `area`; returns the bytes used, 0 when it does not fit.
+size_t encode_request(const RequestView& request, char* area, size_t capacity);
+// The views of `request` point into `area`.
+void decode_request(const char* area, RequestView& request);
+
+// Writes a response head; returns the bytes used, 0 when it does not fit.
+size_t encode_response_head(int status, std::string_view reason, const WorkerPort::HeadField* fields, size_t count,
+                            char* area, size_t capacity);
+
+// Reads a response head field by field, every length checked.
+class ResponseHeadReader {
+ public:
+  // `bytes` is private memory of the reader's process: a worker could change shared memory between check and use.
+  explicit ResponseHeadReader(std::string_view bytes);
+  [[nodiscard]] bool valid() const { return valid_; }
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] std::string_view reason() const { return reason_; }
+  // False at the end, or when the bytes make no sense (then valid() is false).
+  bool next(std::string_view& name, std::string_view& value);
+
+ private:
+  bool take(size_t size, std::string_view& out);
+
+  std::string_view rest_;
+  std::string_view reason_;
+  int status_ = 0;
+  uint32_t left_ = 0;
+  bool valid_ = false;
+};
+
+}  // namespace askr::exchange

@@ -1,0 +1,175 @@
+#include "exchange/exchange.hpp"
+
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <bit>
+
+#include "arena/futex.hpp"
+
+namespace askr::exchange {
+namespace {
+
+size_t align(size_t size) {
+  return (size + 4095) / 4096 * 4096;
+}
+
+// Where each part of kernel.exchange begins; the same computation makes the region and the views.
+struct Layout {
+  explicit Layout(const ExchangeOptions& options)
+      : slots_per_gateway(options.queue_size + options.workers_max * kGenerationsAtOnce),
+        slot_count(slots_per_gateway * options.gateways),
+        ready_words((slots_per_gateway + 63) / 64),
+        queue_capacity(std::bit_ceil(slot_count * 2)),
+        block_count(options.workers_max * kGenerationsAtOnce * kBlocksPerWorker) {}
+
+  uint32_t slots_per_gateway, slot_count, ready_words, queue_capacity, block_count;
+  size_t global = 0;
+  size_t queue = global + align(sizeof(Global));
+  size_t entries = queue + align(sizeof(QueueHeader));
+  size_t ready = entries + align(queue_capacity * sizeof(QueueEntry));
+  size_t slots = ready + align(size_t{ready_words} * (slot_count / slots_per_gateway) * sizeof(uint64_t));
+  size_t areas = slots + align(slot_count * sizeof(Slot));
+  size_t blocks = areas + size_t{slot_count} * kRequestArea;
+  size_t end = blocks + size_t{block_count} * kBlockSize;
+};
+
+unsigned record_count(const ExchangeOptions& options) {
+  return 1 + options.gateways + options.workers_max * kGenerationsAtOnce + kTemplateRecords;
+}
+
+unsigned usable_processors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<unsigned>(CPU_COUNT(&set));
+}
+
+void write_event(int fd) {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
+}
+
+}  // namespace
+
+const char* role_name(Role role) {
+  switch (role) {
+    case Role::master:
+      return "master";
+    case Role::gateway:
+      return "gateway";
+    case Role::template_:
+      return "template";
+    case Role::worker:
+      return "worker";
+    case Role::none:
+      break;
+  }
+  return "none";
+}
+
+const char* state_name(ProcessState state) {
+  switch (state) {
+    case ProcessState::starting:
+      return "starting";
+    case ProcessState::idle:
+      return "idle";
+    case ProcessState::busy:
+      return "busy";
+    case ProcessState::draining:
+      return "draining";
+    case ProcessState::none:
+      break;
+  }
+  return "none";
+}
+
+std::vector<arena::Region> Exchange::regions(const ExchangeOptions& options) {
+  return {{"kernel.exchange", "kernel", Layout(options).end, 1, nullptr},
+          {"kernel.workers", "kernel", record_count(options) * sizeof(ProcessRecord), 1, nullptr}};
+}
+
+Result<Exchange> Exchange::create(const arena::Arena& arena, const ExchangeOptions& options) {
+  const Layout layout(options);
+  char* base = reinterpret_cast<char*>(arena.find("kernel.exchange")->data);
+  auto* records = reinterpret_cast<ProcessRecord*>(arena.find("kernel.workers")->data);
+
+  Exchange exchange;
+  exchange.options_ = options;
+  exchange.processors_ = usable_processors();
+  exchange.global_ = reinterpret_cast<Global*>(base + layout.global);
+  exchange.records_ = {records, record_count(options)};
+  exchange.slots_ = {reinterpret_cast<Slot*>(base + layout.slots), layout.slot_count};
+  exchange.ready_ = reinterpret_cast<std::atomic<uint64_t>*>(base + layout.ready);
+  exchange.areas_ = base + layout.areas;
+  exchange.blocks_ = base + layout.blocks;
+  exchange.queue_ = RequestQueue(reinterpret_cast<QueueHeader*>(base + layout.queue),
+                                 reinterpret_cast<QueueEntry*>(base + layout.entries), layout.queue_capacity,
+                                 exchange.slots_.data(), layout.slot_count);
+  for (ProcessRecord& worker : exchange.workers()) worker.free_blocks.store(~uint64_t{0}, std::memory_order_relaxed);
+
+  for (unsigned gateway = 0; gateway < options.gateways; ++gateway) {
+    exchange.gateway_events_.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (!exchange.gateway_events_.back()) return system_error("cannot make an eventfd");
+  }
+  exchange.master_event_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!exchange.master_event_) return system_error("cannot make an eventfd");
+  return exchange;
+}
+
+unsigned Exchange::slots_per_gateway() const {
+  return static_cast<unsigned>(slots_.size()) / options_.gateways;
+}
+
+std::span<std::atomic<uint64_t>> Exchange::ready_bits(unsigned gateway) const {
+  const size_t words = (slots_per_gateway() + 63) / 64;
+  return {ready_ + words * gateway, words};
+}
+
+void Exchange::announce(uint32_t slot) {
+  const unsigned gateway = slot / slots_per_gateway();
+  const unsigned bit = slot % slots_per_gateway();
+  ready_bits(gateway)[bit / 64].fetch_or(uint64_t{1} << (bit % 64));
+  if (records_[gateway_record(gateway)].sleeping.exchange(0) != 0) poke_gateway(gateway);
+}
+
+void Exchange::poke_gateway(unsigned gateway) const {
+  write_event(gateway_events_[gateway].get());
+}
+
+void Exchange::poke_all_gateways() const {
+  for (const UniqueFd& event : gateway_events_) write_event(event.get());
+}
+
+void Exchange::poke_master() const {
+  write_event(master_event_.get());
+}
+
+void Exchange::wake(ProcessRecord& worker) {
+  if (worker.parked.exchange(0) != 0) arena::futex_wake(worker.parked);
+}
+
+void Exchange::wake_workers(unsigned count) const {
+  const uint32_t generation = global_->active_generation.load(std::memory_order_relaxed);
+  for (ProcessRecord& worker : workers()) {
+    if (count == 0) return;
+    if (worker.generation.load(std::memory_order_relaxed) != generation) continue;
+    if (worker.parked.load(std::memory_order_relaxed) == 0) continue;
+    if (worker.parked.exchange(0) == 0) continue;
+    arena::futex_wake(worker.parked);
+    --count;
+  }
+}
+
+bool Exchange::processor_to_spare() const {
+  unsigned awake = 0;
+  for (unsigned gateway = 0; gateway < options_.gateways; ++gateway) {
+    if (records_[gateway_record(gateway)].sleeping.load(std::memory_order_relaxed) == 0) ++awake;
+  }
+  for (const ProcessRecord& worker : workers()) {
+    if (worker.pid.load(std::memory_order_relaxed) != 0 && worker.parked.load(std::memory_order_relaxed) == 0) ++awake;
+  }
+  return awake <= processors_;
+}
+
+}  // namespace askr::exchange

@@ -1,0 +1,100 @@
+// Exchange: the place where gateways and workers meet. A view over the regions kernel.exchange and kernel.workers, plus
+// the wake-up descriptors, made by the master before any fork and inherited by every process.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "arena/arena.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "exchange/process_table.hpp"
+#include "exchange/request_queue.hpp"
+#include "exchange/slot.hpp"
+
+namespace askr::exchange {
+
+struct ExchangeOptions {
+  unsigned gateways = 1;
+  unsigned workers_max = 1;  // workers of one generation; records are kept for generations that still drain
+  unsigned queue_size = 1024;
+};
+
+// Fixed places in the process table.
+inline constexpr unsigned kMasterRecord = 0;
+inline constexpr unsigned kTemplateRecords = 4;
+inline constexpr unsigned kGenerationsAtOnce = 4;
+
+// State of the whole server, in shared memory.
+struct Global {
+  std::atomic<uint32_t> active_generation;  // workers of others take no new requests
+  std::atomic<uint32_t> stopping;           // the server shuts down
+  std::atomic<uint64_t> respawns;
+  std::atomic<uint32_t> root_version;  // changes when `root` does
+  char root[4096];                     // resolved document root of the active generation, NUL terminated
+};
+
+class Exchange {
+ public:
+  // The regions to ask the arena for.
+  static std::vector<arena::Region> regions(const ExchangeOptions& options);
+  static Result<Exchange> create(const arena::Arena& arena, const ExchangeOptions& options);
+
+  [[nodiscard]] const ExchangeOptions& options() const { return options_; }
+  [[nodiscard]] Global& global() const { return *global_; }
+
+  // --- process table
+  [[nodiscard]] std::span<ProcessRecord> records() const { return records_; }
+  [[nodiscard]] unsigned gateway_record(unsigned gateway) const { return 1 + gateway; }
+  [[nodiscard]] unsigned first_worker_record() const { return 1 + options_.gateways; }
+  [[nodiscard]] unsigned worker_records() const { return options_.workers_max * kGenerationsAtOnce; }
+  [[nodiscard]] unsigned first_template_record() const { return first_worker_record() + worker_records(); }
+  [[nodiscard]] std::span<ProcessRecord> workers() const {
+    return records_.subspan(first_worker_record(), worker_records());
+  }
+
+  // --- slots
+  [[nodiscard]] std::span<Slot> slots() const { return slots_; }
+  [[nodiscard]] unsigned slots_per_gateway() const;
+  [[nodiscard]] char* request_area(uint32_t slot) const { return areas_ + uint64_t{slot} * kRequestArea; }
+  [[nodiscard]] RequestQueue& queue() { return queue_; }
+
+  // --- blocks: index = worker position (record - first_worker_record) * kBlocksPerWorker + bit
+  [[nodiscard]] char* block(uint32_t index) const { return blocks_ + uint64_t{index} * kBlockSize; }
+
+  // --- completions: one bit per slot of a gateway, set by workers and the master, taken by the gateway
+  [[nodiscard]] std::span<std::atomic<uint64_t>> ready_bits(unsigned gateway) const;
+  // Says that `slot` has news for its gateway, and pokes the gateway if it sleeps.
+  void announce(uint32_t slot);
+
+  // --- wake-ups
+  void poke_gateway(unsigned gateway) const;
+  void poke_all_gateways() const;
+  void poke_master() const;
+  [[nodiscard]] int gateway_event(unsigned gateway) const { return gateway_events_[gateway].get(); }
+  [[nodiscard]] int master_event() const { return master_event_.get(); }
+  // Wakes up to `count` parked workers of the active generation.
+  void wake_workers(unsigned count) const;
+  static void wake(ProcessRecord& worker);
+
+  // May a process spin now, or would it take the processor from one with work? Counts who is awake.
+  [[nodiscard]] bool processor_to_spare() const;
+
+ private:
+  Exchange() = default;
+
+  ExchangeOptions options_;
+  unsigned processors_ = 1;
+  Global* global_ = nullptr;
+  std::span<ProcessRecord> records_;
+  std::span<Slot> slots_;
+  std::atomic<uint64_t>* ready_ = nullptr;
+  char* areas_ = nullptr;
+  char* blocks_ = nullptr;
+  RequestQueue queue_;
+  std::vector<UniqueFd> gateway_events_;
+  UniqueFd master_event_;
+};
+
+}  // namespace askr::exchange

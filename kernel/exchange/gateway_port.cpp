@@ -1,0 +1,251 @@
+#include "exchange/gateway_port.hpp"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "arena/futex.hpp"
+#include "exchange/codec.hpp"
+
+namespace askr::exchange {
+
+GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway)
+    : exchange_(exchange),
+      record_(exchange.records()[exchange.gateway_record(gateway)]),
+      first_(gateway * exchange.slots_per_gateway()),
+      count_(exchange.slots_per_gateway()),
+      ready_(exchange.ready_bits(gateway)),
+      broken_(count_) {
+  free_.reserve(count_);
+  recover();
+}
+
+void GatewayPort::recover() {
+  for (uint32_t index = count_; index-- > 0;) {
+    const uint32_t at = first_ + index;
+    Slot& slot = exchange_.slots()[at];
+    switch (slot.state.load(std::memory_order_acquire)) {
+      case SlotState::free:
+        free_.push_back(at);
+        break;
+      case SlotState::filling:
+        free_slot(at);
+        break;
+      case SlotState::queued:
+      case SlotState::running:
+        if (!withdraw(at)) abandon(at);
+        break;
+      case SlotState::done:
+      case SlotState::crashed:
+        slot.flags.fetch_or(kAbandoned);
+        discard_if_abandoned(at);
+        break;
+    }
+  }
+}
+
+Submitted GatewayPort::submit(const RequestView& request, const Body& body, int64_t queue_deadline, uint32_t& taken) {
+  if (free_.empty()) return Submitted::queue_full;
+  const uint32_t at = free_.back();
+  Slot& slot = exchange_.slots()[at];
+  char* area = exchange_.request_area(at);
+
+  slot.state.store(SlotState::filling, std::memory_order_relaxed);
+  slot.ticket.fetch_add(1, std::memory_order_relaxed);
+  const size_t head_size = encode_request(request, area, kRequestArea - kInlineBody);
+  if (head_size == 0) {
+    slot.state.store(SlotState::free, std::memory_order_release);
+    return Submitted::too_large;
+  }
+  if (body.spool_fd < 0 && !body.bytes.empty()) std::memcpy(area + head_size, body.bytes.data(), body.bytes.size());
+  slot.gateway_pid = ::getpid();
+  slot.spool_fd = body.spool_fd;
+  slot.head_size = static_cast<uint32_t>(head_size);
+  slot.body_size = request.body_size;
+  slot.attempt = 0;
+  slot.queue_deadline = queue_deadline;
+  slot.worker.store(0, std::memory_order_relaxed);
+  slot.flags.store(0, std::memory_order_relaxed);
+  slot.published.store(0, std::memory_order_relaxed);
+  slot.consumed.store(0, std::memory_order_relaxed);
+  slot.started.store(0, std::memory_order_relaxed);
+  slot.first_byte.store(0, std::memory_order_relaxed);
+  slot.done.store(0, std::memory_order_relaxed);
+  slot.queued.store(monotonic_now(), std::memory_order_relaxed);
+  broken_[at - first_] = false;
+
+  if (!exchange_.queue().push(at, exchange_.options().queue_size)) {
+    slot.state.store(SlotState::free, std::memory_order_release);
+    return Submitted::queue_full;
+  }
+  free_.pop_back();
+  taken = at;
+  ++to_wake_;
+  return Submitted::queued;
+}
+
+void GatewayPort::wake_workers() {
+  if (to_wake_ == 0) return;
+  exchange_.wake_workers(to_wake_);
+  to_wake_ = 0;
+}
+
+bool GatewayPort::withdraw(uint32_t slot) {
+  if (!exchange_.queue().withdraw(slot)) return false;
+  free_slot(slot);
+  return true;
+}
+
+void GatewayPort::abandon(uint32_t slot) {
+  exchange_.slots()[slot].flags.fetch_or(kAbandoned);
+  discard_if_abandoned(slot);
+}
+
+void GatewayPort::request_kill(uint32_t slot) {
+  const uint32_t worker = exchange_.slots()[slot].worker.load(std::memory_order_acquire);
+  if (worker == 0 || worker > exchange_.records().size()) return;
+  exchange_.records()[worker - 1].kill_slot.store(slot + 1, std::memory_order_release);
+  exchange_.poke_master();
+}
+
+void GatewayPort::retry(uint32_t at) {
+  Slot& slot = exchange_.slots()[at];
+  SegmentView segment;
+  while (peek(at, segment)) consume(at);
+  reclaim_blocks_of(at);
+  slot.state.store(SlotState::filling, std::memory_order_relaxed);
+  slot.ticket.fetch_add(1, std::memory_order_relaxed);
+  slot.attempt += 1;
+  slot.worker.store(0, std::memory_order_relaxed);
+  slot.flags.store(0, std::memory_order_relaxed);
+  slot.published.store(0, std::memory_order_relaxed);
+  slot.consumed.store(0, std::memory_order_relaxed);
+  slot.queued.store(monotonic_now(), std::memory_order_relaxed);
+  broken_[at - first_] = false;
+  exchange_.queue().push_front(at);
+  ++to_wake_;
+}
+
+void GatewayPort::release(uint32_t slot) {
+  SegmentView segment;
+  while (peek(slot, segment)) consume(slot);
+  if (exchange_.slots()[slot].state.load(std::memory_order_acquire) == SlotState::crashed || broken_[slot - first_]) {
+    reclaim_blocks_of(slot);
+  }
+  free_slot(slot);
+}
+
+void GatewayPort::free_slot(uint32_t slot) {
+  exchange_.slots()[slot].state.store(SlotState::free, std::memory_order_release);
+  free_.push_back(slot);
+}
+
+bool GatewayPort::discard_if_abandoned(uint32_t at) {
+  Slot& slot = exchange_.slots()[at];
+  if ((slot.flags.load(std::memory_order_acquire) & kAbandoned) == 0) {
+    return slot.state.load(std::memory_order_acquire) == SlotState::free;
+  }
+  const Progress progress_now = progress(at);
+  SegmentView segment;
+  while (peek(at, segment)) consume(at);
+  if (progress_now != Progress::running) release(at);
+  return true;
+}
+
+bool GatewayPort::has_news() const {
+  for (const auto& word : ready_) {
+    if (word.load(std::memory_order_relaxed) != 0) return true;
+  }
+  return false;
+}
+
+Progress GatewayPort::progress(uint32_t at) const {
+  const Slot& slot = exchange_.slots()[at];
+  switch (slot.state.load(std::memory_order_acquire)) {
+    case SlotState::crashed:
+      return Progress::crashed;
+    case SlotState::done:
+      if (broken_[at - first_] || (slot.flags.load(std::memory_order_relaxed) & kAborted) != 0)
+        return Progress::aborted;
+      return Progress::complete;
+    default:
+      return Progress::running;
+  }
+}
+
+bool GatewayPort::streaming(uint32_t slot) const {
+  return (exchange_.slots()[slot].flags.load(std::memory_order_relaxed) & kStreaming) != 0;
+}
+
+bool GatewayPort::peek(uint32_t at, SegmentView& segment) {
+  Slot& slot = exchange_.slots()[at];
+  const uint32_t published = slot.published.load(std::memory_order_acquire);
+  const uint32_t consumed = slot.consumed.load(std::memory_order_relaxed);
+  if (published == consumed || broken_[at - first_]) return false;
+
+  const Segment raw = slot.segments[consumed % kSegments];
+  const uint32_t worker = slot.worker.load(std::memory_order_relaxed);
+  const uint32_t position = worker - 1 - exchange_.first_worker_record();
+  const bool sane = published - consumed <= kSegments && raw.kind <= SegmentKind::body && raw.offset <= kBlockSize &&
+                    raw.length <= kBlockSize - raw.offset && worker > exchange_.first_worker_record() &&
+                    position < exchange_.worker_records() && raw.block / kBlocksPerWorker == position;
+  if (!sane) {
+    broken_[at - first_] = true;
+    return false;
+  }
+  segment.kind = raw.kind;
+  segment.bytes = {exchange_.block(raw.block) + raw.offset, raw.length};
+  return true;
+}
+
+void GatewayPort::consume(uint32_t at) {
+  Slot& slot = exchange_.slots()[at];
+  const uint32_t consumed = slot.consumed.load(std::memory_order_relaxed);
+  const Segment raw = slot.segments[consumed % kSegments];
+  slot.consumed.store(consumed + 1, std::memory_order_release);
+  if (raw.last_of_block != 0) give_back(raw.block);
+}
+
+void GatewayPort::give_back(uint32_t block) {
+  if (block >= exchange_.worker_records() * kBlocksPerWorker) return;
+  ProcessRecord& worker = exchange_.workers()[block / kBlocksPerWorker];
+  worker.free_blocks.fetch_or(uint64_t{1} << (block % kBlocksPerWorker));
+  if (worker.window_waiting.load() != 0) {
+    worker.window.fetch_add(1);
+    arena::futex_wake(worker.window);
+  }
+}
+
+// After a worker's death: blocks it marked for this slot but never got to publish.
+void GatewayPort::reclaim_blocks_of(uint32_t at) {
+  for (ProcessRecord& worker : exchange_.workers()) {
+    for (unsigned bit = 0; bit < kBlocksPerWorker; ++bit) {
+      if (worker.block_slot[bit].load(std::memory_order_relaxed) != at + 1) continue;
+      worker.free_blocks.fetch_or(uint64_t{1} << bit);
+    }
+  }
+}
+
+bool GatewayPort::prepare_sleep() {
+  record_.sleeping.store(1);
+  if (!has_news()) return true;
+  awake();
+  return false;
+}
+
+void GatewayPort::awake() {
+  record_.sleeping.store(0);
+}
+
+void GatewayPort::spin_for_news(int64_t limit_ns) const {
+  if (!exchange_.processor_to_spare()) return;
+  const int64_t until = monotonic_now() + limit_ns;
+  do {
+    for (int turn = 0; turn < 20; ++turn) {
+      if (has_news()) return;
+      arena::spin_pause();
+    }
+  } while (monotonic_now() < until);
+}
+
+}  // namespace askr::exchange

@@ -1,0 +1,104 @@
+// GatewayPort: a gateway's end of the exchange. Hands requests to the queue and collects what the workers publish.
+//
+// Everything a worker can write is checked before it is used: block numbers, offsets, lengths, counters. A worker that
+// scribbles over the exchange costs requests, never the gateway.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "exchange/exchange.hpp"
+#include "exchange/request_view.hpp"
+
+namespace askr::exchange {
+
+enum class Submitted : uint8_t { queued, queue_full, too_large };
+
+// How far the worker is with a slot.
+enum class Progress : uint8_t {
+  running,   // queued or running
+  complete,  // all segments are published
+  aborted,   // the worker gave up on the response
+  crashed,   // the worker died
+};
+
+struct SegmentView {
+  SegmentKind kind;
+  std::string_view bytes;  // in shared memory, until consume()
+};
+
+class GatewayPort {
+ public:
+  // Takes over the slots of this gateway; what a dead predecessor left is withdrawn, abandoned or released.
+  GatewayPort(Exchange& exchange, unsigned gateway);
+
+  struct Body {
+    std::string_view bytes;  // at most kInlineBody, or
+    int spool_fd = -1;       // a file of request.body_size bytes; stays open until release()
+  };
+  // Encodes and queues a request. `slot` is valid when the answer is `queued`.
+  Submitted submit(const RequestView& request, const Body& body, int64_t queue_deadline, uint32_t& slot);
+  // Wakes workers for what was submitted since the last call. Once per turn of the loop.
+  void wake_workers();
+
+  // Takes back a request that no worker has begun; the slot is free then. False: it runs already.
+  bool withdraw(uint32_t slot);
+  // Nobody waits for it any more: what still comes is thrown away, the slot is freed when the worker is done.
+  void abandon(uint32_t slot);
+  // The worker is over its time: the master is asked to end it. Goes with abandon().
+  void request_kill(uint32_t slot);
+  // Queues a crashed request once more, in front of the others.
+  void retry(uint32_t slot);
+  // Frees the slot of a request whose segments are consumed.
+  void release(uint32_t slot);
+
+  // Calls handle(slot) for every slot with news; abandoned ones are handled inside.
+  template <class Handler>
+  bool drain(Handler&& handle) {
+    bool any = false;
+    for (size_t word = 0; word < ready_.size(); ++word) {
+      if (ready_[word].load(std::memory_order_relaxed) == 0) continue;
+      for (uint64_t bits = ready_[word].exchange(0); bits != 0; bits &= bits - 1) {
+        const auto index = static_cast<uint32_t>(word * 64 + static_cast<size_t>(__builtin_ctzll(bits)));
+        if (index >= count_) continue;
+        any = true;
+        if (!discard_if_abandoned(first_ + index)) handle(first_ + index);
+      }
+    }
+    return any;
+  }
+  [[nodiscard]] bool has_news() const;
+
+  [[nodiscard]] Progress progress(uint32_t slot) const;
+  [[nodiscard]] bool streaming(uint32_t slot) const;
+  // The oldest segment not consumed. False: none now. Garbage is reported as Progress::aborted from then on.
+  bool peek(uint32_t slot, SegmentView& segment);
+  void consume(uint32_t slot);
+
+  [[nodiscard]] const Slot& slot(uint32_t slot) const { return exchange_.slots()[slot]; }
+  [[nodiscard]] bool first_attempt(uint32_t slot) const { return exchange_.slots()[slot].attempt == 0; }
+
+  // Before and after the gateway sleeps: says whether workers must poke it. Returns false when there is news already.
+  bool prepare_sleep();
+  void awake();
+  // Spins while a response is likely within microseconds; returns when there is news or it took too long.
+  void spin_for_news(int64_t limit_ns) const;
+
+ private:
+  bool discard_if_abandoned(uint32_t slot);
+  void free_slot(uint32_t slot);
+  void give_back(uint32_t block);
+  void reclaim_blocks_of(uint32_t slot);
+  void recover();
+
+  Exchange& exchange_;
+  ProcessRecord& record_;
+  const uint32_t first_, count_;
+  std::span<std::atomic<uint64_t>> ready_;
+  std::vector<uint32_t> free_;  // last in, first out: warm memory first
+  std::vector<bool> broken_;    // by slot: the worker published garbage
+  unsigned to_wake_ = 0;
+};
+
+}  // namespace askr::exchange

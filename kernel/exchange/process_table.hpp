@@ -1,0 +1,62 @@
+// The process table (region kernel.workers): one record per process of the server. Every gauge that anybody reports is
+// computed from it and from the slots, so none can drift.
+//
+// A record is written by its process, except where a field says otherwise. Index order: master, gateways, workers;
+// templates have records too, at the end.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace askr::exchange {
+
+enum class Role : uint32_t { none, master, gateway, template_, worker };
+enum class ProcessState : uint32_t { none, starting, idle, busy, draining };
+
+const char* role_name(Role role);
+const char* state_name(ProcessState state);
+
+inline constexpr unsigned kBlocksPerWorker = 64;
+inline constexpr uint32_t kBlockSize = 32U << 10;
+inline constexpr size_t kNoteSize = 2048;
+
+struct alignas(128) ProcessRecord {
+  // --- written by the master when it starts the process
+  std::atomic<Role> role;
+  std::atomic<int32_t> pid;
+  std::atomic<uint32_t> index;  // worker 3, gateway 0
+  std::atomic<uint32_t> generation;
+  std::atomic<int64_t> started;  // monotonic ns
+  std::atomic<uint32_t> retire;  // not 0: stop after the current request; set by the master
+
+  // --- written by the process
+  std::atomic<ProcessState> state;
+  std::atomic<uint32_t> current_slot;  // slot + 1, 0: none
+  std::atomic<uint64_t> requests;      // completed
+  std::atomic<int64_t> last_request;   // monotonic ns of the last start
+  std::atomic<uint32_t> ready;         // booted
+
+  // --- worker: sleeping and waking
+  alignas(64) std::atomic<uint32_t> parked;  // 1: sleeps on this futex; whoever swaps it to 0 wakes it
+  std::atomic<uint32_t> window;              // futex: bumped by the gateway for each block it gives back
+  std::atomic<uint32_t> window_waiting;      // 1: the worker sleeps on `window`
+
+  // --- worker: its response blocks. A set bit is a free block. Taken by the worker, given back by a gateway.
+  alignas(64) std::atomic<uint64_t> free_blocks;
+  // slot + 1 once the block was published, 0 while it is written. Cleared before the block is taken.
+  std::array<std::atomic<uint32_t>, kBlocksPerWorker> block_slot;
+
+  // --- worker: over its time limit. slot + 1, set by a gateway, cleared by the master.
+  std::atomic<uint32_t> kill_slot;
+
+  // --- gateway
+  std::atomic<uint32_t> sleeping;     // 1: in epoll_wait, wants a poke
+  std::atomic<uint32_t> connections;  // open client connections
+
+  // --- last words of a dying worker (WorkerPort::leave_note)
+  std::atomic<uint32_t> note_size;
+  char note[kNoteSize];
+};
+
+}  // namespace askr::exchange

@@ -1,0 +1,60 @@
+#include "exchange/reclaim.hpp"
+
+#include <bit>
+
+namespace askr::exchange {
+namespace {
+
+// Blocks that the dead worker had taken and not yet marked for a slot; the others come back from the gateways.
+void reclaim_unpublished(ProcessRecord& record) {
+  uint64_t unpublished = 0;
+  for (unsigned bit = 0; bit < kBlocksPerWorker; ++bit) {
+    if (record.block_slot[bit].load(std::memory_order_acquire) == 0) unpublished |= uint64_t{1} << bit;
+  }
+  record.free_blocks.fetch_or(unpublished);
+}
+
+}  // namespace
+
+LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
+  LostRequest lost;
+  for (uint32_t at = 0; at < exchange.slots().size(); ++at) {
+    Slot& slot = exchange.slots()[at];
+    if (slot.worker.load(std::memory_order_acquire) != record_index + 1) continue;
+    SlotState expected = SlotState::running;
+    if (slot.state.compare_exchange_strong(expected, SlotState::crashed)) {
+      lost = {at, true};
+      exchange.announce(at);
+    } else if (expected == SlotState::done) {
+      exchange.announce(at);  // it may have died between the last store and the announcement
+    }
+  }
+  ProcessRecord& record = exchange.records()[record_index];
+  reclaim_unpublished(record);
+  record.current_slot.store(0, std::memory_order_relaxed);
+  record.parked.store(0, std::memory_order_relaxed);
+  record.window_waiting.store(0, std::memory_order_relaxed);
+  record.kill_slot.store(0, std::memory_order_relaxed);
+  record.state.store(ProcessState::none, std::memory_order_relaxed);
+  record.ready.store(0, std::memory_order_relaxed);
+  record.retire.store(0, std::memory_order_relaxed);
+  record.pid.store(0, std::memory_order_release);
+  return lost;
+}
+
+ExchangeUsage usage(const Exchange& exchange) {
+  ExchangeUsage counts;
+  counts.slots = static_cast<unsigned>(exchange.slots().size());
+  for (const Slot& slot : exchange.slots()) {
+    if (slot.state.load(std::memory_order_relaxed) != SlotState::free) ++counts.slots_used;
+    if (slot.state.load(std::memory_order_relaxed) == SlotState::queued) ++counts.queue_depth;
+  }
+  for (const ProcessRecord& worker : exchange.workers()) {
+    counts.blocks += kBlocksPerWorker;
+    counts.blocks_used +=
+        kBlocksPerWorker - static_cast<unsigned>(std::popcount(worker.free_blocks.load(std::memory_order_relaxed)));
+  }
+  return counts;
+}
+
+}  // namespace askr::exchange

@@ -1,0 +1,93 @@
+#include "exchange/request_queue.hpp"
+
+namespace askr::exchange {
+
+// Holds the lock. After a dead owner the ring is compacted, which also counts it anew.
+class RequestQueue::Guard {
+ public:
+  explicit Guard(RequestQueue& queue) : queue_(queue) {
+    if (queue_.header_->lock.lock() == arena::Acquired::from_dead_owner) queue_.compact();
+  }
+  ~Guard() { queue_.header_->lock.unlock(); }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  RequestQueue& queue_;
+};
+
+bool RequestQueue::is_live(const QueueEntry& entry) const {
+  if (entry.slot >= slot_count_) return false;
+  const Slot& slot = slots_[entry.slot];
+  return slot.state.load(std::memory_order_relaxed) == SlotState::queued &&
+         slot.ticket.load(std::memory_order_relaxed) == entry.ticket;
+}
+
+// Drops the entries that nobody wants any more. An entry is copied before the old place is given up, and doubles are
+// harmless, so dying in here only leaves work for the next one.
+void RequestQueue::compact() {
+  const uint32_t head = header_->head.load(std::memory_order_relaxed);
+  uint32_t tail = header_->tail.load(std::memory_order_relaxed);
+  if (tail - head > mask_ + 1) tail = head;  // scribbled over: the gateways' timers answer what was in it
+  uint32_t kept = head;
+  for (uint32_t at = head; at != tail; ++at) {
+    const QueueEntry entry = entries_[at & mask_];
+    if (is_live(entry)) entries_[kept++ & mask_] = entry;
+  }
+  header_->tail.store(kept, std::memory_order_release);
+  header_->live.store(kept - head, std::memory_order_relaxed);
+}
+
+bool RequestQueue::push(uint32_t slot, uint32_t limit) {
+  Guard guard(*this);
+  const uint32_t live = header_->live.load(std::memory_order_relaxed);
+  if (live >= limit) return false;
+  if (header_->tail.load(std::memory_order_relaxed) - header_->head.load(std::memory_order_relaxed) >= mask_) compact();
+  const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
+  entries_[tail & mask_] = {slot, slots_[slot].ticket.load(std::memory_order_relaxed)};
+  slots_[slot].state.store(SlotState::queued, std::memory_order_release);
+  header_->tail.store(tail + 1, std::memory_order_release);
+  header_->live.store(live + 1, std::memory_order_relaxed);
+  return true;
+}
+
+void RequestQueue::push_front(uint32_t slot) {
+  Guard guard(*this);
+  if (header_->tail.load(std::memory_order_relaxed) - header_->head.load(std::memory_order_relaxed) >= mask_) compact();
+  const uint32_t head = header_->head.load(std::memory_order_relaxed) - 1;
+  entries_[head & mask_] = {slot, slots_[slot].ticket.load(std::memory_order_relaxed)};
+  slots_[slot].state.store(SlotState::queued, std::memory_order_release);
+  header_->head.store(head, std::memory_order_release);
+  header_->live.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool RequestQueue::pop(uint32_t worker, int64_t now, uint32_t& taken) {
+  Guard guard(*this);
+  uint32_t head = header_->head.load(std::memory_order_relaxed);
+  const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
+  bool found = false;
+  for (uint32_t steps = 0; head != tail && !found && steps <= mask_; ++steps) {
+    const QueueEntry entry = entries_[head++ & mask_];
+    if (!is_live(entry)) continue;
+    Slot& slot = slots_[entry.slot];
+    if (slot.queue_deadline < now) continue;  // its gateway withdraws it by its own timer and answers 503
+    header_->live.store(header_->live.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    slot.worker.store(worker + 1, std::memory_order_relaxed);
+    SlotState expected = SlotState::queued;
+    found = slot.state.compare_exchange_strong(expected, SlotState::running);
+    if (found) taken = entry.slot;
+  }
+  header_->head.store(head, std::memory_order_release);
+  return found;
+}
+
+bool RequestQueue::withdraw(uint32_t slot) {
+  Guard guard(*this);
+  SlotState expected = SlotState::queued;
+  if (!slots_[slot].state.compare_exchange_strong(expected, SlotState::filling)) return false;
+  const uint32_t live = header_->live.load(std::memory_order_relaxed);
+  if (live > 0) header_->live.store(live - 1, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace askr::exchange

@@ -1,0 +1,62 @@
+// The one queue of the server: slot numbers in order of arrival, from all gateways to all workers.
+//
+// A ring under an OwnerLock. An entry is only a hint: who takes it must still win the slot's state, with the ticket of
+// the entry. So a process may die at any instruction in here: the next owner of the lock counts again what is live.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "arena/owner_lock.hpp"
+#include "exchange/slot.hpp"
+
+namespace askr::exchange {
+
+struct QueueEntry {
+  uint32_t slot;
+  uint32_t ticket;
+};
+
+// In shared memory, followed by `capacity` entries.
+struct QueueHeader {
+  alignas(64) arena::OwnerLock lock;
+  alignas(64) std::atomic<uint32_t> head;  // next to take; runs freely, masked on use
+  std::atomic<uint32_t> tail;              // next to write
+  std::atomic<uint32_t> live;              // entries whose slot is still queued
+};
+
+// A view of the queue in the arena; cheap to copy.
+class RequestQueue {
+ public:
+  RequestQueue() = default;
+  // `capacity` is a power of two and more than all slots together.
+  RequestQueue(QueueHeader* header, QueueEntry* entries, uint32_t capacity, Slot* slots, uint32_t slot_count)
+      : header_(header), entries_(entries), mask_(capacity - 1), slots_(slots), slot_count_(slot_count) {}
+
+  // Appends a slot in state filling and makes it queued. False: `limit` requests are waiting already.
+  bool push(uint32_t slot, uint32_t limit);
+  // Puts a request that lost its worker in front of all others.
+  void push_front(uint32_t slot);
+  // Takes the oldest request that is still wanted, for process record `worker`. False: none.
+  bool pop(uint32_t worker, int64_t now, uint32_t& slot);
+  // Takes a queued slot back: true when it was still queued and is now filling.
+  bool withdraw(uint32_t slot);
+
+  [[nodiscard]] bool looks_empty() const {
+    return header_->head.load(std::memory_order_relaxed) == header_->tail.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] uint32_t depth() const { return header_->live.load(std::memory_order_relaxed); }
+
+ private:
+  class Guard;
+  [[nodiscard]] bool is_live(const QueueEntry& entry) const;
+  void compact();
+
+  QueueHeader* header_ = nullptr;
+  QueueEntry* entries_ = nullptr;
+  uint32_t mask_ = 0;
+  Slot* slots_ = nullptr;
+  uint32_t slot_count_ = 0;
+};
+
+}  // namespace askr::exchange

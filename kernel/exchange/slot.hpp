@@ -1,0 +1,64 @@
+// A slot: one request on its way from a gateway to a worker and back (region kernel.exchange).
+//
+//   free -> filling -> queued -> running -> done -> free
+//                 ^-- withdrawn -'    '-> crashed -> free, or queued again
+//
+// Each gateway has its own range of slots, so taking and releasing one needs no lock and a new gateway finds what its
+// predecessor left. Every change out of `queued` and `running` is one compare-and-swap: gateway (withdraw), worker
+// (take, finish) and master (its worker died) may race, exactly one wins.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace askr::exchange {
+
+enum class SlotState : uint32_t { free, filling, queued, running, done, crashed };
+
+enum class SegmentKind : uint32_t { interim, head, body };
+
+// A piece of response in a block of the worker. The last segment of a block gives the block back.
+struct Segment {
+  uint32_t block;   // index over all workers' blocks
+  uint32_t offset;  // bytes into the block
+  uint32_t length;
+  SegmentKind kind : 8;
+  uint32_t last_of_block : 8;
+};
+
+// Two segments at most per block (head and body), and all blocks of a worker may be under way.
+inline constexpr uint32_t kSegments = 128;
+inline constexpr uint32_t kRequestArea = 128U << 10;  // bytes per slot: encoded head, then an inline body
+inline constexpr uint32_t kInlineBody = 64U << 10;    // bodies above go to a spool file
+
+enum SlotFlag : uint32_t {
+  kAbandoned = 1,  // gateway: nobody waits for the response any more
+  kStreaming = 2,  // worker: flush() was called
+  kAborted = 4,    // worker: the response could not be completed
+};
+
+struct alignas(128) Slot {
+  std::atomic<SlotState> state;
+  std::atomic<uint32_t> ticket;  // changes with each request, so a stale queue entry is recognised
+  std::atomic<uint32_t> worker;  // index into the process table + 1, 0: none
+  std::atomic<uint32_t> flags;
+
+  // --- written by the gateway while filling
+  int32_t gateway_pid;
+  int32_t spool_fd;    // in the gateway's descriptor table, -1: the body is inline
+  uint32_t head_size;  // bytes of the encoded head; an inline body follows it
+  uint32_t attempt;    // 0: first
+  uint64_t body_size;
+  int64_t queue_deadline;  // monotonic ns
+
+  // --- the timestamps every metric comes from, monotonic ns
+  std::atomic<int64_t> queued, started, first_byte, done;
+
+  // --- the response: published by the worker, consumed by the gateway
+  alignas(64) std::atomic<uint32_t> published;
+  std::atomic<uint32_t> consumed;
+  std::array<Segment, kSegments> segments;
+};
+
+}  // namespace askr::exchange

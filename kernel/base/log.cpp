@@ -1,0 +1,125 @@
+#include "base/log.hpp"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <cerrno>
+#include <memory>
+
+namespace askr::log {
+namespace {
+
+struct State {
+  std::string path;
+  std::string speaker;
+  spdlog::logger logger{"askr", std::make_shared<spdlog::sinks::stderr_sink_st>()};
+};
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+void apply_pattern(State& state) {
+  std::string speaker;
+  for (char c : state.speaker) speaker += c == '%' ? std::string("%%") : std::string(1, c);
+  if (!speaker.empty()) speaker += ": ";
+  state.logger.set_pattern("%Y-%m-%d %H:%M:%S.%e %l " + speaker + "%v");
+}
+
+State& state() {
+  static State& instance = []() -> State& {
+    static State created;
+    created.logger.set_level(spdlog::level::info);
+    created.logger.flush_on(spdlog::level::trace);
+    apply_pattern(created);
+    return created;
+  }();
+  return instance;
+}
+
+Result<spdlog::sink_ptr> make_sink(const std::string& path) {
+  if (path.empty()) return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stderr_sink_st>());
+  try {
+    errno = 0;
+    return spdlog::sink_ptr(std::make_shared<spdlog::sinks::basic_file_sink_st>(path));
+  } catch (const spdlog::spdlog_ex&) {
+    return system_error("cannot open the error log " + path);
+  }
+}
+
+Result<> attach(State& state, const std::string& path) {
+  spdlog::sink_ptr sink = ASKR_TRY(make_sink(path));
+  state.path = path;
+  state.logger.sinks() = {std::move(sink)};
+  apply_pattern(state);
+  return ok();
+}
+
+// Control characters could forge a line or drive the reader's terminal.
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+std::string escape(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 16);
+  for (char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\r') {
+      out += "\\r";
+    } else if (c == '\t' || !is_control(c)) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<> open(const std::string& path, Level threshold) {
+  State& current = state();
+  ASKR_TRY(attach(current, path));
+  current.logger.set_level(to_spdlog(threshold));
+  return ok();
+}
+
+Result<> reopen() {
+  return attach(state(), state().path);
+}
+
+void set_speaker(std::string_view name) {
+  state().speaker = escape(name);
+  apply_pattern(state());
+}
+
+Result<Level> parse_level(std::string_view name) {
+  if (name == "debug") return Level::debug;
+  if (name == "info") return Level::info;
+  if (name == "warning") return Level::warning;
+  if (name == "error") return Level::error;
+  return usage_error(fmt::format("expected debug, info, warning or error, got \"{}\"", name));
+}
+
+void write(Level level, std::string_view text) {
+  state().logger.log(to_spdlog(level), escape(text));
+}
+
+bool enabled(Level level) {
+  return state().logger.should_log(to_spdlog(level));
+}
+
+}  // namespace askr::log

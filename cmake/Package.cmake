@@ -1,0 +1,24 @@
+# What is installed, and the Debian package (`./dev package`). The service is neither enabled nor started by it: the
+# document root of this machine has to be named first.
+include(GNUInstallDirs)
+install(TARGETS askr RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES README.md askr.toml.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+install(FILES packaging/askr.service DESTINATION lib/systemd/system)
+install(FILES packaging/askr.toml DESTINATION /etc/askr)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME askr)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Application server for PHP")
+set(CPACK_PACKAGE_DESCRIPTION
+    "Askr serves PHP applications without a web server in front of them: HTTP, static\n files and PHP workers in one command.")
+set(CPACK_PACKAGE_CONTACT "The Askr authors <askr@localhost>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION web)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "media-types")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "php8.2-opcache")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/conffiles)
+include(CPack)

@@ -4,11 +4,14 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <atomic>
 #include <cerrno>
 #include <memory>
 
 namespace askr::log {
 namespace {
+
+std::atomic<bool> reopen_requested{false};
 
 struct State {
   std::string path;
@@ -114,7 +117,10 @@ Result<Level> parse_level(std::string_view name) {
   return usage_error(fmt::format("expected debug, info, warning or error, got \"{}\"", name));
 }
 
+void request_reopen() { reopen_requested.store(true); }
+
 void write(Level level, std::string_view text) {
+  if (reopen_requested.exchange(false) && !reopen()) return;
   state().logger.log(to_spdlog(level), escape(text));
 }
 

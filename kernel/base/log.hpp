@@ -19,6 +19,8 @@ enum class Level { debug, info, warning, error };
 Result<> open(const std::string& path, Level threshold);
 // Opens the same path again (log rotation). Each process does it for itself.
 Result<> reopen();
+// Async-signal-safe: reopens before the next line is written.
+void request_reopen();
 // Who is speaking: "master", "gateway 0", "worker 3". Called once after each fork.
 void set_speaker(std::string_view name);
 // Level from "debug", "info", "warning", "error"; error for anything else.

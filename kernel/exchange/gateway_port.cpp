@@ -108,7 +108,7 @@ void GatewayPort::request_kill(uint32_t slot) {
   exchange_.poke_master();
 }
 
-void GatewayPort::retry(uint32_t at) {
+void GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
   Slot& slot = exchange_.slots()[at];
   SegmentView segment;
   while (peek(at, segment)) consume(at);
@@ -116,6 +116,7 @@ void GatewayPort::retry(uint32_t at) {
   slot.state.store(SlotState::filling, std::memory_order_relaxed);
   slot.ticket.fetch_add(1, std::memory_order_relaxed);
   slot.attempt += 1;
+  slot.queue_deadline = queue_deadline;
   slot.worker.store(0, std::memory_order_relaxed);
   slot.flags.store(0, std::memory_order_relaxed);
   slot.published.store(0, std::memory_order_relaxed);
@@ -177,13 +178,13 @@ bool GatewayPort::streaming(uint32_t slot) const {
   return (exchange_.slots()[slot].flags.load(std::memory_order_relaxed) & kStreaming) != 0;
 }
 
-bool GatewayPort::peek(uint32_t at, SegmentView& segment) {
+bool GatewayPort::peek(uint32_t at, SegmentView& segment, uint32_t ahead) {
   Slot& slot = exchange_.slots()[at];
   const uint32_t published = slot.published.load(std::memory_order_acquire);
   const uint32_t consumed = slot.consumed.load(std::memory_order_relaxed);
-  if (published == consumed || broken_[at - first_]) return false;
+  if (published - consumed <= ahead || broken_[at - first_]) return false;
 
-  const Segment raw = slot.segments[consumed % kSegments];
+  const Segment raw = slot.segments[(consumed + ahead) % kSegments];
   const uint32_t worker = slot.worker.load(std::memory_order_relaxed);
   const uint32_t position = worker - 1 - exchange_.first_worker_record();
   const bool sane = published - consumed <= kSegments && raw.kind <= SegmentKind::body && raw.offset <= kBlockSize &&

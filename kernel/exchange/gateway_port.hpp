@@ -49,7 +49,7 @@ class GatewayPort {
   // The worker is over its time: the master is asked to end it. Goes with abandon().
   void request_kill(uint32_t slot);
   // Queues a crashed request once more, in front of the others.
-  void retry(uint32_t slot);
+  void retry(uint32_t slot, int64_t queue_deadline);
   // Frees the slot of a request whose segments are consumed.
   void release(uint32_t slot);
 
@@ -72,8 +72,9 @@ class GatewayPort {
 
   [[nodiscard]] Progress progress(uint32_t slot) const;
   [[nodiscard]] bool streaming(uint32_t slot) const;
-  // The oldest segment not consumed. False: none now. Garbage is reported as Progress::aborted from then on.
-  bool peek(uint32_t slot, SegmentView& segment);
+  // The oldest segment not consumed, or one `ahead` of it. False: none now. Garbage is reported as Progress::aborted
+  // from then on.
+  bool peek(uint32_t slot, SegmentView& segment, uint32_t ahead = 0);
   void consume(uint32_t slot);
 
   [[nodiscard]] const Slot& slot(uint32_t slot) const { return exchange_.slots()[slot]; }

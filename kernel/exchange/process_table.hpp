@@ -12,6 +12,10 @@
 namespace askr::exchange {
 
 enum class Role : uint32_t { none, master, gateway, template_, worker };
+// Values of ProcessRecord::retire.
+inline constexpr uint32_t kRetireNow = 1;       // after the current request
+inline constexpr uint32_t kRetireWhenIdle = 2;  // once the queue is empty: the master has died
+
 enum class ProcessState : uint32_t { none, starting, idle, busy, draining };
 
 const char* role_name(Role role);
@@ -28,7 +32,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint32_t> index;  // worker 3, gateway 0
   std::atomic<uint32_t> generation;
   std::atomic<int64_t> started;  // monotonic ns
-  std::atomic<uint32_t> retire;  // not 0: stop after the current request; set by the master
+  std::atomic<uint32_t> retire;  // not 0: stop, see kRetireNow; set by the master
 
   // --- written by the process
   std::atomic<ProcessState> state;

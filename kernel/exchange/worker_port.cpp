@@ -82,7 +82,8 @@ void WorkerPort::mark_ready() {
 }
 
 bool WorkerPort::State::should_stop() const {
-  return record.retire.load(std::memory_order_relaxed) != 0;
+  const uint32_t retire = record.retire.load(std::memory_order_relaxed);
+  return retire == kRetireNow || (retire == kRetireWhenIdle && exchange.queue().looks_empty());
 }
 
 bool WorkerPort::State::take() {

@@ -1,0 +1,127 @@
+// Life of a connection: accepted, idle, timed out, closed.
+#include "gateway/connection.hpp"
+
+#include <utility>
+
+namespace askr::gateway {
+namespace {
+
+// How long we keep reading after an error so that the client gets to see our answer before a reset (RFC 9112 9.6).
+constexpr int64_t kLinger = 2 * kSecond;
+
+}  // namespace
+
+void Connection::accept(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint) {
+  auto* connection = new Connection(gateway, std::move(transport), std::move(endpoint));
+  const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  if (!gateway.loop.add(connection->transport_->fd(), events, *connection)) {
+    delete connection;
+    return;
+  }
+  connection->place_ = gateway.connections.size();
+  gateway.connections.push_back(connection);
+  gateway.record.connections.store(static_cast<uint32_t>(gateway.connections.size()), std::memory_order_relaxed);
+  connection->set_timer(Timeout::idle, gateway.settings.server.idle_timeout);
+  connection->readable_ = true;  // the request often came with the handshake's last packet
+  connection->receive();
+}
+
+Connection::Connection(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint)
+    : gateway_(gateway), transport_(std::move(transport)), timer_(*this), endpoint_(std::move(endpoint)) {}
+
+void Connection::set_timer(Timeout kind, int64_t duration) {
+  gateway_.timers.arm(timer_, kind, gateway_.now + duration);
+}
+
+void Connection::on_ready(uint32_t events) {
+  if (state_ == State::closed) return;
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  const bool hung_up = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (hung_up && (state_ == State::waiting || state_ == State::sending) && is_client_at_end()) {
+    on_client_gone();
+    return;
+  }
+  if ((events & EPOLLOUT) != 0 && context_ && !context_->output.empty()) send_more();
+  if (state_ != State::closed && readable_ && wants_input()) receive();
+}
+
+// A client that has closed its side and left nothing more to read has gone; one that has merely sent everything ahead
+// (pipelining) has not.
+bool Connection::is_client_at_end() {
+  return leftover_.empty() && transport_->at_end();
+}
+
+void Connection::on_timeout(Timeout kind) {
+  switch (kind) {
+    case Timeout::idle:
+    case Timeout::linger:
+      close();
+      return;
+    case Timeout::head:
+      refuse(408, "the head took too long");
+      return;
+    case Timeout::body:
+      refuse(408, "the body took too long");
+      return;
+    case Timeout::send:
+      context_->transaction.failure = "the client read nothing";
+      on_client_gone();
+      return;
+    case Timeout::request:
+      break;
+  }
+  const exchange::Slot& slot = gateway_.port.slot(context_->slot);
+  const int64_t started = slot.started.load(std::memory_order_relaxed);
+  const auto state = slot.state.load(std::memory_order_acquire);
+  if (state == exchange::SlotState::queued) {
+    if (gateway_.now < slot.queue_deadline) {
+      gateway_.timers.arm(timer_, Timeout::request, slot.queue_deadline);
+    } else if (gateway_.port.withdraw(context_->slot)) {
+      leave_worker();
+      answer_error(503, 1);
+    } else {
+      set_timer(Timeout::request, kMillisecond);  // taken this very moment
+    }
+    return;
+  }
+  const int64_t deadline = started + gateway_.settings.server.request_timeout;
+  if (gateway_.now < deadline) {
+    gateway_.timers.arm(timer_, Timeout::request, deadline);
+    return;
+  }
+  gateway_.port.request_kill(context_->slot);
+  gateway_.port.abandon(context_->slot);
+  leave_worker();
+  if (context_->committed) {
+    cut_off("over the request timeout");
+  } else {
+    answer_error(504);
+  }
+}
+
+void Connection::on_stopping() {
+  if (state_ == State::idle || (state_ == State::head && context_->head_bytes.empty())) close();
+}
+
+void Connection::linger() {
+  transport_->finish_writing();
+  state_ = State::lingering;
+  set_timer(Timeout::linger, kLinger);
+  receive();
+}
+
+void Connection::close(Ending ending) {
+  if (state_ == State::closed) return;
+  if (ending == Ending::abort) transport_->abort_on_close();
+  state_ = State::closed;
+  timer_.cancel();
+  gateway_.loop.remove(transport_->fd());
+  transport_.reset();
+  gateway_.connections[place_] = gateway_.connections.back();
+  gateway_.connections[place_]->place_ = place_;
+  gateway_.connections.pop_back();
+  gateway_.record.connections.store(static_cast<uint32_t>(gateway_.connections.size()), std::memory_order_relaxed);
+  gateway_.closed.push_back(this);
+}
+
+}  // namespace askr::gateway

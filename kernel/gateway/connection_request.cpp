@@ -1,0 +1,186 @@
+// What is done with a request: the phases, then a worker.
+#include <algorithm>
+#include <charconv>
+
+#include "base/log.hpp"
+#include "gateway/connection.hpp"
+#include "gateway/error_pages.hpp"
+
+namespace askr::gateway {
+
+using pipeline::Phase;
+using pipeline::TargetKind;
+using pipeline::Verdict;
+
+void Connection::on_head() {
+  pipeline::Transaction& transaction = context_->transaction;
+  transaction.endpoint = &endpoint_;
+  transaction.times.accepted = gateway_.now;
+  context_->keep_alive = transaction.head.keep_alive && !gateway_.stopping;
+  context_->input_complete = !transaction.head.chunked && transaction.head.content_length == 0;
+  gateway_.ids.assign(transaction, transaction.head.header("x-request-id"));
+  gateway_.proxies.apply(transaction);
+  timer_.cancel();
+  state_ = State::sending;  // until somebody says otherwise; hooks that answer do so at once
+
+  if (transaction.head.target == "*") {
+    transaction.response.status = 204;
+    transaction.response.headers.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+    answer();
+    return;
+  }
+  if (!passed_hooks(Phase::request_head)) return;
+  resolve_target(gateway_.root, transaction);
+  if (transaction.target.kind == TargetKind::bad_path) {
+    answer_error(400);
+    return;
+  }
+  if (!passed_hooks(Phase::route) || !passed_hooks(Phase::lookup)) return;
+  if (transaction.target.kind != TargetKind::script) {
+    answer_error(404);
+    return;
+  }
+  prepare_body();
+}
+
+// True: go on. False: a hook has answered or failed, and the answer is on its way.
+bool Connection::passed_hooks(Phase phase) {
+  if (gateway_.pipeline.empty(phase)) return true;
+  switch (gateway_.pipeline.run(phase, context_->transaction)) {
+    case Verdict::next:
+      return true;
+    case Verdict::done:
+      answer();
+      return false;
+    case Verdict::suspend:  // nobody in the kernel suspends; plugins come with the SDK
+    case Verdict::fail:
+      answer_error(500);
+      return false;
+  }
+  return true;
+}
+
+// The request cannot be understood or taken: one answer, then the connection ends, because where the next request
+// would begin is not certain.
+void Connection::refuse(int status, const char* reason) {
+  pipeline::Transaction& transaction = context_->transaction;
+  if (transaction.endpoint == nullptr) {  // the head never became complete
+    transaction.head.clear();
+    transaction.endpoint = &endpoint_;
+    transaction.times.accepted = gateway_.now;
+    gateway_.ids.assign(transaction, {});
+    gateway_.proxies.apply(transaction);
+  }
+  log::info("{} {} {}: {} (request {})", status, transaction.head.method_text, transaction.head.target, reason,
+            transaction.id());
+  close_after_ = true;
+  state_ = State::sending;
+  answer_error(status);
+}
+
+void Connection::prepare_body() {
+  const http::RequestHead& head = context_->transaction.head;
+  const uint64_t limit = gateway_.settings.server.max_body_size;
+  if (head.has_content_length && head.content_length > limit) {
+    refuse(413, "the body is larger than server.max_body_size");
+    return;
+  }
+  context_->body.begin(limit, gateway_.settings.server.spool_dir);
+  if (!head.chunked && head.content_length == 0) {
+    dispatch();
+    return;
+  }
+  state_ = State::body;
+  set_timer(Timeout::body, gateway_.settings.server.body_timeout);
+  if (head.expect_continue) {
+    context_->output.append("HTTP/1.1 100 Continue\r\n\r\n");
+    if (context_->output.write(*transport_) == Flow::broken) on_client_gone();
+  }
+}
+
+void Connection::dispatch() {
+  RequestContext& context = *context_;
+  context.input_complete = true;
+  fill_request(gateway_.request);
+  const exchange::GatewayPort::Body body{context.body.bytes(), context.body.spool_fd()};
+  const int64_t queue_deadline = gateway_.now + gateway_.settings.server.queue_timeout;
+  state_ = State::waiting;
+  switch (gateway_.port.submit(gateway_.request, body, queue_deadline, context.slot)) {
+    case exchange::Submitted::queued:
+      break;
+    case exchange::Submitted::queue_full:
+      answer_error(503, 1);
+      return;
+    case exchange::Submitted::too_large:
+      refuse(431, "the head does not fit its slot");
+      return;
+  }
+  context.transaction.ran_in_worker = true;
+  gateway_.by_slot[context.slot - gateway_.first_slot] = this;
+  ++gateway_.in_flight;
+  const config::ServerSettings& server = gateway_.settings.server;
+  set_timer(Timeout::request, std::min(server.queue_timeout, server.request_timeout));
+}
+
+void Connection::fill_request(exchange::RequestView& view) {
+  const pipeline::Transaction& transaction = context_->transaction;
+  const http::RequestHead& head = transaction.head;
+  view.id = transaction.id();
+  view.method = head.method_text;
+  view.uri = head.target;
+  view.query = head.query;
+  view.script_name = transaction.target.script_name;
+  view.path_info = transaction.target.path_info;
+  view.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  view.remote_address = transaction.client_address;
+  view.remote_port = endpoint_.client_port;
+  view.server_address = endpoint_.server_address;
+  view.server_port = endpoint_.server_port;
+  view.https = transaction.secure;
+  view.body_size = context_->body.size();
+
+  view.server_name = head.host;
+  const size_t colon = head.host.rfind(':');
+  if (colon != std::string_view::npos && head.host.find(']', colon) == std::string_view::npos) {
+    view.server_name = head.host.substr(0, colon);
+  }
+  if (view.server_name.empty()) view.server_name = endpoint_.server_address;
+
+  // Underscores would shadow the dashed name in $_SERVER, Proxy would become HTTP_PROXY ("httpoxy"), and the coding of
+  // the body has been undone.
+  view.fields.clear();
+  for (const http::Header& header : head.headers) {
+    if (header.name.find('_') != std::string_view::npos) continue;
+    if (http::equals_ignoring_case(header.name, "proxy") || http::equals_ignoring_case(header.name, "x-request-id") ||
+        http::equals_ignoring_case(header.name, "transfer-encoding")) {
+      continue;
+    }
+    view.fields.push_back({header.name, header.value});
+  }
+  view.fields.push_back({"X-Request-Id", transaction.id()});
+}
+
+// The request's slot is not ours any more.
+void Connection::leave_worker() {
+  gateway_.by_slot[context_->slot - gateway_.first_slot] = nullptr;
+  context_->slot = kNoSlot;
+  --gateway_.in_flight;
+}
+
+void Connection::on_client_gone() {
+  if (context_->slot != kNoSlot) {
+    if (!gateway_.port.withdraw(context_->slot)) gateway_.port.abandon(context_->slot);
+    leave_worker();
+  }
+  pipeline::Transaction& transaction = context_->transaction;
+  if (!context_->committed) transaction.response.status = 499;
+  if (transaction.failure.empty()) transaction.failure = "the client has gone";
+  log::debug("{} {}: {} (request {})", transaction.head.method_text, transaction.head.target, transaction.failure,
+             transaction.id());
+  transaction.times.done = gateway_.now;
+  gateway_.pipeline.run(Phase::log, transaction);
+  gateway_.contexts.give_back(std::move(context_));
+  close(Ending::abort);
+}
+
+}  // namespace askr::gateway

@@ -1,0 +1,213 @@
+// The turn of a gateway's loop:
+//
+//   sleep until sockets, a worker or a timer has news -> let every ready socket read and queue requests -> wake workers
+//   once for all of them -> look for responses, spinning a little while one is near -> timers -> write the access log
+//
+// Between "nothing new" and falling asleep the gateway says that it sleeps, so workers poke it only then.
+#include "gateway/gateway.hpp"
+
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+
+#include "base/log.hpp"
+#include "gateway/connection.hpp"
+#include "gateway/static_files.hpp"
+
+namespace askr::gateway {
+namespace {
+
+// A response is worth waiting for if PHP usually needs less than a wake-up of this process costs.
+constexpr int64_t kSpin = 40 * kMicrosecond;
+constexpr unsigned kSpareDescriptors = 64;
+
+// Consumes an eventfd or signalfd; what it means is looked up once a turn.
+class Bell final : public Watcher {
+ public:
+  explicit Bell(int fd) : fd_(fd) {}
+  void on_ready(uint32_t /*events*/) override {
+    while (::read(fd_, buffer_, sizeof buffer_) > 0) rang_ = true;
+  }
+  bool take() { return std::exchange(rang_, false); }
+  // Of a signalfd: the last signal.
+  [[nodiscard]] uint32_t signal() const { return reinterpret_cast<const signalfd_siginfo*>(buffer_)->ssi_signo; }
+
+ private:
+  int fd_;
+  bool rang_ = false;
+  alignas(signalfd_siginfo) char buffer_[sizeof(signalfd_siginfo)] = {};
+};
+
+class Gateway {
+ public:
+  Gateway(const GatewayOptions& options, EventLoop& loop, TrustedProxies proxies)
+      : options_(options),
+        loop_(loop),
+        state_(options.settings, options.exchange, options.index, loop, pipeline_, std::move(proxies)) {}
+
+  Result<> prepare();
+  int run();
+
+ private:
+  void turn();
+  void collect_responses();
+  void follow_root();
+  void follow_signals();
+  void begin_stop();
+  void delete_closed();
+  void limit_connections();
+
+  const GatewayOptions& options_;
+  EventLoop& loop_;
+  pipeline::Pipeline pipeline_;
+  StaticFiles static_files_;
+  GatewayState state_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  UniqueFd signals_;
+  std::unique_ptr<Bell> event_bell_, signal_bell_;
+  uint32_t root_version_ = 0;
+};
+
+Result<> Gateway::prepare() {
+  static_files_.install(pipeline_);
+  if (options_.access_log != nullptr) options_.access_log->install(pipeline_);
+  ASKR_TRY(pipeline_.seal());
+
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  sigdelset(&set, SIGPIPE);
+  signals_.reset(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_) return system_error("cannot make a signalfd");
+  signal_bell_ = std::make_unique<Bell>(signals_.get());
+  event_bell_ = std::make_unique<Bell>(options_.exchange.gateway_event(options_.index));
+  ASKR_TRY(loop_.add(signals_.get(), EPOLLIN, *signal_bell_));
+  ASKR_TRY(loop_.add(options_.exchange.gateway_event(options_.index), EPOLLIN, *event_bell_));
+
+  limit_connections();
+  for (const Listener& listener : options_.listeners) {
+    acceptors_.push_back(std::make_unique<Acceptor>(state_, listener));
+    acceptors_.back()->start();
+  }
+  return ok();
+}
+
+void Gateway::limit_connections() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  // A connection may need a spool file beside its socket, but few do.
+  const size_t allowed = limit.rlim_cur - std::min<size_t>(limit.rlim_cur / 4, kSpareDescriptors);
+  const unsigned wanted = options_.settings.server.max_connections;
+  state_.max_connections = wanted == 0 ? allowed : std::min<size_t>(allowed, wanted);
+}
+
+int Gateway::run() {
+  state_.now = monotonic_now();
+  follow_root();
+  state_.record.state.store(exchange::ProcessState::idle, std::memory_order_relaxed);
+  state_.record.ready.store(1, std::memory_order_release);
+  options_.exchange.poke_master();
+  while (!(state_.stopping && state_.connections.empty())) turn();
+  delete_closed();
+  return 0;
+}
+
+void Gateway::turn() {
+  const int64_t sleep = state_.timers.until_next(monotonic_now());
+  const bool may_sleep = state_.port.prepare_sleep();
+  loop_.wait(may_sleep ? sleep : 0);
+  state_.port.awake();
+  state_.now = monotonic_now();
+  loop_.dispatch();
+
+  if (event_bell_->take()) follow_root();
+  if (signal_bell_->take()) follow_signals();
+  state_.port.wake_workers();
+  if (state_.in_flight > 0 && !state_.port.has_news()) state_.port.spin_for_news(kSpin);
+  collect_responses();
+  state_.timers.expire(state_.now);
+  state_.port.wake_workers();
+  if (options_.access_log != nullptr) options_.access_log->flush();
+  delete_closed();
+}
+
+void Gateway::collect_responses() {
+  if (!state_.port.has_news()) return;
+  state_.now = monotonic_now();
+  state_.port.drain([this](uint32_t slot) {
+    Connection* connection = state_.by_slot[slot - state_.first_slot];
+    if (connection != nullptr) {
+      connection->on_news();
+    } else {
+      state_.port.abandon(slot);
+    }
+  });
+}
+
+// A reload has changed the document root, or the server stops.
+void Gateway::follow_root() {
+  const exchange::Global& global = options_.exchange.global();
+  const uint32_t version = global.root_version.load(std::memory_order_acquire);
+  if (version != root_version_) {
+    root_version_ = version;
+    state_.root.path = global.root;
+    static_files_.clear_cache();
+  }
+  if (global.stopping.load(std::memory_order_acquire) != 0) begin_stop();
+}
+
+void Gateway::follow_signals() {
+  switch (signal_bell_->signal()) {
+    case SIGUSR1:
+      if (auto done = log::reopen(); !done) log::error("{}", done.error().message);
+      if (options_.access_log != nullptr) {
+        if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
+      }
+      break;
+    case SIGTERM:
+      begin_stop();
+      break;  // sent by the kernel when the master has died
+    default:
+      break;  // a terminal's signals are for the master
+  }
+}
+
+void Gateway::begin_stop() {
+  if (state_.stopping) return;
+  state_.stopping = true;
+  state_.record.state.store(exchange::ProcessState::draining, std::memory_order_relaxed);
+  for (auto& acceptor : acceptors_) acceptor->stop();
+  const std::vector<Connection*> open = state_.connections;
+  for (Connection* connection : open) connection->on_stopping();
+}
+
+void Gateway::delete_closed() {
+  if (state_.closed.empty()) return;
+  for (Connection* connection : state_.closed) delete connection;
+  state_.closed.clear();
+  if (state_.stopping) return;
+  for (auto& acceptor : acceptors_) acceptor->start();
+}
+
+}  // namespace
+
+int run_gateway(const GatewayOptions& options) {
+  auto loop = EventLoop::create();
+  auto proxies = TrustedProxies::parse(options.settings.server.trusted_proxies);
+  if (!loop || !proxies) {
+    log::error("{}", !loop ? loop.error().message : proxies.error().message);
+    return 1;
+  }
+  Gateway gateway(options, loop.value(), std::move(proxies).value());
+  if (auto prepared = gateway.prepare(); !prepared) {
+    log::error("{}", prepared.error().message);
+    return 1;
+  }
+  return gateway.run();
+}
+
+}  // namespace askr::gateway

@@ -1,0 +1,60 @@
+// What all connections of one gateway share. Made once in the gateway process, never crosses a fork.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "config/settings.hpp"
+#include "exchange/gateway_port.hpp"
+#include "gateway/request_context.hpp"
+#include "gateway/request_id.hpp"
+#include "gateway/target.hpp"
+#include "gateway/timers.hpp"
+#include "gateway/trusted_proxies.hpp"
+#include "pipeline/pipeline.hpp"
+
+namespace askr::gateway {
+
+class Connection;
+
+struct GatewayState {
+  GatewayState(const config::Settings& settings_in, exchange::Exchange& exchange_in, unsigned index_in,
+               EventLoop& loop_in, pipeline::Pipeline& pipeline_in, TrustedProxies proxies_in);
+
+  // The Date field of now, formatted once a second.
+  std::string_view date();
+
+  const config::Settings& settings;
+  exchange::Exchange& exchange;
+  exchange::ProcessRecord& record;
+  exchange::GatewayPort port;
+  EventLoop& loop;
+  pipeline::Pipeline& pipeline;
+  TrustedProxies proxies;
+  Timers timers;
+  RequestIds ids;
+  ContextPool contexts;
+  DocumentRoot root;
+  bool stopping = false;
+  size_t max_connections = 0;
+  int64_t now = 0;  // monotonic ns, read once a turn
+
+  std::vector<Connection*> by_slot;      // whose request a slot of this gateway is
+  std::vector<Connection*> connections;  // all open ones; each knows its place
+  std::vector<Connection*> closed;       // deleted at the end of the turn
+  uint32_t first_slot = 0;
+  unsigned in_flight = 0;  // requests at the workers
+
+  // --- scratch memory, used within one call
+  std::array<char, 128U << 10> input;
+  std::string head_out, head_in;
+  exchange::RequestView request;
+
+ private:
+  std::string date_;
+  int64_t date_second_ = -1;
+};
+
+}  // namespace askr::gateway

@@ -1,0 +1,153 @@
+#include "gateway/listener.hpp"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.hpp"
+#include "gateway/connection.hpp"
+
+namespace askr::gateway {
+namespace {
+
+constexpr int kBacklog = 4096;
+// Per turn: few, so that several gateways share a burst of new clients.
+constexpr int kAcceptsPerTurn = 4;
+
+Error cannot_listen(const config::ListenAddress& address, int number) {
+  const char* hint = number == EADDRINUSE      ? " (is another server running there? see `ss -ltnp`)"
+                     : number == EACCES        ? " (ports below 1024 need root or CAP_NET_BIND_SERVICE)"
+                     : number == EADDRNOTAVAIL ? " (no interface of this machine has that address)"
+                                               : "";
+  return Error{"cannot listen on " + address.text() + ": " + std::strerror(number) + hint};
+}
+
+bool somebody_answers(const sockaddr_un& name) {
+  UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+}
+
+Result<UniqueFd> bind_unix(const config::ListenAddress& address) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (address.unix_path.size() >= sizeof name.sun_path) {
+    return usage_error("cannot listen on " + address.text() + ": the path is longer than 107 bytes");
+  }
+  std::memcpy(name.sun_path, address.unix_path.c_str(), address.unix_path.size() + 1);
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return cannot_listen(address, errno);
+  int bound = ::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+  if (bound != 0 && errno == EADDRINUSE && !somebody_answers(name)) {
+    ::unlink(name.sun_path);
+    bound = ::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+  }
+  if (bound != 0) return cannot_listen(address, errno);
+  return socket;
+}
+
+Result<UniqueFd> bind_tcp(const config::ListenAddress& address) {
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const char* host = address.host.empty() ? nullptr : address.host.c_str();
+  const int failed = ::getaddrinfo(host, std::to_string(address.port).c_str(), &hints, &found);
+  if (failed != 0) return Error{"cannot listen on " + address.text() + ": " + ::gai_strerror(failed)};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+
+  UniqueFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return cannot_listen(address, errno);
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
+  if (found->ai_family == AF_INET6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0) return cannot_listen(address, errno);
+  return socket;
+}
+
+void describe(const sockaddr_storage& name, std::string& address, uint16_t& port) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (name.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(name);
+    ::inet_ntop(AF_INET, &in.sin_addr, text, sizeof text);
+    port = ntohs(in.sin_port);
+  } else if (name.ss_family == AF_INET6) {
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(name);
+    ::inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof text);
+    port = ntohs(in.sin6_port);
+  }
+  address = text;
+}
+
+pipeline::Endpoint describe_endpoint(int socket, const sockaddr_storage& client) {
+  pipeline::Endpoint endpoint;
+  describe(client, endpoint.client_address, endpoint.client_port);
+  sockaddr_storage server{};
+  socklen_t size = sizeof server;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&server), &size) == 0) {
+    describe(server, endpoint.server_address, endpoint.server_port);
+  }
+  return endpoint;
+}
+
+}  // namespace
+
+Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses) {
+  std::vector<Listener> listeners;
+  for (const config::ListenAddress& address : addresses) {
+    auto socket = address.unix_path.empty() ? bind_tcp(address) : bind_unix(address);
+    if (!socket) return socket.error();
+    listeners.push_back({address, std::move(socket).value()});
+  }
+  return listeners;
+}
+
+Result<> start_listening(const std::vector<Listener>& listeners) {
+  for (const Listener& listener : listeners) {
+    if (::listen(listener.socket.get(), kBacklog) != 0) return cannot_listen(listener.address, errno);
+  }
+  return ok();
+}
+
+void remove_unix_sockets(const std::vector<Listener>& listeners) {
+  for (const Listener& listener : listeners) {
+    if (!listener.address.unix_path.empty()) ::unlink(listener.address.unix_path.c_str());
+  }
+}
+
+void Acceptor::start() {
+  if (running_) return;
+  // Exclusive: one waiting gateway is woken for a new client, not all of them.
+  running_ = static_cast<bool>(gateway_.loop.add(listener_.socket.get(), EPOLLIN | EPOLLEXCLUSIVE, *this));
+}
+
+void Acceptor::stop() {
+  if (running_) gateway_.loop.remove(listener_.socket.get());
+  running_ = false;
+}
+
+void Acceptor::on_ready(uint32_t /*events*/) {
+  for (int count = 0; count < kAcceptsPerTurn && running_; ++count) {
+    sockaddr_storage client{};
+    socklen_t size = sizeof client;
+    UniqueFd socket(
+        ::accept4(listener_.socket.get(), reinterpret_cast<sockaddr*>(&client), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        log::error("cannot accept more clients: {}; accepting again when one leaves", std::strerror(errno));
+        stop();
+      }
+      return;
+    }
+    pipeline::Endpoint endpoint = describe_endpoint(socket.get(), client);
+    Connection::accept(gateway_, make_plain_transport(std::move(socket)), std::move(endpoint));
+    if (gateway_.connections.size() >= gateway_.max_connections) stop();
+  }
+}
+
+}  // namespace askr::gateway

@@ -1,0 +1,42 @@
+// Listening sockets: bound by the master before anything else, so that a port in use is an error at once; listened on
+// only when workers are ready, so that no client is accepted before it can be served; shared by all gateways.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "config/settings.hpp"
+#include "gateway/gateway_state.hpp"
+
+namespace askr::gateway {
+
+struct Listener {
+  config::ListenAddress address;
+  UniqueFd socket;
+};
+
+// Errors name the address and what to do. A stale Unix socket that nobody answers on is replaced.
+Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses);
+Result<> start_listening(const std::vector<Listener>& listeners);
+// Removes the files of Unix sockets.
+void remove_unix_sockets(const std::vector<Listener>& listeners);
+
+// Accepts clients for one gateway from one listener.
+class Acceptor final : public Watcher {
+ public:
+  Acceptor(GatewayState& gateway, const Listener& listener) : gateway_(gateway), listener_(listener) {}
+  // Idempotent. Stopped while the server stops, or descriptors or max_connections are used up.
+  void start();
+  void stop();
+  void on_ready(uint32_t events) override;
+
+ private:
+  GatewayState& gateway_;
+  const Listener& listener_;
+  bool running_ = false;
+};
+
+}  // namespace askr::gateway

@@ -1,0 +1,159 @@
+#include "gateway/output_queue.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/log.hpp"
+
+namespace askr::gateway {
+namespace {
+
+constexpr size_t kFilePiece = 2U << 20;  // per sendfile, so that one fast client does not keep the loop
+constexpr int kMaxPieces = 32;
+
+iovec as_iovec(const char* data, size_t size) {
+  return {const_cast<char*>(data), size};
+}
+
+}  // namespace
+
+Flow OutputQueue::send(Transport& transport, const iovec* pieces, int count) {
+  ssize_t sent = 0;
+  if (empty()) {
+    sent = transport.write(pieces, count);
+    if (sent == kBroken) return Flow::broken;
+    if (sent == kAgain) sent = 0;
+  }
+  auto skip = static_cast<size_t>(sent);
+  for (int index = 0; index < count; ++index) {
+    const size_t size = pieces[index].iov_len;
+    if (skip < size) append({static_cast<const char*>(pieces[index].iov_base) + skip, size - skip});
+    skip -= std::min(skip, size);
+  }
+  return empty() ? Flow::done : Flow::blocked;
+}
+
+void OutputQueue::append(std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (in_memory_ + bytes.size() > kMemoryLimit && spool(bytes)) return;
+  if (!pieces_.empty() && !pieces_.back().owned.empty() && pieces_.back().owned.size() < kMemoryLimit / 16) {
+    pieces_.back().owned.append(bytes);
+    pieces_.back().length += bytes.size();
+  } else {
+    Piece& piece = pieces_.emplace_back();
+    piece.owned = bytes;
+    piece.length = bytes.size();
+  }
+  in_memory_ += bytes.size();
+  pending_ += bytes.size();
+}
+
+void OutputQueue::append(std::shared_ptr<const std::string> bytes, uint64_t offset, uint64_t length) {
+  if (length == 0) return;
+  Piece& piece = pieces_.emplace_back();
+  piece.shared = std::move(bytes);
+  piece.offset = offset;
+  piece.length = length;
+  pending_ += length;
+}
+
+void OutputQueue::append(std::shared_ptr<const UniqueFd> file, uint64_t offset, uint64_t length) {
+  if (length == 0) return;
+  Piece& piece = pieces_.emplace_back();
+  piece.file = std::move(file);
+  piece.offset = offset;
+  piece.length = length;
+  pending_ += length;
+}
+
+// False: there is no room on the disk. Then the bytes stay in memory and full() holds the worker back.
+bool OutputQueue::spool(std::string_view bytes) {
+  if (spool_failed_) return false;
+  if (!spool_) {
+    auto made = SpoolFile::create(spool_folder_);
+    if (made) spool_.emplace(std::move(made).value());
+  }
+  const uint64_t offset = spool_ ? spool_->size() : 0;
+  if (!spool_ || !spool_->append(bytes)) {
+    spool_failed_ = true;
+    log::warning("the spool folder {} takes no more; workers wait for slow clients until it does", spool_folder_);
+    return false;
+  }
+  if (!pieces_.empty() && pieces_.back().spooled) {
+    pieces_.back().length += bytes.size();
+  } else {
+    Piece& piece = pieces_.emplace_back();
+    piece.spooled = true;
+    piece.offset = offset;
+    piece.length = bytes.size();
+  }
+  pending_ += bytes.size();
+  return true;
+}
+
+Flow OutputQueue::write_memory(Transport& transport) {
+  std::array<iovec, kMaxPieces> pieces;
+  int count = 0;
+  size_t total = 0;
+  for (const Piece& piece : pieces_) {
+    if (piece.file || piece.spooled || count == kMaxPieces) break;
+    const std::string& bytes = piece.shared ? *piece.shared : piece.owned;
+    pieces[static_cast<size_t>(count++)] = as_iovec(bytes.data() + piece.offset, piece.length);
+    total += piece.length;
+  }
+  const ssize_t sent = transport.write(pieces.data(), count);
+  if (sent == kBroken) return Flow::broken;
+  if (sent == kAgain) return Flow::blocked;
+  advance(static_cast<uint64_t>(sent));
+  return static_cast<size_t>(sent) < total ? Flow::blocked : Flow::done;
+}
+
+Flow OutputQueue::write(Transport& transport) {
+  while (!pieces_.empty()) {
+    const Piece& front = pieces_.front();
+    if (!front.file && !front.spooled) {
+      const Flow flow = write_memory(transport);
+      if (flow != Flow::done) return flow;
+      continue;
+    }
+    const int fd = front.spooled ? spool_->fd() : front.file->get();
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(front.length, kFilePiece));
+    const ssize_t sent = transport.send_file(fd, front.offset, wanted);
+    if (sent == kBroken) return Flow::broken;
+    if (sent == kAgain) return Flow::blocked;
+    advance(static_cast<uint64_t>(sent));
+  }
+  return Flow::done;
+}
+
+void OutputQueue::advance(uint64_t bytes) {
+  pending_ -= bytes;
+  while (bytes > 0) {
+    Piece& front = pieces_.front();
+    const uint64_t part = std::min(bytes, front.length);
+    front.offset += part;
+    front.length -= part;
+    bytes -= part;
+    if (!front.owned.empty()) in_memory_ -= part;
+    if (front.length == 0) pieces_.pop_front();
+  }
+  if (pieces_.empty()) {
+    spool_.reset();
+    spool_failed_ = false;
+  }
+}
+
+bool OutputQueue::full() const {
+  if (spool_failed_) return in_memory_ >= kMemoryLimit;
+  return spool_ && spool_->size() >= kSpoolLimit;
+}
+
+void OutputQueue::clear() {
+  pieces_.clear();
+  pending_ = 0;
+  in_memory_ = 0;
+  spool_.reset();
+  spool_failed_ = false;
+}
+
+}  // namespace askr::gateway

@@ -1,0 +1,60 @@
+// RequestContext: all memory one request needs in a gateway. Taken from a pool when the first byte of a request arrives
+// and given back when its response is out, so an idle connection holds none of it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/body_intake.hpp"
+#include "gateway/output_queue.hpp"
+#include "http/request_parser.hpp"
+#include "pipeline/transaction.hpp"
+
+namespace askr::gateway {
+
+inline constexpr uint32_t kNoSlot = ~0U;
+
+struct RequestContext {
+  RequestContext(const http::ParserLimits& limits, const std::string& spool_folder)
+      : parser(limits), output(spool_folder) {}
+
+  // Copies a head that was parsed in borrowed memory, so that it lives as long as the request.
+  void keep_head(const char* base, size_t size);
+  void clear();
+
+  http::RequestParser parser;
+  std::string head_bytes;
+  pipeline::Transaction transaction;
+  BodyIntake body;
+  uint32_t slot = kNoSlot;
+
+  // --- the response
+  OutputQueue output;
+  std::string held;  // body bytes kept back until the length is known or they are many
+  http::BodyFraming framing = http::BodyFraming::none;
+  uint64_t body_left = 0;       // with content_length: what is still to come
+  bool has_head = false;        // the worker's head was read
+  bool committed = false;       // our head is on its way: no retry and no error page any more
+  bool discard_body = false;    // HEAD, 204, 304
+  bool stalled = false;         // back-pressure: the worker's segments wait for the client
+  bool broken = false;          // a write failed: the client has gone
+  bool input_complete = false;  // the request was read to its end
+  bool keep_alive = true;
+};
+
+class ContextPool {
+ public:
+  ContextPool(const http::ParserLimits& limits, const std::string& spool_folder)
+      : limits_(limits), spool_folder_(spool_folder) {}
+  std::unique_ptr<RequestContext> take();
+  void give_back(std::unique_ptr<RequestContext> context);
+
+ private:
+  static constexpr size_t kKept = 256;
+  http::ParserLimits limits_;
+  const std::string& spool_folder_;
+  std::vector<std::unique_ptr<RequestContext>> free_;
+};
+
+}  // namespace askr::gateway

@@ -1,0 +1,61 @@
+#include "gateway/transport.hpp"
+
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace askr::gateway {
+namespace {
+
+ssize_t translate(ssize_t result) {
+  if (result >= 0) return result;
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? kAgain : kBroken;
+}
+
+class PlainTransport final : public Transport {
+ public:
+  explicit PlainTransport(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  ssize_t read(char* buffer, size_t size) override { return translate(::recv(socket_.get(), buffer, size, 0)); }
+
+  ssize_t write(const iovec* pieces, int count) override {
+    if (count == 1) return translate(::send(socket_.get(), pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL));
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces);
+    message.msg_iovlen = static_cast<size_t>(count);
+    return translate(::sendmsg(socket_.get(), &message, MSG_NOSIGNAL));
+  }
+
+  ssize_t send_file(int file, uint64_t offset, size_t size) override {
+    auto at = static_cast<off_t>(offset);
+    const ssize_t sent = ::sendfile(socket_.get(), file, &at, size);
+    return sent == 0 ? kBroken : translate(sent);  // 0: the file has become shorter than we promised
+  }
+
+  void finish_writing() override { ::shutdown(socket_.get(), SHUT_WR); }
+
+  void abort_on_close() override {
+    const linger reset{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+
+  [[nodiscard]] bool at_end() const override {
+    char byte = 0;
+    const ssize_t got = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+  }
+
+  [[nodiscard]] int fd() const override { return socket_.get(); }
+
+ private:
+  UniqueFd socket_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_plain_transport(UniqueFd socket) {
+  return std::make_unique<PlainTransport>(std::move(socket));
+}
+
+}  // namespace askr::gateway

@@ -1,0 +1,39 @@
+#include "process/child.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <sys/wait.h>
+
+#include <cstring>
+
+#include "process/spawn.hpp"
+
+namespace askr::process {
+
+Child::Child(EventLoop& loop, pid_t pid, ChildIdentity identity, OnExit on_exit)
+    : loop_(loop), pid_(pid), identity_(identity), pidfd_(open_pidfd(pid)), on_exit_(std::move(on_exit)) {
+  if (pidfd_) static_cast<void>(loop_.add(pidfd_.get(), EPOLLIN, *this));
+}
+
+Child::~Child() {
+  if (pidfd_) loop_.remove(pidfd_.get());
+}
+
+void Child::signal(int number) const {
+  if (pidfd_) signal_pidfd(pidfd_.get(), number);
+}
+
+void Child::on_ready(uint32_t /*events*/) {
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) != pid_) return;
+  const OnExit on_exit = std::move(on_exit_);
+  on_exit(*this, status);  // usually deletes this
+}
+
+std::string describe_status(int status) {
+  if (WIFSIGNALED(status)) {
+    return fmt::format("was killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+  }
+  return fmt::format("exited with code {}", WEXITSTATUS(status));
+}
+
+}  // namespace askr::process

@@ -1,0 +1,47 @@
+// A child process under supervision.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "exchange/process_table.hpp"
+
+namespace askr::process {
+
+struct ChildIdentity {
+  exchange::Role role = exchange::Role::none;
+  unsigned record = 0;      // in the process table
+  uint32_t generation = 0;  // workers and templates
+};
+
+// Watches one process by its pidfd and calls `on_exit` once when it has ended and was reaped.
+class Child final : public Watcher {
+ public:
+  using OnExit = std::function<void(Child&, int status)>;  // status as of waitpid
+
+  Child(EventLoop& loop, pid_t pid, ChildIdentity identity, OnExit on_exit);
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] const ChildIdentity& identity() const { return identity_; }
+  void signal(int number) const;
+  void on_ready(uint32_t events) override;
+
+ private:
+  EventLoop& loop_;
+  pid_t pid_;
+  ChildIdentity identity_;
+  UniqueFd pidfd_;
+  OnExit on_exit_;
+};
+
+// "exited with code 1", "was killed by signal 11 (Segmentation fault)".
+std::string describe_status(int status);
+
+}  // namespace askr::process

@@ -1,0 +1,110 @@
+#include "process/control_server.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+namespace askr::process {
+namespace {
+
+constexpr size_t kLongestCommand = 64;
+constexpr size_t kMostClients = 16;
+
+}  // namespace
+
+// One connection. A reply that comes after the client left finds the weak pointer expired.
+class ControlClient final : public Watcher {
+ public:
+  ControlClient(ControlServer& server, UniqueFd socket) : server_(server), socket_(std::move(socket)) {}
+
+  void on_ready(uint32_t /*events*/) override {
+    char buffer[kLongestCommand];
+    const ssize_t got = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0 || command_.size() + static_cast<size_t>(got) > kLongestCommand) {
+      server_.drop(this);
+      return;
+    }
+    command_.append(buffer, static_cast<size_t>(got));
+    const size_t end = command_.find('\n');
+    if (end == std::string::npos || asked_) return;
+    asked_ = true;
+    server_.handler_(command_.substr(0, end), [weak = std::weak_ptr<ControlClient*>(alive_)](const std::string& json) {
+      if (const auto self = weak.lock()) (*self)->answer(json);
+    });
+  }
+
+  [[nodiscard]] int fd() const { return socket_.get(); }
+
+ private:
+  void answer(const std::string& json) {
+    // Small enough for the socket buffer; a client that does not read it loses it.
+    ::send(socket_.get(), json.data(), json.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    server_.drop(this);
+  }
+
+  ControlServer& server_;
+  UniqueFd socket_;
+  std::string command_;
+  bool asked_ = false;
+  std::shared_ptr<ControlClient*> alive_ = std::make_shared<ControlClient*>(this);
+};
+
+ControlServer::ControlServer(EventLoop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+
+ControlServer::~ControlServer() {
+  if (socket_) ::unlink(path_.c_str());
+}
+
+void ControlServer::forget() {
+  socket_.reset();
+  clients_.clear();
+}
+
+Result<> ControlServer::open(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  std::error_code failed;
+  if (std::filesystem::create_directories(folder, failed)) ::chmod(folder.c_str(), 0700);
+
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (path.size() >= sizeof name.sun_path) return usage_error("control socket " + path + ": longer than 107 bytes");
+  std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
+  const auto* address = reinterpret_cast<const sockaddr*>(&name);
+
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(probe.get(), address, sizeof name) == 0) {
+    return Error{"another server answers at the control socket " + path + " (give this one its own server.control)"};
+  }
+  ::unlink(path.c_str());
+
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const mode_t before = ::umask(0177);
+  const int bound = ::bind(socket.get(), address, sizeof name);
+  const int number = errno;
+  ::umask(before);
+  if (bound != 0) return system_error("cannot make the control socket " + path, number);
+  if (::listen(socket.get(), 8) != 0) return system_error("cannot listen on the control socket " + path);
+  path_ = path;
+  socket_ = std::move(socket);
+  return loop_.add(socket_.get(), EPOLLIN, *this);
+}
+
+void ControlServer::on_ready(uint32_t /*events*/) {
+  UniqueFd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket || clients_.size() >= kMostClients) return;
+  ControlClient& client = clients_.emplace_back(*this, std::move(socket));
+  if (!loop_.add(client.fd(), EPOLLIN, client)) clients_.pop_back();
+}
+
+void ControlServer::drop(ControlClient* client) {
+  loop_.remove(client->fd());
+  clients_.remove_if([client](const ControlClient& other) { return &other == client; });
+}
+
+}  // namespace askr::process

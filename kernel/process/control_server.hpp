@@ -1,0 +1,43 @@
+// The control socket: `askr status` and `askr reload` talk to the master here. A client sends one line and reads one
+// JSON document. Only local users who may open the socket (mode 0600) can connect.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <string>
+
+#include "base/event_loop.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace askr::process {
+
+class ControlClient;
+
+class ControlServer final : public Watcher {
+ public:
+  // `on_command(command, reply)`: reply may be called later, once.
+  using Reply = std::function<void(const std::string& json)>;
+  using Handler = std::function<void(const std::string& command, Reply reply)>;
+
+  ControlServer(EventLoop& loop, Handler handler);
+  ~ControlServer();
+
+  // Error: another server answers there, or the folder cannot be made.
+  Result<> open(const std::string& path);
+  // In a forked child: lets go of the descriptors without removing the socket.
+  void forget();
+  void on_ready(uint32_t events) override;
+
+ private:
+  friend class ControlClient;
+  void drop(ControlClient* client);
+
+  EventLoop& loop_;
+  Handler handler_;
+  std::string path_;
+  UniqueFd socket_;
+  std::list<ControlClient> clients_;
+};
+
+}  // namespace askr::process

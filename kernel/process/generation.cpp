@@ -1,0 +1,352 @@
+#include "process/generation.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/log.hpp"
+#include "exchange/codec.hpp"
+
+namespace askr::process {
+namespace {
+
+// From the first signal, which makes a worker leave its backtrace, to the one it cannot ignore.
+constexpr int64_t kKillGrace = 500 * kMillisecond;
+
+std::string absolute(const std::string& path) {
+  char resolved[PATH_MAX];
+  return ::realpath(path.c_str(), resolved) != nullptr ? resolved : std::string();
+}
+
+}  // namespace
+
+Generation::Generation(GenerationHost& host, uint32_t number, Events events)
+    : host_(host), number_(number), events_(std::move(events)) {}
+
+Generation::~Generation() {
+  *alive_ = false;
+  if (socket_) host_.loop.remove(socket_.get());
+}
+
+Result<> Generation::start() {
+  root_ = absolute(host_.settings.server.root);
+  if (root_.empty()) return system_error("document root " + host_.settings.server.root);
+  if (!std::filesystem::is_directory(root_)) return Error{"document root " + root_ + ": not a folder"};
+  if (host_.settings.worker_mode() && absolute(host_.settings.worker.script).empty()) {
+    return system_error("worker script " + host_.settings.worker.script);
+  }
+  return start_template();
+}
+
+php::RuntimeOptions Generation::runtime_options() const {
+  const config::Settings& settings = host_.settings;
+  php::RuntimeOptions options;
+  options.root = root_;
+  options.worker_script = settings.worker_mode() ? absolute(settings.worker.script) : "";
+  options.app_base = settings.worker.app_base;
+  options.ini = settings.worker.ini;
+  options.max_body_size = settings.server.max_body_size;
+  options.upload_dir = settings.server.spool_dir + "/askr-uploads";
+  options.max_requests = settings.server.max_requests;
+  return options;
+}
+
+Result<> Generation::start_template() {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return system_error("cannot make a socket pair");
+  UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
+  const unsigned first = host_.exchange.first_template_record();
+  template_record_ = first + number_ % exchange::kTemplateRecords;
+
+  const pid_t master = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return system_error("cannot fork the template");
+  if (pid == 0) {
+    ours.reset();
+    socket_.reset();
+    host_.close_in_child();
+    run_template({host_.exchange, master, number_, runtime_options(), std::move(theirs)});
+  }
+  exchange::ProcessRecord& record = host_.exchange.records()[template_record_];
+  record.role = exchange::Role::template_;
+  record.pid = pid;
+  record.index = 0;
+  record.generation = number_;
+  record.started = monotonic_now();
+  record.state = exchange::ProcessState::starting;
+  if (socket_) host_.loop.remove(socket_.get());
+  socket_ = std::move(ours);
+  template_ready_ = false;
+  ASKR_TRY(host_.loop.add(socket_.get(), EPOLLIN, *this));
+  template_ =
+      std::make_unique<Child>(host_.loop, pid, ChildIdentity{exchange::Role::template_, template_record_, number_},
+                              [this](Child& /*child*/, int status) { on_template_exit(status); });
+  return ok();
+}
+
+void Generation::on_ready(uint32_t /*events*/) {
+  std::array<char, sizeof(TemplateMessage) + kTemplateTextMax> buffer;
+  for (;;) {
+    const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got == 0) {  // its end is told by the pidfd
+      host_.loop.remove(socket_.get());
+      return;
+    }
+    if (got < static_cast<ssize_t>(sizeof(TemplateMessage))) return;
+    TemplateMessage message;
+    std::memcpy(&message, buffer.data(), sizeof message);
+    const std::string_view text(buffer.data() + sizeof message, static_cast<size_t>(got) - sizeof message);
+    switch (message.kind) {
+      case TemplateMessage::ready:
+        on_template_ready(text);
+        break;
+      case TemplateMessage::failed:
+        give_up(std::string(text));
+        return;
+      case TemplateMessage::forked:
+        adopt_worker(message.position, message.pid);
+        break;
+    }
+  }
+}
+
+void Generation::on_template_ready(std::string_view text) {
+  facts_ = decode_facts(text);
+  template_ready_ = true;
+  template_policy_.on_ready();
+  host_.exchange.records()[template_record_].state = exchange::ProcessState::idle;
+  spawn_missing();
+}
+
+void Generation::on_template_exit(int status) {
+  on_ready(EPOLLIN);  // last words
+  host_.exchange.records()[template_record_].pid = 0;
+  host_.exchange.records()[template_record_].role = exchange::Role::none;
+  template_.reset();
+  if (socket_) host_.loop.remove(socket_.get());
+  socket_.reset();
+  settle_unanswered_forks();
+  if (retiring_ || over_) {
+    if (empty()) events_.emptied(*this);
+    return;
+  }
+  log::error("the template {}; starting another one, running workers go on", describe_status(status));
+  const int64_t delay = template_policy_.on_death(template_ready_);
+  if (delay < 0) {
+    give_up("the template died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before it was ready");
+    return;
+  }
+  host_.alarms.at(monotonic_now() + delay, [this, alive = alive_] {
+    if (!*alive || retiring_ || over_) return;
+    if (auto started = start_template(); !started) give_up(started.error().message);
+  });
+}
+
+// The template died before it told of a fork: either it never happened, or the worker has written its id by itself.
+void Generation::settle_unanswered_forks() {
+  auto records = host_.exchange.workers();
+  for (unsigned position = 0; position < records.size() && forks_under_way_ > 0; ++position) {
+    exchange::ProcessRecord& worker = records[position];
+    if (worker.generation != number_ || worker.role != exchange::Role::worker) continue;
+    const bool known = std::any_of(workers_.begin(), workers_.end(), [&](const auto& other) {
+      return other->identity().record == host_.exchange.first_worker_record() + position;
+    });
+    if (known) continue;
+    if (worker.pid != 0) {
+      adopt_worker(position, worker.pid);
+    } else {
+      worker.role = exchange::Role::none;
+      worker.state = exchange::ProcessState::none;
+    }
+  }
+  forks_under_way_ = 0;
+}
+
+void Generation::spawn_missing() {
+  if (!template_ready_ || retiring_ || over_) return;
+  while (workers_.size() + forks_under_way_ + delayed_ < host_.settings.server.workers && spawn_worker()) {
+  }
+}
+
+bool Generation::spawn_worker() {
+  auto workers = host_.exchange.workers();
+  const auto free = std::find_if(workers.begin(), workers.end(), [](const exchange::ProcessRecord& record) {
+    return record.role == exchange::Role::none;
+  });
+  if (free == workers.end()) {
+    log::warning("no room for another worker until an older generation has finished its requests");
+    return false;
+  }
+  free->role = exchange::Role::worker;
+  free->index = static_cast<uint32_t>(free - workers.begin());
+  free->generation = number_;
+  free->started = monotonic_now();
+  free->state = exchange::ProcessState::starting;
+  free->requests = 0;
+  free->last_request = 0;
+  free->note_size = 0;
+  free->retire = 0;
+  free->ready = 0;
+  const ForkRequest request{static_cast<uint32_t>(free - workers.begin())};
+  if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) {
+    free->role = exchange::Role::none;
+    return false;
+  }
+  ++forks_under_way_;
+  return true;
+}
+
+void Generation::adopt_worker(uint32_t position, pid_t pid) {
+  if (forks_under_way_ > 0) --forks_under_way_;
+  const unsigned record = host_.exchange.first_worker_record() + position;
+  if (pid < 0) {
+    host_.exchange.records()[record].role = exchange::Role::none;
+    log::error("cannot fork a worker (memory or process limit); trying again in a second");
+    ++delayed_;
+    host_.alarms.at(monotonic_now() + kSecond, [this, alive = alive_] {
+      if (!*alive) return;
+      --delayed_;
+      spawn_missing();
+    });
+    return;
+  }
+  host_.exchange.records()[record].pid = pid;
+  workers_.push_back(std::make_unique<Child>(host_.loop, pid, ChildIdentity{exchange::Role::worker, record, number_},
+                                             [this](Child& child, int status) { on_worker_exit(child, status); }));
+  if (retiring_) {
+    host_.exchange.records()[record].retire = exchange::kRetireNow;
+    exchange::Exchange::wake(host_.exchange.records()[record]);
+  }
+}
+
+void Generation::check_ready() {
+  for (const auto& worker : workers_) {
+    const unsigned record = worker->identity().record;
+    if (host_.exchange.records()[record].ready.load() == 0 || !known_ready_.insert(record).second) continue;
+    policy_.on_ready();
+  }
+  if (ready_ || over_ || retiring_ || known_ready_.size() < host_.settings.server.workers) return;
+  ready_ = true;
+  events_.booted(*this);
+}
+
+void Generation::on_worker_exit(Child& worker, int status) {
+  const unsigned record_index = worker.identity().record;
+  exchange::ProcessRecord& record = host_.exchange.records()[record_index];
+  const bool was_ready = record.ready.load() != 0;
+  const bool boot_failed =
+      WIFEXITED(status) && (WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
+  const exchange::LostRequest lost = exchange::reclaim_worker(host_.exchange, record_index);
+  log_worker_end(worker, status, lost);
+  record.role = exchange::Role::none;
+  known_ready_.erase(record_index);
+  std::erase_if(workers_, [&worker](const auto& other) { return other.get() == &worker; });
+
+  if (retiring_ || over_) {
+    if (empty()) events_.emptied(*this);
+    return;
+  }
+  if (boot_failed && !ready_) {
+    give_up("the worker script could not be booted");
+    return;
+  }
+  host_.exchange.global().respawns.fetch_add(1);
+  const int64_t delay = policy_.on_death(was_ready);
+  if (delay < 0) {
+    give_up(fmt::format("workers died {} times in a row before they were ready; the last one {}",
+                        RespawnPolicy::kGiveUp, describe_status(status)));
+    return;
+  }
+  if (delay == 0) {
+    spawn_missing();
+    return;
+  }
+  ++delayed_;
+  host_.alarms.at(monotonic_now() + delay, [this, alive = alive_] {
+    if (!*alive) return;
+    --delayed_;
+    spawn_missing();
+  });
+}
+
+// A worker that ended as it should is not worth a line.
+void Generation::log_worker_end(const Child& worker, int status, exchange::LostRequest lost) const {
+  const bool expected =
+      WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled ||
+                            WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
+  if (expected) return;
+  const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
+  std::string what;
+  if (lost.was_running) {
+    exchange::RequestView request;
+    exchange::decode_request(host_.exchange.request_area(lost.slot), request);
+    what = fmt::format(" while it ran {} {} (request {})", request.method, request.uri, request.id);
+  }
+  log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);
+
+  const size_t size = std::min<size_t>(record.note_size.load(std::memory_order_acquire), exchange::kNoteSize);
+  std::string_view note(record.note, size);
+  while (!note.empty()) {
+    const size_t end = std::min(note.find('\n'), note.size());
+    if (end > 0) log::error("  {}", note.substr(0, end));
+    note.remove_prefix(std::min(end + 1, note.size()));
+  }
+}
+
+void Generation::give_up(const std::string& why) {
+  if (over_) return;
+  over_ = true;
+  if (ready_) {
+    events_.given_up(*this, why);
+  } else {
+    events_.failed(*this, why);
+  }
+}
+
+void Generation::retire() {
+  retiring_ = true;
+  for (const auto& worker : workers_) {
+    exchange::ProcessRecord& record = host_.exchange.records()[worker->identity().record];
+    record.retire = exchange::kRetireNow;
+    exchange::Exchange::wake(record);
+  }
+  // The template ends at the end of its input, after answering what it was asked before.
+  if (socket_) ::shutdown(socket_.get(), SHUT_WR);
+}
+
+void Generation::kill() {
+  retiring_ = true;
+  signal_workers(SIGKILL);
+  if (template_) template_->signal(SIGKILL);
+}
+
+void Generation::signal_workers(int number) const {
+  for (const auto& worker : workers_) worker->signal(number);
+}
+
+void Generation::end_overdue(unsigned record_index) {
+  const auto found = std::find_if(workers_.begin(), workers_.end(), [record_index](const auto& worker) {
+    return worker->identity().record == record_index;
+  });
+  if (found == workers_.end()) return;
+  (*found)->signal(SIGUSR2);
+  host_.alarms.at(monotonic_now() + kKillGrace, [this, alive = alive_, pid = (*found)->pid()] {
+    if (!*alive) return;
+    for (const auto& worker : workers_) {
+      if (worker->pid() == pid) worker->signal(SIGKILL);
+    }
+  });
+}
+
+}  // namespace askr::process

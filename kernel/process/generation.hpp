@@ -1,0 +1,99 @@
+// A generation: one template with its workers and its document root. The master has one active generation, at most one
+// that boots (a reload) and any number that drain.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "config/settings.hpp"
+#include "exchange/exchange.hpp"
+#include "exchange/reclaim.hpp"
+#include "process/alarms.hpp"
+#include "process/child.hpp"
+#include "process/respawn_policy.hpp"
+#include "process/template_process.hpp"
+
+namespace askr::process {
+
+// What a generation needs of the master.
+struct GenerationHost {
+  const config::Settings& settings;
+  exchange::Exchange& exchange;
+  EventLoop& loop;
+  Alarms& alarms;
+  std::function<void()> close_in_child;  // descriptors that templates and workers have no business with
+};
+
+class Generation final : public Watcher {
+ public:
+  // How it goes on is told through these; each may delete the generation only later, not from inside.
+  struct Events {
+    std::function<void(Generation&)> booted;                            // all workers are ready, first time
+    std::function<void(Generation&, const std::string& why)> failed;    // it will never be ready
+    std::function<void(Generation&, const std::string& why)> given_up;  // was active, its processes keep dying
+    std::function<void(Generation&)> emptied;                           // no process of it is left
+  };
+
+  Generation(GenerationHost& host, uint32_t number, Events events);
+  ~Generation();
+
+  // Resolves the root and starts the template.
+  Result<> start();
+  // A worker's `ready` flag changed, perhaps.
+  void check_ready();
+  // Stops giving it work: its workers end after their current request, its template at once.
+  void retire();
+  void kill();
+  void signal_workers(int number) const;
+  // In a forked child: closes our end of the socket pair.
+  void forget_socket() { socket_.reset(); }
+  // The worker in that record is over its time.
+  void end_overdue(unsigned record);
+
+  void on_ready(uint32_t events) override;  // messages of the template
+
+  [[nodiscard]] uint32_t number() const { return number_; }
+  [[nodiscard]] const std::string& root() const { return root_; }
+  [[nodiscard]] const php::RuntimeFacts& facts() const { return facts_; }
+  [[nodiscard]] bool is_ready() const { return ready_; }
+  [[nodiscard]] bool empty() const { return !template_ && workers_.empty() && forks_under_way_ == 0; }
+  [[nodiscard]] bool workers_gone() const { return workers_.empty() && forks_under_way_ == 0; }
+
+ private:
+  Result<> start_template();
+  void on_template_exit(int status);
+  void on_template_ready(std::string_view text);
+  void settle_unanswered_forks();
+  void spawn_missing();
+  bool spawn_worker();
+  void adopt_worker(uint32_t position, pid_t pid);
+  void on_worker_exit(Child& worker, int status);
+  void log_worker_end(const Child& worker, int status, exchange::LostRequest lost) const;
+  void give_up(const std::string& why);
+  [[nodiscard]] php::RuntimeOptions runtime_options() const;
+
+  GenerationHost& host_;
+  const uint32_t number_;
+  Events events_;
+  std::string root_;
+  php::RuntimeFacts facts_;
+  UniqueFd socket_;  // to the template
+  std::unique_ptr<Child> template_;
+  unsigned template_record_ = 0;
+  std::vector<std::unique_ptr<Child>> workers_;
+  std::set<unsigned> known_ready_;  // records
+  unsigned forks_under_way_ = 0;
+  unsigned delayed_ = 0;  // replacements that wait for an alarm
+  bool template_ready_ = false;
+  bool ready_ = false;
+  bool retiring_ = false;
+  bool over_ = false;  // failed or given up
+  RespawnPolicy policy_, template_policy_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // alarms outlive generations
+};
+
+}  // namespace askr::process

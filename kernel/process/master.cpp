@@ -1,0 +1,370 @@
+#include "process/master.hpp"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.hpp"
+#include "gateway/gateway.hpp"
+#include "process/spawn.hpp"
+#include "process/status.hpp"
+#include "process/title.hpp"
+
+namespace askr::process {
+
+Result<std::unique_ptr<Master>> Master::create(const MasterOptions& options) {
+  EventLoop loop = ASKR_TRY(EventLoop::create());
+  std::unique_ptr<Master> master(new Master(options, std::move(loop)));
+  ASKR_TRY(master->prepare());
+  return master;
+}
+
+Master::Master(const MasterOptions& options, EventLoop loop)
+    : options_(options),
+      loop_(std::move(loop)),
+      host_{options.settings, options.exchange, loop_, alarms_, [this] { close_in_child(); }},
+      control_(loop_, [this](const std::string& command,
+                             ControlServer::Reply reply) { on_command(command, std::move(reply)); }),
+      started_(monotonic_now()),
+      gateways_(options.settings.server.gateways),
+      gateway_ready_(options.settings.server.gateways) {}
+
+Master::~Master() = default;
+
+Result<> Master::prepare() {
+  ASKR_TRY(control_.open(control_path(options_.settings)));
+
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1}) sigaddset(&set, number);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  signals_.reset(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_) return system_error("cannot make a signalfd");
+  signal_watcher_.action = [this] {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) on_signal(info.ssi_signo);
+  };
+  ASKR_TRY(loop_.add(signals_.get(), EPOLLIN, signal_watcher_));
+
+  event_watcher_.action = [this] {
+    uint64_t count = 0;
+    while (::read(options_.exchange.master_event(), &count, sizeof count) > 0) {
+    }
+    for (const auto& generation : generations_) generation->check_ready();
+    check_gateways();
+    end_overdue_workers();
+  };
+  ASKR_TRY(loop_.add(options_.exchange.master_event(), EPOLLIN, event_watcher_));
+
+  exchange::ProcessRecord& record = options_.exchange.records()[exchange::kMasterRecord];
+  record.role = exchange::Role::master;
+  record.pid = ::getpid();
+  record.started = started_;
+  record.state = exchange::ProcessState::starting;
+  return ok();
+}
+
+int Master::run() {
+  set_title("askr: master");
+  if (auto booted = boot_generation(); !booted) {
+    log::error("{}", booted.error().message);
+    return booted.error().exit_code;
+  }
+  const auto finished = [this] {
+    const bool no_gateway = std::all_of(gateways_.begin(), gateways_.end(), [](const auto& child) { return !child; });
+    return phase_ == Phase::ending && no_gateway && generations_.empty();
+  };
+  while (!finished()) turn();
+  return exit_code_;
+}
+
+void Master::turn() {
+  loop_.wait(alarms_.until_next(monotonic_now()));
+  loop_.dispatch();
+  alarms_.run_due(monotonic_now());
+  for (Generation* done : std::exchange(finished_, {})) discard(*done);
+}
+
+// ---------------------------------------------------------------- generations
+
+Result<> Master::boot_generation() {
+  Generation::Events events;
+  events.booted = [this](Generation& generation) { on_booted(generation); };
+  events.failed = [this](Generation& generation, const std::string& why) { on_failed(generation, why); };
+  events.given_up = [this](Generation&, const std::string& why) { fail(why); };
+  events.emptied = [this](Generation& generation) { on_emptied(generation); };
+  auto generation = std::make_unique<Generation>(host_, ++last_number_, std::move(events));
+  ASKR_TRY(generation->start());
+  booting_ = generation.get();
+  generations_.push_back(std::move(generation));
+  return ok();
+}
+
+void Master::on_booted(Generation& generation) {
+  exchange::Global& global = options_.exchange.global();
+  const size_t size = generation.root().copy(global.root, sizeof global.root - 1);
+  global.root[size] = '\0';
+  global.root_version.fetch_add(1, std::memory_order_release);
+  global.active_generation.store(generation.number(), std::memory_order_release);
+  booting_ = nullptr;
+  Generation* before = std::exchange(active_, &generation);
+  options_.exchange.poke_all_gateways();
+  options_.exchange.wake_workers(options_.settings.server.workers);  // requests may wait for it
+  if (before != nullptr) before->retire();
+  if (before != nullptr && before->empty()) on_emptied(*before);
+
+  if (phase_ == Phase::starting) {
+    start_serving();
+  } else {
+    log::info("generation {} serves {}", generation.number(), generation.root());
+    finish_reload(true, "generation " + std::to_string(generation.number()) + " serves " + generation.root());
+  }
+}
+
+void Master::on_failed(Generation& generation, const std::string& why) {
+  if (booting_ == &generation) booting_ = nullptr;
+  generation.kill();
+  if (generation.empty()) on_emptied(generation);
+  if (phase_ == Phase::starting) {
+    fail(why);
+    return;
+  }
+  log::error("reload failed, the old code keeps serving: {}", why);
+  finish_reload(false, "the old code keeps serving: " + why);
+}
+
+void Master::on_emptied(Generation& generation) {
+  finished_.push_back(&generation);
+}
+
+void Master::discard(Generation& generation) {
+  if (active_ == &generation) active_ = nullptr;
+  if (booting_ == &generation) booting_ = nullptr;
+  std::erase_if(generations_, [&generation](const auto& other) { return other.get() == &generation; });
+}
+
+// ---------------------------------------------------------------- gateways
+
+void Master::start_serving() {
+  if (auto listening = gateway::start_listening(options_.listeners); !listening) {
+    fail(listening.error().message);
+    return;
+  }
+  phase_ = Phase::serving;
+  for (unsigned index = 0; index < gateways_.size(); ++index) start_gateway(index);
+}
+
+void Master::start_gateway(unsigned index) {
+  const pid_t master = ::getpid();
+  exchange::ProcessRecord& record = options_.exchange.records()[options_.exchange.gateway_record(index)];
+  record.role = exchange::Role::gateway;
+  record.index = index;
+  record.started = monotonic_now();
+  record.state = exchange::ProcessState::starting;
+  record.sleeping = 0;
+  record.connections = 0;
+  record.ready = 0;
+  gateway_ready_[index] = false;
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    settle_child(master, SIGTERM);
+    control_.forget();
+    set_title("askr: gateway " + std::to_string(index));
+    log::set_speaker("gateway " + std::to_string(index));
+    ::_exit(
+        gateway::run_gateway({options_.settings, options_.exchange, index, options_.listeners, options_.access_log}));
+  }
+  if (pid < 0) {
+    fail(system_error("cannot fork a gateway").message);
+    return;
+  }
+  record.pid = pid;
+  gateways_[index] = std::make_unique<Child>(
+      loop_, pid, ChildIdentity{exchange::Role::gateway, options_.exchange.gateway_record(index), 0},
+      [this](Child& child, int status) { on_gateway_exit(child, status); });
+}
+
+void Master::check_gateways() {
+  for (unsigned index = 0; index < gateways_.size(); ++index) {
+    const auto& record = options_.exchange.records()[options_.exchange.gateway_record(index)];
+    if (gateway_ready_[index] || record.ready.load() == 0) continue;
+    gateway_ready_[index] = true;
+    gateway_policy_.on_ready();
+  }
+  if (reported_ || phase_ != Phase::serving) return;
+  if (!std::all_of(gateway_ready_.begin(), gateway_ready_.end(), [](bool ready) { return ready; })) return;
+  reported_ = true;
+  report_ready();
+}
+
+void Master::on_gateway_exit(Child& child, int status) {
+  const unsigned index = child.identity().record - options_.exchange.gateway_record(0);
+  exchange::ProcessRecord& record = options_.exchange.records()[child.identity().record];
+  const bool was_ready = record.ready.load() != 0;
+  const pid_t pid = child.pid();
+  record.pid = 0;
+  record.state = exchange::ProcessState::none;
+  gateways_[index].reset();
+  if (phase_ == Phase::draining || phase_ == Phase::ending) {
+    stop_workers();
+    return;
+  }
+  log::error("gateway {} (pid {}) {}; its connections are closed, the others go on", index, pid,
+             describe_status(status));
+  const int64_t delay = gateway_policy_.on_death(was_ready);
+  if (delay < 0) {
+    fail("gateways died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before they were ready");
+    return;
+  }
+  alarms_.at(monotonic_now() + delay, [this, index] {
+    if (phase_ == Phase::serving && !gateways_[index]) start_gateway(index);
+  });
+}
+
+// PHP has no business with clients: templates and workers hold no listening socket.
+void Master::close_in_child() {
+  options_.listeners.clear();
+  control_.forget();
+  for (const auto& generation : generations_) generation->forget_socket();
+}
+
+// ---------------------------------------------------------------- requests from outside
+
+void Master::on_signal(uint32_t number) {
+  switch (number) {
+    case SIGHUP:
+      reload({});
+      break;
+    case SIGUSR1:
+      if (auto done = log::reopen(); !done) log::error("{}", done.error().message);
+      for (const auto& child : gateways_) {
+        if (child) child->signal(SIGUSR1);
+      }
+      for (const auto& generation : generations_) generation->signal_workers(SIGRTMIN + 2);
+      break;
+    default:
+      if (phase_ == Phase::draining || phase_ == Phase::ending) {
+        kill_all();
+      } else {
+        stop();
+      }
+  }
+}
+
+void Master::on_command(const std::string& command, ControlServer::Reply reply) {
+  if (command == "status") {
+    reply(status_json(options_.settings, options_.exchange, started_));
+  } else if (command == "reload") {
+    reload(std::move(reply));
+  } else {
+    reply(nlohmann::json{{"ok", false}, {"message", "unknown command (status, reload)"}}.dump() + "\n");
+  }
+}
+
+// A reload asked for while one is under way is a new one afterwards: the files may have changed again.
+void Master::reload(ControlServer::Reply reply) {
+  if (booting_ != nullptr) {
+    reload_again_ = true;
+    if (reply) next_reload_waiters_.push_back(std::move(reply));
+    return;
+  }
+  if (reply) reload_waiters_.push_back(std::move(reply));
+  if (phase_ != Phase::serving) {
+    finish_reload(false, "the server is starting or stopping");
+    return;
+  }
+  if (auto booted = boot_generation(); !booted) {
+    log::error("reload failed, the old code keeps serving: {}", booted.error().message);
+    finish_reload(false, "the old code keeps serving: " + booted.error().message);
+  }
+}
+
+void Master::finish_reload(bool done, const std::string& message) {
+  const nlohmann::json outcome = {
+      {"ok", done}, {"message", message}, {"generation", options_.exchange.global().active_generation.load()}};
+  for (const auto& reply : std::exchange(reload_waiters_, {})) reply(outcome.dump() + "\n");
+  if (!std::exchange(reload_again_, false)) return;
+  auto waiters = std::exchange(next_reload_waiters_, {});
+  reload({});
+  reload_waiters_.insert(reload_waiters_.end(), waiters.begin(), waiters.end());
+}
+
+// Gateways have marked workers that are over their time. Only one that still runs that very request is ended.
+void Master::end_overdue_workers() {
+  const unsigned first = options_.exchange.first_worker_record();
+  for (unsigned position = 0; position < options_.exchange.worker_records(); ++position) {
+    exchange::ProcessRecord& record = options_.exchange.records()[first + position];
+    const uint32_t marked = record.kill_slot.exchange(0);
+    if (marked == 0 || marked > options_.exchange.slots().size()) continue;
+    const exchange::Slot& slot = options_.exchange.slots()[marked - 1];
+    if (slot.state != exchange::SlotState::running || slot.worker != first + position + 1) continue;
+    for (const auto& generation : generations_) generation->end_overdue(first + position);
+  }
+}
+
+void Master::stop() {
+  phase_ = Phase::draining;
+  options_.exchange.records()[exchange::kMasterRecord].state = exchange::ProcessState::draining;
+  options_.exchange.global().stopping.store(1, std::memory_order_release);
+  options_.exchange.poke_all_gateways();
+  alarms_.at(monotonic_now() + options_.settings.server.shutdown_timeout, [this] {
+    log::warning("requests still run after server.shutdown_timeout; ending them");
+    kill_all();
+  });
+  stop_workers();
+}
+
+// Workers are needed until the last gateway has its last response.
+void Master::stop_workers() {
+  if (std::any_of(gateways_.begin(), gateways_.end(), [](const auto& child) { return child != nullptr; })) return;
+  phase_ = Phase::ending;
+  for (const auto& generation : generations_) {
+    generation->retire();
+    if (generation->empty()) on_emptied(*generation);
+  }
+}
+
+void Master::kill_all() {
+  phase_ = Phase::ending;
+  for (const auto& child : gateways_) {
+    if (child) child->signal(SIGKILL);
+  }
+  for (const auto& generation : generations_) {
+    generation->kill();
+    if (generation->empty()) on_emptied(*generation);
+  }
+}
+
+// The server cannot go on.
+void Master::fail(const std::string& why) {
+  log::error("{}", why);
+  exit_code_ = 1;
+  if (phase_ == Phase::serving) {
+    stop();
+  } else {
+    kill_all();
+  }
+}
+
+void Master::report_ready() {
+  options_.exchange.records()[exchange::kMasterRecord].state = exchange::ProcessState::idle;
+  const php::RuntimeFacts& facts = active_->facts();
+  StartReport report;
+  report.php_version = facts.php_version;
+  report.opcache_installed = facts.opcache_installed;
+  report.opcache_enabled = facts.opcache_enabled;
+  report.jit_enabled = facts.jit_enabled;
+  report.workers = options_.settings.server.workers;
+  report.gateways = options_.settings.server.gateways;
+  for (const config::ListenAddress& address : options_.settings.server.listen) report.urls.push_back(address.url());
+  report.plugins = {"static"};
+  if (options_.access_log != nullptr) report.plugins.emplace_back("access-log");
+  report.warnings = facts.warnings;
+  report.boot_ns = monotonic_now() - started_;
+  options_.on_ready(report);
+}
+
+}  // namespace askr::process

@@ -1,0 +1,104 @@
+// The master: forks, supervises, reloads, stops. It parses nothing that came over the network and runs no PHP.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "config/settings.hpp"
+#include "exchange/exchange.hpp"
+#include "gateway/access_log.hpp"
+#include "gateway/listener.hpp"
+#include "process/alarms.hpp"
+#include "process/control_server.hpp"
+#include "process/generation.hpp"
+#include "process/respawn_policy.hpp"
+#include "process/serve.hpp"
+
+namespace askr::process {
+
+struct MasterOptions {
+  const config::Settings& settings;
+  exchange::Exchange& exchange;
+  std::vector<gateway::Listener>& listeners;
+  gateway::AccessLog* access_log = nullptr;
+  const std::function<void(const StartReport&)>& on_ready;
+};
+
+class Master {
+ public:
+  static Result<std::unique_ptr<Master>> create(const MasterOptions& options);
+  ~Master();
+
+  // Starts everything and runs until the server has stopped. Returns the exit code.
+  int run();
+
+ private:
+  enum class Phase : uint8_t { starting, serving, draining, ending };
+
+  Master(const MasterOptions& options, EventLoop loop);
+  Result<> prepare();
+  void turn();
+
+  // --- generations
+  Result<> boot_generation();
+  void on_booted(Generation& generation);
+  void on_failed(Generation& generation, const std::string& why);
+  void on_emptied(Generation& generation);
+  void discard(Generation& generation);
+
+  // --- gateways
+  void start_serving();
+  void start_gateway(unsigned index);
+  void on_gateway_exit(Child& child, int status);
+  void check_gateways();
+  void close_in_child();
+
+  // --- requests from outside
+  void on_signal(uint32_t number);
+  void on_command(const std::string& command, ControlServer::Reply reply);
+  void reload(ControlServer::Reply reply);
+  void finish_reload(bool done, const std::string& message);
+  void end_overdue_workers();
+  void stop();
+  void stop_workers();
+  void kill_all();
+  void fail(const std::string& why);
+  void report_ready();
+
+  // Something with a descriptor that has no state of its own.
+  struct Callback final : Watcher {
+    std::function<void()> action;
+    void on_ready(uint32_t /*events*/) override { action(); }
+  };
+
+  MasterOptions options_;
+  EventLoop loop_;
+  Alarms alarms_;
+  GenerationHost host_;
+  ControlServer control_;
+  UniqueFd signals_;
+  Callback signal_watcher_, event_watcher_;
+  const int64_t started_;
+  Phase phase_ = Phase::starting;
+  int exit_code_ = 0;
+
+  std::vector<std::unique_ptr<Generation>> generations_;  // booting, active and draining ones
+  Generation* active_ = nullptr;
+  Generation* booting_ = nullptr;
+  uint32_t last_number_ = 0;
+  std::vector<ControlServer::Reply> reload_waiters_, next_reload_waiters_;
+  bool reload_again_ = false;
+  std::vector<Generation*> finished_;  // deleted at the end of the turn
+
+  std::vector<std::unique_ptr<Child>> gateways_;  // by index; nullptr while dead
+  std::vector<bool> gateway_ready_;
+  RespawnPolicy gateway_policy_;
+  bool reported_ = false;
+};
+
+}  // namespace askr::process

@@ -1,0 +1,76 @@
+#include "process/serve.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.hpp"
+#include "config/control_path.hpp"
+#include "exchange/exchange.hpp"
+#include "gateway/access_log.hpp"
+#include "gateway/listener.hpp"
+#include "gateway/spool_file.hpp"
+#include "process/master.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+namespace askr::process {
+namespace {
+
+constexpr rlim_t kFewestDescriptors = 128;
+
+// Uses what the hard limit allows: every client costs a descriptor.
+Result<> raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max >= kFewestDescriptors) return ok();
+  return Error{fmt::format("too few file descriptors: {} allowed, at least {} needed (ulimit -n, LimitNOFILE=)",
+                           limit.rlim_max, kFewestDescriptors)};
+}
+
+// A full or missing spool folder is found now, not by the first large upload.
+Result<> check_spool(const std::string& folder) {
+  gateway::SpoolFile file = ASKR_TRY(gateway::SpoolFile::create(folder));
+  if (auto written = file.append("askr"); !written) {
+    return Error{"spool folder " + folder + ": " + written.error().message + " (see server.spool_dir)"};
+  }
+  return ok();
+}
+
+Result<int> run(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready) {
+  const config::ServerSettings& server = settings.server;
+  ASKR_TRY(raise_descriptor_limit());
+  ASKR_TRY(check_spool(server.spool_dir));
+  std::vector<gateway::Listener> listeners = ASKR_TRY(gateway::bind_listeners(server.listen));
+  ASKR_TRY(log::open(server.error_log, ASKR_TRY(log::parse_level(server.log_level))));
+  log::set_speaker("master");
+  std::unique_ptr<gateway::AccessLog> access_log;
+  if (!server.access_log.empty()) {
+    access_log = ASKR_TRY(gateway::AccessLog::open(server.access_log));
+  }
+
+  const exchange::ExchangeOptions options{server.gateways, server.workers_max, server.queue_size};
+  arena::Arena arena = ASKR_TRY(arena::Arena::create(exchange::Exchange::regions(options)));
+  exchange::Exchange exchange = ASKR_TRY(exchange::Exchange::create(arena, options));
+  std::unique_ptr<Master> master =
+      ASKR_TRY(Master::create({settings, exchange, listeners, access_log.get(), on_ready}));
+  const int code = master->run();
+  gateway::remove_unix_sockets(listeners);
+  return code;
+}
+
+}  // namespace
+
+int serve(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready) {
+  auto code = run(settings, on_ready);
+  if (code) return code.value();
+  log::error("{}", code.error().message);
+  return code.error().exit_code;
+}
+
+std::string control_path(const config::Settings& settings) {
+  return config::control_path(settings);
+}
+
+}  // namespace askr::process

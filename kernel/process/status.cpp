@@ -1,0 +1,81 @@
+#include "process/status.hpp"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "exchange/reclaim.hpp"
+
+namespace askr::process {
+namespace {
+
+struct Memory {
+  uint64_t rss_kb = 0, pss_kb = 0;
+};
+
+Memory memory_of(int pid) {
+  Memory memory;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  std::string key;
+  uint64_t value = 0;
+  std::string rest;
+  std::getline(file, rest);  // the address range
+  while (file >> key >> value) {
+    if (key == "Rss:") memory.rss_kb = value;
+    if (key == "Pss:") memory.pss_kb = value;
+    std::getline(file, rest);
+  }
+  return memory;
+}
+
+uint64_t seconds_since(int64_t start) {
+  return static_cast<uint64_t>((monotonic_now() - start) / kSecond);
+}
+
+}  // namespace
+
+std::string status_json(const config::Settings& settings, const exchange::Exchange& exchange, int64_t started) {
+  nlohmann::json processes = nlohmann::json::array();
+  uint64_t rss_total = 0;
+  unsigned workers_alive = 0;
+  const uint32_t generation = exchange.global().active_generation.load();
+  for (const exchange::ProcessRecord& record : exchange.records()) {
+    const int pid = record.pid.load();
+    if (pid == 0) continue;
+    const Memory memory = memory_of(pid);
+    rss_total += memory.rss_kb;
+    if (record.role == exchange::Role::worker && record.generation == generation) ++workers_alive;
+    const bool draining = record.retire.load() != 0;
+    processes.push_back({{"role", exchange::role_name(record.role)},
+                         {"index", record.index.load()},
+                         {"pid", pid},
+                         {"state", draining ? "draining" : exchange::state_name(record.state)},
+                         {"requests", record.requests.load()},
+                         {"connections", record.connections.load()},
+                         {"rss_kb", memory.rss_kb},
+                         {"pss_kb", memory.pss_kb},
+                         {"uptime_secs", seconds_since(record.started)},
+                         {"generation", record.generation.load()}});
+  }
+  nlohmann::json listen = nlohmann::json::array();
+  for (const config::ListenAddress& address : settings.server.listen) listen.push_back(address.text());
+  const exchange::ExchangeUsage usage = exchange::usage(exchange);
+  const nlohmann::json status = {{"version", ASKR_VERSION},
+                                 {"listen", listen},
+                                 {"mode", settings.worker_mode() ? "worker" : "per-request"},
+                                 {"uptime_secs", seconds_since(started)},
+                                 {"generation", generation},
+                                 {"workers_configured", settings.server.workers},
+                                 {"workers_alive", workers_alive},
+                                 {"respawns", exchange.global().respawns.load()},
+                                 {"queue_depth", usage.queue_depth},
+                                 {"rss_kb_total", rss_total},
+                                 {"exchange",
+                                  {{"slots", usage.slots},
+                                   {"slots_used", usage.slots_used},
+                                   {"blocks", usage.blocks},
+                                   {"blocks_used", usage.blocks_used}}},
+                                 {"processes", processes}};
+  return status.dump() + "\n";
+}
+
+}  // namespace askr::process

@@ -1,0 +1,117 @@
+#include "process/template_process.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "base/log.hpp"
+#include "exchange/worker_port.hpp"
+#include "process/spawn.hpp"
+#include "process/title.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+namespace askr::process {
+namespace {
+
+exchange::ProcessRecord* own_record = nullptr;  // for the signal handler of a worker
+
+// The master has died: finish what is queued, then stop.
+void on_orphaned(int /*signal*/) {
+  own_record->retire.store(exchange::kRetireWhenIdle);
+  own_record->parked.store(0);
+}
+
+void on_reopen(int /*signal*/) {
+  log::request_reopen();
+}
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  ::sigaction(signal, &action, nullptr);
+}
+
+[[noreturn]] void run_worker(const TemplateOptions& options, uint32_t position) {
+  own_record = &options.exchange.workers()[position];
+  own_record->pid.store(::getpid());
+  handle(SIGRTMIN + 1, on_orphaned);
+  handle(SIGRTMIN + 2, on_reopen);
+  settle_child(options.master, SIGRTMIN + 1);
+  set_title(fmt::format("askr: worker {}", position));
+  log::set_speaker(fmt::format("worker {}", position));
+  exchange::WorkerPort port(options.exchange, position, options.generation);
+  const int code = php::run_worker(port);
+  // No destructors and no module shutdown: they belong to the template.
+  ::_exit(code);
+}
+
+void send(int socket, TemplateMessage message, std::string_view text = {}) {
+  text = text.substr(0, kTemplateTextMax);
+  message.text_size = static_cast<uint32_t>(text.size());
+  std::string bytes(reinterpret_cast<const char*>(&message), sizeof message);
+  bytes += text;
+  if (::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) ::_exit(0);  // the master has gone
+}
+
+}  // namespace
+
+void run_template(TemplateOptions options) {
+  handle(SIGRTMIN + 2, on_reopen);
+  settle_child(options.master, SIGKILL);
+  for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_IGN);  // meant for the master
+  set_title(fmt::format("askr: template (generation {})", options.generation));
+  log::set_speaker("template");
+
+  auto facts = php::start_runtime(options.runtime);
+  const int socket = options.socket.get();
+  if (!facts) {
+    send(socket, {TemplateMessage::failed, 0, 0, 0}, facts.error().message);
+    ::_exit(1);
+  }
+  send(socket, {TemplateMessage::ready, 0, 0, 0}, encode_facts(facts.value()));
+
+  ForkRequest request{};
+  for (;;) {
+    const ssize_t got = ::recv(socket, &request, sizeof request, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got != sizeof request) break;
+    const pid_t pid = fork_sibling();
+    if (pid == 0) {
+      options.socket.reset();
+      run_worker(options, request.position);
+    }
+    send(socket, {TemplateMessage::forked, request.position, pid, 0});
+  }
+  ::_exit(0);
+}
+
+std::string encode_facts(const php::RuntimeFacts& facts) {
+  std::string text = fmt::format("{}\n{}\n{:d}{:d}{:d}\n", facts.php_version, facts.sapi_name, facts.opcache_installed,
+                                 facts.opcache_enabled, facts.jit_enabled);
+  for (const std::string& warning : facts.warnings) text += warning + "\n";
+  return text;
+}
+
+php::RuntimeFacts decode_facts(std::string_view text) {
+  const auto line = [&text] {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view found = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return std::string(found);
+  };
+  php::RuntimeFacts facts;
+  facts.php_version = line();
+  facts.sapi_name = line();
+  const std::string flags = line();
+  facts.opcache_installed = flags.size() == 3 && flags[0] == '1';
+  facts.opcache_enabled = flags.size() == 3 && flags[1] == '1';
+  facts.jit_enabled = flags.size() == 3 && flags[2] == '1';
+  while (!text.empty()) facts.warnings.push_back(line());
+  return facts;
+}
+
+}  // namespace askr::process

@@ -25,37 +25,37 @@ struct ListenAddress {
 };
 
 struct ServerSettings {
-  std::vector<ListenAddress> listen;       // default 127.0.0.1:8000
-  std::string root;                        // as written; each generation resolves it again (symlinked releases)
-  std::string front = "index.php";         // relative to the root
-  unsigned workers = 0;                    // resolved: never 0 after load
-  unsigned gateways = 0;                   // resolved: never 0 after load
+  std::vector<ListenAddress> listen;  // default 127.0.0.1:8000
+  std::string root;                   // as written; each generation resolves it again (symlinked releases)
+  std::string front = "index.php";    // relative to the root
+  unsigned workers = 0;               // resolved: never 0 after load
+  unsigned gateways = 0;              // resolved: never 0 after load
   unsigned workers_min = 0, workers_max = 0;
-  uint64_t max_requests = 0;               // 0: never recycle
+  uint64_t max_requests = 0;  // 0: never recycle
   uint64_t max_body_size = 16ULL << 20;
   int64_t request_timeout = 60 * kSecond;
   int64_t queue_timeout = 10 * kSecond;
   unsigned queue_size = 1024;
-  std::string access_log;                  // empty: off, "-": standard output
-  std::string error_log;                   // empty: standard error
-  std::string log_level = "info";          // debug info warning error
+  std::string access_log;          // empty: off, "-": standard output
+  std::string error_log;           // empty: standard error
+  std::string log_level = "info";  // debug info warning error
   int64_t shutdown_timeout = 30 * kSecond;
   std::vector<std::string> trusted_proxies;  // addresses or CIDR blocks, "unix" for Unix sockets
-  int64_t idle_timeout = 75 * kSecond;     // keep-alive connection without a request
-  int64_t head_timeout = 10 * kSecond;     // first byte of a head to its end
-  int64_t body_timeout = 30 * kSecond;     // between two pieces of a body
-  int64_t send_timeout = 60 * kSecond;     // client reads nothing
-  uint64_t max_head_size = 32ULL << 10;    // request line and header fields; at most 48K
+  int64_t idle_timeout = 75 * kSecond;       // keep-alive connection without a request
+  int64_t head_timeout = 10 * kSecond;       // first byte of a head to its end
+  int64_t body_timeout = 30 * kSecond;       // between two pieces of a body
+  int64_t send_timeout = 60 * kSecond;       // client reads nothing
+  uint64_t max_head_size = 32ULL << 10;      // request line and header fields; at most 48K
   unsigned max_headers = 100;
-  unsigned max_connections = 0;            // per gateway; 0: what the descriptor limit allows
-  std::string spool_dir;                   // default $TMPDIR or /tmp
-  std::string control;                     // control socket; empty: derived from the first listen address
+  unsigned max_connections = 0;  // per gateway; 0: what the descriptor limit allows
+  std::string spool_dir;         // default $TMPDIR or /tmp
+  std::string control;           // control socket; empty: derived from the first listen address
 };
 
 struct WorkerSettings {
-  std::string script;                      // empty: per-request mode
-  std::string app_base;                    // exported as ASKR_APP_BASE
-  std::vector<std::string> ini;            // extra php.ini lines, later wins
+  std::string script;            // empty: per-request mode
+  std::string app_base;          // exported as ASKR_APP_BASE
+  std::vector<std::string> ini;  // extra php.ini lines, later wins
 };
 
 struct PluginSettings {
@@ -66,7 +66,7 @@ struct Settings {
   ServerSettings server;
   WorkerSettings worker;
   PluginSettings plugins;
-  std::string config_file;                 // empty: none was read
+  std::string config_file;  // empty: none was read
 
   [[nodiscard]] bool worker_mode() const { return !worker.script.empty(); }
 };

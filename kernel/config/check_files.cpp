@@ -1,0 +1,90 @@
+#include <dirent.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "config/load.hpp"
+
+namespace askr::config {
+namespace {
+
+class FileChecker {
+ public:
+  explicit FileChecker(const Loaded& loaded) : loaded_(loaded) {}
+
+  std::vector<std::string> run() {
+    const Settings& settings = loaded_.settings;
+    if (check_folder("server.root", settings.server.root, R_OK | X_OK)) check_front();
+    check_folder("server.spool_dir", settings.server.spool_dir, W_OK | X_OK);
+    if (settings.worker_mode()) check_file("worker.script", settings.worker.script);
+    if (!settings.worker.app_base.empty()) check_folder("worker.app_base", settings.worker.app_base, X_OK);
+    return std::move(problems_);
+  }
+
+ private:
+  // In worker mode every path that is no file belongs to the worker script. Without, a root that nobody named and that
+  // has no front controller is a start in the wrong folder, which must not be served to anybody.
+  void check_front() {
+    const ServerSettings& server = loaded_.settings.server;
+    const bool front_was_named = loaded_.origin("server.front").source != Source::default_value;
+    const bool root_was_named = loaded_.origin("server.root").source != Source::default_value;
+    const std::string front = server.root + "/" + server.front;
+    if (loaded_.settings.worker_mode() || access(front.c_str(), R_OK) == 0) return;
+    if (front_was_named) {
+      check_file("server.front", front);
+    } else if (!root_was_named) {
+      problems_.push_back(
+          fmt::format("no {} in {}: name the document root with --root DIR", server.front, server.root));
+    } else if (!has_something_to_serve(server.root)) {
+      add("server.root", fmt::format("{} has neither {} nor another file to serve", server.root, server.front));
+    }
+  }
+
+  // A folder of scripts or static files needs no front controller; an empty one is a mistake.
+  static bool has_something_to_serve(const std::string& root) {
+    DIR* folder = opendir(root.c_str());
+    if (folder == nullptr) return false;
+    bool found = false;
+    while (const dirent* entry = readdir(folder)) found = found || entry->d_name[0] != '.';
+    closedir(folder);
+    return found;
+  }
+
+  bool check_folder(std::string_view option, const std::string& path, int mode) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) return add(option, path + ": " + std::strerror(errno));
+    if (!S_ISDIR(status.st_mode)) return add(option, path + " is not a folder");
+    if (access(path.c_str(), mode) != 0) return add(option, path + ": " + std::strerror(errno));
+    return true;
+  }
+
+  void check_file(std::string_view option, const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0 || access(path.c_str(), R_OK) != 0) {
+      add(option, path + ": " + std::strerror(errno));
+    } else if (!S_ISREG(status.st_mode)) {
+      add(option, path + " is not a file");
+    }
+  }
+
+  bool add(std::string_view option, const std::string& message) {
+    problems_.push_back(describe_place(loaded_.origin(option), option) + message);
+    return false;
+  }
+
+  const Loaded& loaded_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+Result<> check_files(const Loaded& loaded) {
+  const std::vector<std::string> problems = FileChecker(loaded).run();
+  if (problems.empty()) return ok();
+  return join_problems(problems);
+}
+
+}  // namespace askr::config

@@ -1,0 +1,65 @@
+#include "config/environment.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "config/nearest.hpp"
+#include "config/reserved.hpp"
+#include "config/values.hpp"
+
+namespace askr::config {
+namespace {
+
+const Option* find_variable(std::string_view name) {
+  for (const Option& option : options()) {
+    if (environment_name(option.path) == name) return &option;
+  }
+  return nullptr;
+}
+
+// Other ASKR_ variables are nobody's business here: ASKR_APP_BASE, for one, is what PHP gets to see.
+bool is_in_known_section(std::string_view name) {
+  const auto all = options();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Option& option) { return name.starts_with(environment_name(option.section()) + '_'); });
+}
+
+std::vector<std::string> variable_names() {
+  std::vector<std::string> names;
+  for (const Option& option : options()) names.push_back(environment_name(option.path));
+  return names;
+}
+
+}  // namespace
+
+Environment process_environment() {
+  Environment result;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string_view::npos) result.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return result;
+}
+
+Result<std::vector<Assignment>> read_environment(const Environment& environment, const std::string& folder) {
+  std::vector<Assignment> assignments;
+  std::vector<std::string> problems;
+  for (const auto& [name, value] : environment) {
+    if (!name.starts_with("ASKR_")) continue;
+    if (const Option* option = find_variable(name)) {
+      std::vector<std::string> values{value};
+      if (option->is_list()) values = split_list(value, option->separator);
+      assignments.push_back({option, std::move(values), {Source::environment, name}, folder});
+    } else if (is_reserved_environment(name)) {
+      problems.push_back(name + ": not part of this build");
+    } else if (is_in_known_section(name)) {
+      problems.push_back(name + ": unknown setting" + suggestion(name, variable_names()));
+    }
+  }
+  if (!problems.empty()) return join_problems(problems);
+  return assignments;
+}
+
+}  // namespace askr::config

@@ -1,0 +1,170 @@
+#include "config/load.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "config/machine.hpp"
+#include "config/quote.hpp"
+#include "config/toml_file.hpp"
+#include "config/values.hpp"
+
+namespace askr::config {
+namespace {
+
+constexpr size_t kLongestSocketPath = 107;  // sun_path with its NUL
+
+bool is_same_file(const char* a, const char* b) {
+  struct stat first {
+  }, second{};
+  return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+bool is_folder(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+std::string lookup(const Environment& environment, std::string_view name) {
+  for (const auto& [key, value] : environment) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+struct ConfigFile {
+  std::string path, shown;  // both empty: none
+};
+
+ConfigFile find_config_file(const CommandLine& line, const std::string& folder) {
+  if (!line.config_file.empty()) {
+    const bool absolute = line.config_file[0] == '/';
+    return {absolute ? line.config_file : folder + "/" + line.config_file, line.config_file};
+  }
+  const std::string path = folder + "/askr.toml";
+  return access(path.c_str(), F_OK) == 0 ? ConfigFile{path, "askr.toml"} : ConfigFile{};
+}
+
+// Collects the sources from weak to strong; a source that cannot be read as a whole adds to `problems`.
+class Merger {
+ public:
+  explicit Merger(Loaded& loaded) : loaded_(loaded) {}
+
+  void add(Result<std::vector<Assignment>> assignments) {
+    if (!assignments) {
+      problems_.push_back(assignments.error().message);
+      return;
+    }
+    for (const Assignment& assignment : assignments.value()) add(assignment);
+  }
+
+  void add(const Assignment& assignment) {
+    auto assigned = assign(assignment, loaded_.settings);
+    if (!assigned) problems_.push_back(assigned.error().message);
+    loaded_.origins[static_cast<size_t>(assignment.option - options().data())] = assignment.origin;
+  }
+
+  [[nodiscard]] Result<> result() const {
+    if (problems_.empty()) return ok();
+    return join_problems(problems_);
+  }
+
+ private:
+  Loaded& loaded_;
+  std::vector<std::string> problems_;
+};
+
+void resolve_defaults(ServerSettings& server, const Environment& environment, const std::string& folder) {
+  if (server.listen.empty()) server.listen.push_back({"127.0.0.1", 8000, {}});
+  if (server.root.empty()) server.root = is_folder(folder + "/public") ? folder + "/public" : folder;
+  if (server.workers == 0) server.workers = std::max(available_cores(), server.workers_min);
+  if (server.gateways == 0) server.gateways = available_cores();
+  if (server.workers_min == 0) server.workers_min = server.workers;
+  if (server.workers_max == 0) server.workers_max = std::max(server.workers, server.workers_min);
+  if (server.spool_dir.empty()) server.spool_dir = lookup(environment, "TMPDIR");
+  if (server.spool_dir.empty()) server.spool_dir = "/tmp";
+  if (server.error_log == "-") server.error_log.clear();
+}
+
+std::string place_of(const Loaded& loaded, std::string_view path) {
+  return describe_place(loaded.origin(path), path);
+}
+
+Result<> check_together(const Loaded& loaded) {
+  const ServerSettings& server = loaded.settings.server;
+  if (server.workers_min > server.workers) {
+    return usage_error(fmt::format("{}{} is more than the {} workers", place_of(loaded, "server.workers_min"),
+                                   server.workers_min, server.workers));
+  }
+  if (server.workers_max < server.workers) {
+    return usage_error(fmt::format("{}{} is less than the {} workers", place_of(loaded, "server.workers_max"),
+                                   server.workers_max, server.workers));
+  }
+  for (size_t i = 0; i < server.listen.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (server.listen[i].text() == server.listen[j].text()) {
+        return usage_error(place_of(loaded, "server.listen") + server.listen[i].text() + " is given twice");
+      }
+    }
+  }
+  if (server.control.size() > kLongestSocketPath) {
+    return usage_error(place_of(loaded, "server.control") + "the path of a Unix socket has at most 107 bytes");
+  }
+  const std::string& front = server.front;
+  if (front.empty() || front[0] == '/' || ("/" + front + "/").find("/../") != std::string::npos) {
+    return usage_error(place_of(loaded, "server.front") + "expected a path below the root, got " + quote(front));
+  }
+  return ok();
+}
+
+}  // namespace
+
+const Origin& Loaded::origin(std::string_view path) const {
+  return origins[static_cast<size_t>(find_option(path) - options().data())];
+}
+
+std::string working_directory() {
+  const char* logical = std::getenv("PWD");
+  if (logical != nullptr && logical[0] == '/' && is_same_file(logical, ".")) return logical;
+  std::error_code ignored;
+  return std::filesystem::current_path(ignored).string();
+}
+
+Result<Loaded> load(const CommandLine& line, const Environment& environment, const std::string& folder) {
+  Loaded loaded;
+  loaded.origins.resize(options().size());
+  Merger merger(loaded);
+  const ConfigFile file = find_config_file(line, folder);
+  loaded.settings.config_file = file.path;
+  if (!file.path.empty()) merger.add(read_toml_file(file.path, file.shown));
+  merger.add(read_environment(environment, folder));
+  for (const Assignment& assignment : line.assignments) merger.add(assignment);
+  ASKR_TRY(merger.result());
+  resolve_defaults(loaded.settings.server, environment, folder);
+  ASKR_TRY(check_together(loaded));
+  return loaded;
+}
+
+std::string effective_toml(const Loaded& loaded) {
+  const std::string& file = loaded.settings.config_file;
+  std::string out = file.empty() ? "# no askr.toml was read\n" : "# read " + file + "\n";
+  Settings settings = loaded.settings;
+  std::string_view section;
+  for (const std::string_view wanted : {"server", "worker", "plugins"}) {
+    for (const Option& option : options()) {
+      if (option.section() != wanted) continue;
+      if (section != wanted) out += fmt::format("\n[{}]\n", wanted);
+      section = wanted;
+      const std::string setting = fmt::format("{} = {}", option.key(), format_field(option, settings));
+      out += fmt::format("{:<46}  # {}\n", setting, loaded.origin(option.path).place);
+    }
+  }
+  return out;
+}
+
+}  // namespace askr::config

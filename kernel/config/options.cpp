@@ -1,0 +1,102 @@
+#include "config/options.hpp"
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
+
+#include <algorithm>
+
+#include "config/quote.hpp"
+#include "config/values.hpp"
+
+namespace askr::config {
+namespace {
+
+template <class Predicate>
+const Option* find_if(Predicate predicate) {
+  const std::span<const Option> all = options();
+  const auto found = std::find_if(all.begin(), all.end(), predicate);
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string quoted_list(const std::vector<std::string>& items) {
+  std::vector<std::string> quoted;
+  quoted.reserve(items.size());
+  for (const std::string& item : items) quoted.push_back(quote(item));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+std::string quoted_list(const std::vector<ListenAddress>& addresses) {
+  std::vector<std::string> texts;
+  texts.reserve(addresses.size());
+  for (const ListenAddress& address : addresses) texts.push_back(address.text());
+  return quoted_list(texts);
+}
+
+std::string format_number(Kind kind, uint64_t number) {
+  if (kind == Kind::size) return quote(format_size(number));
+  if (kind == Kind::count_or_auto && number == 0) return quote("auto");
+  return fmt::format("{}", number);
+}
+
+}  // namespace
+
+std::string_view Option::section() const {
+  return path.substr(0, path.find('.'));
+}
+
+std::string_view Option::key() const {
+  return path.substr(path.find('.') + 1);
+}
+
+std::string environment_name(std::string_view path) {
+  std::string name = "ASKR_";
+  for (char c : path) name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
+bool Option::is_list() const {
+  return kind == Kind::addresses || kind == Kind::networks || kind == Kind::texts;
+}
+
+std::string Option::default_value() const {
+  if (!default_text.empty()) return std::string(default_text);
+  Settings settings;
+  std::string text = format_field(*this, settings);
+  std::erase(text, '"');
+  return text;
+}
+
+const Option* find_option(std::string_view path) {
+  return find_if([&](const Option& option) { return option.path == path; });
+}
+
+const Option* find_flag(std::string_view flag) {
+  return find_if([&](const Option& option) { return option.flag == flag; });
+}
+
+std::vector<std::string> option_paths() {
+  std::vector<std::string> paths;
+  for (const Option& option : options()) paths.emplace_back(option.path);
+  return paths;
+}
+
+std::vector<std::string> option_flags() {
+  std::vector<std::string> flags;
+  for (const Option& option : options()) flags.emplace_back(option.flag);
+  return flags;
+}
+
+std::string format_field(const Option& option, Settings& settings) {
+  struct Formatter {
+    Kind kind;
+    std::string operator()(const std::string* text) const { return quote(*text); }
+    std::string operator()(const unsigned* number) const { return format_number(kind, *number); }
+    std::string operator()(const uint64_t* number) const { return format_number(kind, *number); }
+    std::string operator()(const int64_t* duration) const { return quote(format_duration(*duration)); }
+    std::string operator()(const std::vector<std::string>* items) const { return quoted_list(*items); }
+    std::string operator()(const std::vector<ListenAddress>* items) const { return quoted_list(*items); }
+  };
+  return std::visit(Formatter{option.kind}, option.field(settings));
+}
+
+}  // namespace askr::config

@@ -1,0 +1,216 @@
+#include "config/toml_file.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <toml.hpp>
+
+#include "config/nearest.hpp"
+#include "config/quote.hpp"
+#include "config/reserved.hpp"
+#include "config/values.hpp"
+
+namespace askr::config {
+namespace {
+
+constexpr size_t kLargestFile = 1 << 20;
+constexpr unsigned kDeepestNesting = 32;
+
+// toml11 descends once per open bracket, on the stack. Brackets in strings and comments do not count.
+bool is_nested_too_deep(const std::string& text) {
+  unsigned depth = 0;
+  char string_end = 0;
+  bool comment = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      comment = false;
+      string_end = 0;
+    } else if (comment) {
+      continue;
+    } else if (string_end != 0) {
+      if (c == '\\' && string_end == '"') ++i;
+      if (c == string_end) string_end = 0;
+    } else if (c == '"' || c == '\'') {
+      string_end = c;
+    } else if (c == '#') {
+      comment = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepestNesting) return true;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
+class TomlReader {
+ public:
+  TomlReader(const std::string& shown, const std::string& folder) : shown_(shown), folder_(folder) {}
+
+  void read_root(const toml::value& root) {
+    for (const auto& [name, value] : root.as_table()) {
+      if (value.is_table() && is_section(name)) {
+        read_section(name, value);
+      } else if (is_reserved_path(name)) {
+        report(value, name, "not part of this build");
+      } else if (value.is_table()) {
+        report(value, name, "unknown section" + suggestion(name, {"server", "worker", "plugins"}));
+      } else {
+        report(value, name, "unknown key" + suggest_path(name));
+      }
+    }
+  }
+
+  std::vector<Assignment> assignments;
+  std::vector<std::pair<unsigned, std::string>> problems;  // line, message
+
+ private:
+  static bool is_section(std::string_view name) {
+    for (const Option& option : options()) {
+      if (option.section() == name) return true;
+    }
+    return false;
+  }
+
+  // A key in the wrong section is worth more than a similar name.
+  static std::string suggest_path(std::string_view path) {
+    const std::string_view key = path.substr(path.find('.') + 1);
+    for (const Option& option : options()) {
+      if (option.key() == key) return fmt::format(", did you mean {}?", option.path);
+    }
+    return suggestion(path, option_paths());
+  }
+
+  void read_section(const std::string& section, const toml::value& table) {
+    for (const auto& [key, value] : table.as_table()) {
+      const std::string path = section + "." + key;
+      if (const Option* option = find_option(path)) {
+        read_option(*option, value);
+      } else if (is_reserved_path(path)) {
+        report(value, path, "not part of this build");
+      } else {
+        report(value, path, "unknown key" + suggest_path(path));
+      }
+    }
+  }
+
+  void read_option(const Option& option, const toml::value& value) {
+    auto values = option.is_list() ? list_values(option, value) : one_value(option, value);
+    if (!values) {
+      report(value, option.path, values.error().message);
+      return;
+    }
+    const Origin origin{Source::file, fmt::format("{}:{}", shown_, value.location().line())};
+    assignments.push_back({&option, std::move(values).value(), origin, folder_});
+  }
+
+  static Result<std::vector<std::string>> one_value(const Option& option, const toml::value& value) {
+    return std::vector<std::string>{ASKR_TRY(scalar(option, value))};
+  }
+
+  static Result<std::vector<std::string>> list_values(const Option& option, const toml::value& value) {
+    std::vector<std::string> items;
+    if (!value.is_array()) {
+      if (!value.is_string()) return usage_error("expected a list of strings, got " + describe(value));
+      return split_list(value.as_string().str, option.separator);
+    }
+    for (const toml::value& item : value.as_array()) {
+      if (!item.is_string()) return usage_error("expected a list of strings, got " + describe(item) + " in it");
+      items.push_back(item.as_string().str);
+    }
+    return items;
+  }
+
+  static Result<std::string> scalar(const Option& option, const toml::value& value) {
+    const bool numeric = option.kind == Kind::number || option.kind == Kind::count_or_auto ||
+                         option.kind == Kind::size || option.kind == Kind::duration;
+    if (value.is_string()) return value.as_string().str;
+    if (numeric && value.is_integer()) return std::to_string(value.as_integer());
+    if (option.kind == Kind::duration && value.is_floating()) return fmt::format("{:.6f}", value.as_floating());
+    return usage_error(fmt::format("expected {}, got {}", wanted(option.kind), describe(value)));
+  }
+
+  static std::string_view wanted(Kind kind) {
+    switch (kind) {
+      case Kind::number:
+        return "a number";
+      case Kind::count_or_auto:
+        return "a number or \"auto\"";
+      case Kind::size:
+        return "a size such as \"16M\"";
+      case Kind::duration:
+        return "a duration such as \"60s\"";
+      default:
+        return "a string";
+    }
+  }
+
+  static std::string describe(const toml::value& value) {
+    if (value.is_string()) return quote(value.as_string().str);
+    if (value.is_integer()) return std::to_string(value.as_integer());
+    if (value.is_boolean()) return value.as_boolean() ? "true" : "false";
+    if (value.is_floating()) return fmt::format("{}", value.as_floating());
+    if (value.is_array()) return "a list";
+    return value.is_table() ? "a table" : "a date or time";
+  }
+
+  void report(const toml::value& value, std::string_view path, const std::string& message) {
+    const unsigned line = value.location().line();
+    problems.emplace_back(line, fmt::format("{}:{}: {}: {}", shown_, line, path, message));
+  }
+
+  const std::string& shown_;
+  const std::string& folder_;
+};
+
+// The first line of toml11's message without its decoration, and the line of the file that it is about.
+Error syntax_problem(const toml::syntax_error& problem, const std::string& shown) {
+  std::string_view what = problem.what();
+  what = what.substr(0, what.find('\n'));
+  if (what.starts_with("[error] ")) what.remove_prefix(8);
+  const size_t function_end = what.find(": ");
+  if (what.starts_with("toml::") && function_end != std::string_view::npos) what.remove_prefix(function_end + 2);
+  while (what.ends_with('.') || what.ends_with(' ')) what.remove_suffix(1);
+  const toml::source_location& where = problem.location();
+  return usage_error(fmt::format("{}:{}: not valid TOML: {}: {}", shown, where.line(), what, quote(where.line_str())));
+}
+
+}  // namespace
+
+Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::string& shown,
+                                           const std::string& folder) {
+  if (text.size() > kLargestFile) return usage_error(shown + ": larger than 1M, this cannot be a configuration");
+  if (is_nested_too_deep(text)) return usage_error(shown + ": nested too deep");
+  TomlReader reader(shown, folder);
+  try {
+    std::istringstream stream(text);
+    reader.read_root(toml::parse(stream, shown));
+  } catch (const toml::syntax_error& problem) {
+    return syntax_problem(problem, shown);
+  } catch (const std::exception& problem) {
+    return usage_error(shown + ": not valid TOML: " + problem.what());
+  }
+  if (reader.problems.empty()) return std::move(reader.assignments);
+  std::sort(reader.problems.begin(), reader.problems.end());
+  std::vector<std::string> lines;
+  for (auto& [line, message] : reader.problems) lines.push_back(std::move(message));
+  return join_problems(lines);
+}
+
+Result<std::vector<Assignment>> read_toml_file(const std::string& path, const std::string& shown) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return usage_error("cannot read " + shown + ": is a directory");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return usage_error(system_error("cannot read " + shown).message);
+  std::string text(kLargestFile + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  const std::string folder = std::filesystem::path(path).parent_path();
+  return parse_toml(text, shown, folder.empty() ? "/" : folder);
+}
+
+}  // namespace askr::config

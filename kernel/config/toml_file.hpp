@@ -1,0 +1,20 @@
+// Settings from askr.toml.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/assignment.hpp"
+
+namespace askr::config {
+
+// Reads the file at `path`, which error messages call `shown`. Relative paths in it start at its folder.
+Result<std::vector<Assignment>> read_toml_file(const std::string& path, const std::string& shown);
+
+// The same for text in memory. All mistakes are reported, one per line: "askr.toml:12: server.wrkers: unknown key, did
+// you mean server.workers?".
+Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::string& shown,
+                                           const std::string& folder);
+
+}  // namespace askr::config

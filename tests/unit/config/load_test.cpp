@@ -1,0 +1,204 @@
+#include "config/load.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "temporary_folder.hpp"
+
+namespace {
+
+using namespace askr;
+using namespace askr::config;
+using askr::test::TemporaryFolder;
+
+Result<Loaded> load_words(const std::vector<std::string>& words, const Environment& environment,
+                          const std::string& folder) {
+  auto line = parse_command_line(words, {}, 0, folder);
+  if (!line) return line.error();
+  return load(line.value(), environment, folder);
+}
+
+std::string problem_of(const std::vector<std::string>& words, const Environment& environment,
+                       const std::string& folder) {
+  auto loaded = load_words(words, environment, folder);
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().exit_code == 2);
+  return loaded.error().message;
+}
+
+TEST_CASE("without any source the defaults of the contract hold") {
+  TemporaryFolder folder;
+  const Loaded loaded = load_words({}, {}, folder.path()).value();
+  const ServerSettings& server = loaded.settings.server;
+  REQUIRE(server.listen.size() == 1);
+  CHECK(server.listen[0].text() == "127.0.0.1:8000");
+  CHECK(server.root == folder.path());
+  CHECK(server.workers >= 1);
+  CHECK(server.gateways >= 1);
+  CHECK(server.workers_max == server.workers);
+  CHECK(server.max_body_size == 16ULL << 20);
+  CHECK(server.request_timeout == 60 * kSecond);
+  CHECK(server.spool_dir == "/tmp");
+  CHECK_FALSE(loaded.settings.worker_mode());
+  CHECK(loaded.settings.config_file.empty());
+  CHECK(loaded.origin("server.listen").place == "default");
+}
+
+TEST_CASE("the root is ./public when there is one") {
+  TemporaryFolder folder;
+  folder.write("public/index.php", "<?php");
+  CHECK(load_words({}, {}, folder.path()).value().settings.server.root == folder.path() + "/public");
+}
+
+TEST_CASE("flags win over the environment, which wins over askr.toml, which wins over defaults") {
+  TemporaryFolder folder;
+  folder.write("askr.toml", "[server]\nworkers = 2\nqueue_size = 20\nmax_headers = 30\n");
+  const Environment environment{{"ASKR_SERVER_WORKERS", "3"}, {"ASKR_SERVER_QUEUE_SIZE", "21"}};
+  const Loaded loaded = load_words({"--workers", "4"}, environment, folder.path()).value();
+  CHECK(loaded.settings.server.workers == 4);
+  CHECK(loaded.settings.server.queue_size == 21);
+  CHECK(loaded.settings.server.max_headers == 30);
+  CHECK(loaded.origin("server.workers").place == "--workers");
+  CHECK(loaded.origin("server.queue_size").place == "ASKR_SERVER_QUEUE_SIZE");
+  CHECK(loaded.origin("server.max_headers").place == "askr.toml:4");
+  CHECK(loaded.settings.config_file == folder.path() + "/askr.toml");
+}
+
+TEST_CASE("--config names another file, whose relative paths start at its own folder") {
+  TemporaryFolder folder;
+  folder.write("etc/shop.toml", "[server]\nroot = \"../www\"\nlisten = \"unix:shop.sock\"\naccess_log = \"-\"\n");
+  const Loaded loaded = load_words({"--config=etc/shop.toml", "--spool-dir", "./spool"}, {}, folder.path()).value();
+  CHECK(loaded.settings.server.root == folder.path() + "/etc/../www");
+  CHECK(loaded.settings.server.listen[0].unix_path == folder.path() + "/etc/shop.sock");
+  CHECK(loaded.settings.server.access_log == "-");
+  CHECK(loaded.settings.server.spool_dir == folder.path() + "/spool");
+}
+
+TEST_CASE("lists come from repeated flags, arrays, strings and the environment") {
+  TemporaryFolder folder;
+  folder.write("askr.toml", "[worker]\nini = [\"a=1,2\", \"b=2\"]\n");
+  const Loaded loaded = load_words({"--listen", "127.0.0.1:1", "--listen", "[::1]:2"},
+                                   {{"ASKR_SERVER_TRUSTED_PROXIES", "10.0.0.0/8, unix"}}, folder.path())
+                            .value();
+  CHECK(loaded.settings.worker.ini == std::vector<std::string>{"a=1,2", "b=2"});
+  CHECK(loaded.settings.server.listen.size() == 2);
+  CHECK(loaded.settings.server.trusted_proxies == std::vector<std::string>{"10.0.0.0/8", "unix"});
+}
+
+TEST_CASE("mistakes in askr.toml name file, line and key, one line each") {
+  TemporaryFolder folder;
+  folder.write("askr.toml",
+               "[server]\nworkers = \"many\"\nmax_head_size = \"64K\"\nlisten = 8000\nroot = 5\nrequest_timeout = 0\n"
+               "workers_min = 0\n");
+  const std::string problems = problem_of({}, {}, folder.path());
+  CHECK(problems.find("askr.toml:4: server.listen: expected a list of strings, got 8000") != std::string::npos);
+  CHECK(problems.find("askr.toml:5: server.root: expected a string, got 5") != std::string::npos);
+
+  folder.write("askr.toml", "[server]\nworkers = \"many\"\nmax_head_size = \"64K\"\nrequest_timeout = 0\n");
+  CHECK(problem_of({}, {}, folder.path())
+            .find("askr.toml:2: server.workers: expected a number or \"auto\", got \"many\"") != std::string::npos);
+  CHECK(problem_of({}, {}, folder.path()).find("askr.toml:3: server.max_head_size: expected 1K to 48K, got \"64K\"") !=
+        std::string::npos);
+  CHECK(problem_of({}, {}, folder.path()).find("askr.toml:4: server.request_timeout: expected 10ms to 24h") !=
+        std::string::npos);
+}
+
+TEST_CASE("unknown keys and sections get the nearest known name") {
+  TemporaryFolder folder;
+  folder.write("askr.toml", "lissten = 1\n[server]\nwrkers = 2\nini = []\n[sever]\nroot = \"/\"\n");
+  CHECK(problem_of({}, {}, folder.path()) ==
+        "askr.toml:1: lissten: unknown key\n"
+        "askr.toml:3: server.wrkers: unknown key, did you mean server.workers?\n"
+        "askr.toml:4: server.ini: unknown key, did you mean worker.ini?\n"
+        "askr.toml:5: sever: unknown section, did you mean server?");
+}
+
+TEST_CASE("unknown flags and variables get the nearest known name") {
+  TemporaryFolder folder;
+  CHECK(problem_of({"--wokers", "4"}, {}, folder.path()) == "--wokers: unknown flag, did you mean --workers?");
+  CHECK(problem_of({}, {{"ASKR_SERVER_LISTN", "x"}}, folder.path()) ==
+        "ASKR_SERVER_LISTN: unknown setting, did you mean ASKR_SERVER_LISTEN?");
+  CHECK(load_words({}, {{"ASKR_APP_BASE", "/app"}, {"ASKR_ADMIN_TOKEN", "x"}}, folder.path()));
+}
+
+TEST_CASE("settings of features that are not built are refused as such") {
+  TemporaryFolder folder;
+  CHECK(problem_of({"--cow"}, {}, folder.path()) == "--cow: not part of this build");
+  CHECK(problem_of({"--admin=127.0.0.1:9000"}, {}, folder.path()) == "--admin: not part of this build");
+  CHECK(problem_of({}, {{"ASKR_CACHE_SLOTS", "9"}}, folder.path()) == "ASKR_CACHE_SLOTS: not part of this build");
+  folder.write("askr.toml", "[tls]\ncert = \"a\"\n[worker]\nisolation = \"request\"\n");
+  CHECK(problem_of({}, {}, folder.path()) ==
+        "askr.toml:1: tls: not part of this build\naskr.toml:4: worker.isolation: not part of this build");
+}
+
+TEST_CASE("a broken askr.toml is one line that names the line") {
+  TemporaryFolder folder;
+  for (const char* text : {"[server]\nworkers = \n", "[server]\nroot = \"open\n", "[server\n", "[server]\n\x01\n",
+                           "[server]\nworkers = 1\nworkers = 2\n"}) {
+    CAPTURE(text);
+    folder.write("askr.toml", text);
+    const std::string problem = problem_of({}, {}, folder.path());
+    CHECK(problem.starts_with("askr.toml:"));
+    CHECK(problem.find("not valid TOML") != std::string::npos);
+    CHECK(problem.find('\n') == std::string::npos);
+  }
+  folder.write("askr.toml", "[server]\nlisten = " + std::string(100000, '['));
+  CHECK(problem_of({}, {}, folder.path()) == "askr.toml: nested too deep");
+}
+
+TEST_CASE("a missing --config file is an error, a missing ./askr.toml is not") {
+  TemporaryFolder folder;
+  CHECK(problem_of({"--config", "none.toml"}, {}, folder.path()) == "cannot read none.toml: No such file or directory");
+  CHECK(problem_of({"--config", "."}, {}, folder.path()) == "cannot read .: is a directory");
+  CHECK(problem_of({"--config"}, {}, folder.path()) == "--config: a value is missing");
+}
+
+TEST_CASE("settings that contradict each other are refused") {
+  TemporaryFolder folder;
+  CHECK(problem_of({"--workers=2", "--workers-min=3"}, {}, folder.path()) ==
+        "--workers-min: 3 is more than the 2 workers");
+  CHECK(problem_of({"--workers=2", "--workers-max=1"}, {}, folder.path()) ==
+        "--workers-max: 1 is less than the 2 workers");
+  CHECK(problem_of({"--listen=a:1", "--listen=a:1"}, {}, folder.path()) == "--listen: a:1 is given twice");
+  CHECK(problem_of({"--front=../x.php"}, {}, folder.path()).starts_with("--front: expected a path below the root"));
+  CHECK(problem_of({"--listen=unix:/" + std::string(120, 'a')}, {}, folder.path()).starts_with("--listen: the path"));
+}
+
+TEST_CASE("what a setting names has to exist") {
+  TemporaryFolder folder;
+  const auto problem = [&](const std::vector<std::string>& words) {
+    auto checked = check_files(load_words(words, {}, folder.path()).value());
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().exit_code == 2);
+    return checked.error().message;
+  };
+  CHECK(problem({}) == "no index.php in " + folder.path() + ": name the document root with --root DIR");
+  CHECK(problem({"--root=none"}) == "--root: " + folder.path() + "/none: No such file or directory");
+  CHECK(problem({"--root=."}).ends_with("has neither index.php nor another file to serve"));
+  folder.write("www/hello.php", "<?php");
+  CHECK(check_files(load_words({"--root=www"}, {}, folder.path()).value()));
+  CHECK(problem({"--root=www", "--front=app.php"}) ==
+        "--front: " + folder.path() + "/www/app.php: No such file or directory");
+  CHECK(problem({"--root=www", "--worker-script=w.php"}) ==
+        "--worker-script: " + folder.path() + "/w.php: No such file or directory");
+  CHECK(problem({"--root=www", "--spool-dir=www/hello.php"}).ends_with("is not a folder"));
+}
+
+TEST_CASE("the effective settings parse back to themselves") {
+  TemporaryFolder folder;
+  const Loaded first = load_words({"--listen=unix:/tmp/a\"b.sock", "--workers=3", "--ini=a=\"x\ty\"",
+                                   "--queue-timeout=1500ms", "--plugin=one", "--plugin=two", "--access-log=-"},
+                                  {}, folder.path())
+                           .value();
+  const std::string text = effective_toml(first);
+  CHECK(text.find("workers = 3 ") != std::string::npos);
+  CHECK(text.find("# --workers") != std::string::npos);
+  folder.write("again.toml", text);
+  Loaded second = load_words({"--config=again.toml"}, {}, folder.path()).value();
+  Settings again = second.settings, once = first.settings;
+  for (const Option& option : options()) {
+    CAPTURE(option.path);
+    CHECK(format_field(option, again) == format_field(option, once));
+  }
+}
+
+}  // namespace

@@ -34,7 +34,8 @@ as_root() {
 # missing_packages PACKAGE...: those that are not installed.
 missing_packages() {
   local installed
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | sed -n 's/ installed$//p')
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true) # fails for unknown ones
+  installed=$(sed -n 's/ installed$//p' <<<"$installed")
   comm -23 <(printf '%s\n' "$@" | sort -u) <(sort -u <<<"$installed")
 }
 

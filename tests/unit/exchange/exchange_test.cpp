@@ -1,0 +1,258 @@
+#include "exchange/exchange.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <random>
+
+#include "fixture.hpp"
+
+namespace askr::exchange {
+namespace {
+
+void require_nothing_leaked(const Exchange& exchange) {
+  const ExchangeUsage now = usage(exchange);
+  REQUIRE(now.slots_used == 0);
+  REQUIRE(now.blocks_used == 0);
+  REQUIRE(now.queue_depth == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a request reaches the worker and its response comes back") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  WorkerPort worker(*test.exchange, 0, 1);
+  const uint32_t slot = test.submit(gateway, "/hello?x=1", "name=value");
+
+  REQUIRE(worker.wait() == Wait::request);
+  CHECK(worker.request().uri == "/hello?x=1");
+  CHECK(worker.request().method == "POST");
+  char body[64];
+  REQUIRE(worker.read_body(body, sizeof body) == 10);
+  CHECK(std::string_view(body, 10) == "name=value");
+  CHECK(worker.read_body(body, sizeof body) == 0);
+
+  const WorkerPort::HeadField field{"Content-Type", "text/plain"};
+  REQUIRE(worker.head(200, "", &field, 1) == Written::ok);
+  REQUIRE(worker.body("hi", 2) == Written::ok);
+  CHECK_FALSE(gateway.has_news());
+  worker.finish();
+
+  REQUIRE(gateway.has_news());
+  REQUIRE(gateway.progress(slot) == Progress::complete);
+  CHECK(TestExchange::collect(gateway, slot) == "hi");
+  gateway.release(slot);
+  require_nothing_leaked(*test.exchange);
+}
+
+TEST_CASE("a response larger than the window waits for the gateway") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t slot = test.submit(gateway, "/large");
+  const size_t total = size_t{3} * kBlocksPerWorker * kBlockSize + 17;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    WorkerPort worker(*test.exchange, 0, 1);
+    worker.wait();
+    worker.head(200, "", nullptr, 0);
+    const std::string piece(1000, 'x');
+    for (size_t sent = 0; sent < total; sent += std::min(piece.size(), total - sent)) {
+      worker.body(piece.data(), std::min(piece.size(), total - sent));
+    }
+    worker.finish();
+    ::_exit(0);
+  }
+  size_t received = 0;
+  Progress progress = Progress::running;
+  while (progress == Progress::running) {
+    progress = gateway.progress(slot);
+    received += TestExchange::collect(gateway, slot).size();
+  }
+  CHECK(received == total);
+  gateway.release(slot);
+  ::waitpid(child, nullptr, 0);
+  reclaim_worker(*test.exchange, test.worker_record());
+  require_nothing_leaked(*test.exchange);
+}
+
+TEST_CASE("the queue is bounded and says so") {
+  TestExchange test({1, 1, 3});
+  GatewayPort gateway(*test.exchange, 0);
+  std::vector<uint32_t> slots;
+  for (int count = 0; count < 3; ++count) {
+    slots.push_back(test.submit(gateway, "/"));
+    REQUIRE(test.last == Submitted::queued);
+  }
+  test.submit(gateway, "/one-too-many");
+  CHECK(test.last == Submitted::queue_full);
+  REQUIRE(gateway.withdraw(slots[1]));
+  test.submit(gateway, "/fits-again");
+  CHECK(test.last == Submitted::queued);
+}
+
+TEST_CASE("a withdrawn request never reaches a worker, however often clients come and go") {
+  TestExchange test({1, 1, 4});
+  GatewayPort gateway(*test.exchange, 0);
+  for (int round = 0; round < 10'000; ++round) {
+    const uint32_t slot = test.submit(gateway, "/gone");
+    REQUIRE(test.last == Submitted::queued);
+    REQUIRE(gateway.withdraw(slot));
+  }
+  test.submit(gateway, "/stays");
+  WorkerPort worker(*test.exchange, 0, 1);
+  REQUIRE(worker.wait() == Wait::request);
+  CHECK(worker.request().uri == "/stays");
+}
+
+TEST_CASE("workers take requests in the order of their arrival, retries first") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t first = test.submit(gateway, "/first");
+  test.submit(gateway, "/second");
+  {
+    WorkerPort worker(*test.exchange, 0, 1);
+    REQUIRE(worker.wait() == Wait::request);
+    test.exchange->slots()[first].state = SlotState::crashed;  // as the master does when the worker dies
+  }
+  gateway.retry(first, monotonic_now() + kSecond);
+  test.exchange->workers()[0].current_slot = 0;
+  WorkerPort worker(*test.exchange, 1, 1);
+  REQUIRE(worker.wait() == Wait::request);
+  CHECK(worker.request().uri == "/first");
+  worker.finish();
+  REQUIRE(worker.wait() == Wait::request);
+  CHECK(worker.request().uri == "/second");
+}
+
+TEST_CASE("a request whose time in the queue is over is not run") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t late = test.submit(gateway, "/late");
+  test.exchange->slots()[late].queue_deadline = monotonic_now() - 1;
+  test.submit(gateway, "/in-time");
+  WorkerPort worker(*test.exchange, 0, 1);
+  REQUIRE(worker.wait() == Wait::request);
+  CHECK(worker.request().uri == "/in-time");
+  CHECK(gateway.withdraw(late));
+}
+
+TEST_CASE("an abandoned request frees its slot when the worker is done") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t slot = test.submit(gateway, "/");
+  WorkerPort worker(*test.exchange, 0, 1);
+  worker.wait();
+  gateway.abandon(slot);
+  CHECK(worker.client_gone());
+  CHECK(worker.body("x", 1) == Written::client_gone);
+  worker.finish();
+  gateway.drain([](uint32_t) { FAIL("nobody waits for it"); });
+  require_nothing_leaked(*test.exchange);
+}
+
+TEST_CASE("a worker that scribbles over its slot costs the request, not the gateway") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  WorkerPort worker(*test.exchange, 0, 1);
+  std::mt19937 random(7);
+  for (int round = 0; round < 20'000; ++round) {
+    const uint32_t slot_index = test.submit(gateway, "/");
+    REQUIRE(test.last == Submitted::queued);
+    REQUIRE(worker.wait() == Wait::request);
+    worker.head(200, "", nullptr, 0);
+    worker.body("body", 4);
+    worker.finish();
+    Slot& slot = test.exchange->slots()[slot_index];
+    switch (random() % 5) {
+      case 0:
+        slot.published = random();
+        break;
+      case 1:
+        slot.segments[0].block = random();
+        break;
+      case 2:
+        slot.segments[0].offset = random();
+        break;
+      case 3:
+        slot.segments[1].length = random();
+        break;
+      default:
+        slot.worker = random();
+        break;
+    }
+    TestExchange::collect(gateway, slot_index);
+    gateway.release(slot_index);
+    // A scribbler is killed; its master gives its blocks back.
+    reclaim_worker(*test.exchange, test.worker_record());
+    test.exchange->workers()[0].free_blocks = ~uint64_t{0};
+    gateway.drain([](uint32_t) {});
+  }
+  CHECK(usage(*test.exchange).slots_used == 0);
+}
+
+TEST_CASE("slots and blocks of killed workers are all found again") {
+  TestExchange test({1, 2, 16});
+  GatewayPort gateway(*test.exchange, 0);
+  std::mt19937 random(11);
+  for (int round = 0; round < 1'000; ++round) {
+    const uint32_t slot = test.submit(gateway, "/");
+    REQUIRE(test.last == Submitted::queued);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      WorkerPort worker(*test.exchange, 0, 1);
+      for (;;) {
+        worker.wait();
+        worker.head(200, "", nullptr, 0);
+        const std::string piece(5'000, 'x');
+        for (int count = 0; count < 40; ++count) worker.body(piece.data(), piece.size());
+        worker.flush();
+        worker.finish();
+      }
+    }
+    ::usleep(random() % 400);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    reclaim_worker(*test.exchange, test.worker_record());
+    TestExchange::collect(gateway, slot);
+    if (!gateway.withdraw(slot)) gateway.release(slot);
+    gateway.drain([](uint32_t) { FAIL("no other request is under way"); });
+    require_nothing_leaked(*test.exchange);
+  }
+}
+
+TEST_CASE("a new gateway takes over what a dead one left") {
+  TestExchange test;
+  uint32_t running = 0;
+  WorkerPort worker(*test.exchange, 0, 1);
+  {
+    GatewayPort dead(*test.exchange, 0);
+    running = test.submit(dead, "/running");
+    REQUIRE(worker.wait() == Wait::request);
+    test.submit(dead, "/queued");
+  }
+  GatewayPort gateway(*test.exchange, 0);
+  CHECK(worker.client_gone());
+  CHECK(usage(*test.exchange).slots_used == 1);
+  worker.finish();
+  gateway.drain([](uint32_t) { FAIL("its client went with the dead gateway"); });
+  require_nothing_leaked(*test.exchange);
+  CHECK(test.exchange->slots()[running].state == SlotState::free);
+}
+
+TEST_CASE("a worker of an old generation takes nothing more") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  test.exchange->global().active_generation = 2;
+  test.submit(gateway, "/");
+  test.exchange->workers()[0].retire = kRetireNow;
+  WorkerPort old(*test.exchange, 0, 1);
+  CHECK(old.wait() == Wait::retire);
+  test.exchange->workers()[1].generation = 2;
+  WorkerPort current(*test.exchange, 1, 2);
+  CHECK(current.wait() == Wait::request);
+}
+
+}  // namespace askr::exchange

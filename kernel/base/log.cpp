@@ -117,10 +117,15 @@ Result<Level> parse_level(std::string_view name) {
   return usage_error(fmt::format("expected debug, info, warning or error, got \"{}\"", name));
 }
 
-void request_reopen() { reopen_requested.store(true); }
+void request_reopen() {
+  reopen_requested.store(true);
+}
 
 void write(Level level, std::string_view text) {
-  if (reopen_requested.exchange(false) && !reopen()) return;
+  if (reopen_requested.exchange(false)) {
+    // Without a new file the old one goes on: a line in the wrong place beats a lost one.
+    if (auto reopened = reopen(); !reopened) state().logger.error("{}", escape(reopened.error().message));
+  }
   state().logger.log(to_spdlog(level), escape(text));
 }
 

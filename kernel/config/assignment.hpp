@@ -15,6 +15,7 @@ enum class Source : uint8_t { default_value, file, environment, flag };  // late
 struct Origin {
   Source source = Source::default_value;
   std::string place = "default";  // "askr.toml:12", "ASKR_SERVER_LISTEN", "--listen"
+  std::string note = {};          // how the value came about, where it is not what was written: "auto"
 };
 
 struct Assignment {

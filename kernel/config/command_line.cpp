@@ -63,7 +63,7 @@ void add_assignment(const Option& option, const std::string& value, const std::s
     earlier.values.insert(earlier.values.end(), values.begin(), values.end());
     return;
   }
-  line.assignments.push_back({&option, std::move(values), {Source::flag, std::string(option.flag)}, folder});
+  line.assignments.push_back({&option, std::move(values), {Source::flag, std::string(option.flag), {}}, folder});
 }
 
 }  // namespace

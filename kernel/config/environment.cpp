@@ -51,7 +51,7 @@ Result<std::vector<Assignment>> read_environment(const Environment& environment,
     if (const Option* option = find_variable(name)) {
       std::vector<std::string> values{value};
       if (option->is_list()) values = split_list(value, option->separator);
-      assignments.push_back({option, std::move(values), {Source::environment, name}, folder});
+      assignments.push_back({option, std::move(values), {Source::environment, name, {}}, folder});
     } else if (is_reserved_environment(name)) {
       problems.push_back(name + ": not part of this build");
     } else if (is_in_known_section(name)) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "config/control_path.hpp"
 #include "config/machine.hpp"
 #include "config/quote.hpp"
 #include "config/toml_file.hpp"
@@ -79,16 +80,24 @@ class Merger {
   std::vector<std::string> problems_;
 };
 
-void resolve_defaults(ServerSettings& server, const Environment& environment, const std::string& folder) {
+void resolve_auto(Loaded& loaded, std::string_view path, unsigned least, unsigned& field) {
+  if (field != 0) return;
+  field = std::max(available_cores(), least);
+  loaded.origin(path).note = ", auto";
+}
+
+void resolve_defaults(Loaded& loaded, const Environment& environment, const std::string& folder) {
+  ServerSettings& server = loaded.settings.server;
   if (server.listen.empty()) server.listen.push_back({"127.0.0.1", 8000, {}});
   if (server.root.empty()) server.root = is_folder(folder + "/public") ? folder + "/public" : folder;
-  if (server.workers == 0) server.workers = std::max(available_cores(), server.workers_min);
-  if (server.gateways == 0) server.gateways = available_cores();
+  resolve_auto(loaded, "server.workers", server.workers_min, server.workers);
+  resolve_auto(loaded, "server.gateways", 1, server.gateways);
   if (server.workers_min == 0) server.workers_min = server.workers;
-  if (server.workers_max == 0) server.workers_max = std::max(server.workers, server.workers_min);
+  if (server.workers_max == 0) server.workers_max = server.workers;
   if (server.spool_dir.empty()) server.spool_dir = lookup(environment, "TMPDIR");
   if (server.spool_dir.empty()) server.spool_dir = "/tmp";
   if (server.error_log == "-") server.error_log.clear();
+  server.control = control_path(loaded.settings);
 }
 
 std::string place_of(const Loaded& loaded, std::string_view path) {
@@ -128,6 +137,10 @@ const Origin& Loaded::origin(std::string_view path) const {
   return origins[static_cast<size_t>(find_option(path) - options().data())];
 }
 
+Origin& Loaded::origin(std::string_view path) {
+  return origins[static_cast<size_t>(find_option(path) - options().data())];
+}
+
 std::string working_directory() {
   const char* logical = std::getenv("PWD");
   if (logical != nullptr && logical[0] == '/' && is_same_file(logical, ".")) return logical;
@@ -145,7 +158,7 @@ Result<Loaded> load(const CommandLine& line, const Environment& environment, con
   merger.add(read_environment(environment, folder));
   for (const Assignment& assignment : line.assignments) merger.add(assignment);
   ASKR_TRY(merger.result());
-  resolve_defaults(loaded.settings.server, environment, folder);
+  resolve_defaults(loaded, environment, folder);
   ASKR_TRY(check_together(loaded));
   return loaded;
 }
@@ -161,7 +174,8 @@ std::string effective_toml(const Loaded& loaded) {
       if (section != wanted) out += fmt::format("\n[{}]\n", wanted);
       section = wanted;
       const std::string setting = fmt::format("{} = {}", option.key(), format_field(option, settings));
-      out += fmt::format("{:<46}  # {}\n", setting, loaded.origin(option.path).place);
+      const Origin& origin = loaded.origin(option.path);
+      out += fmt::format("{:<46}  # {}{}\n", setting, origin.place, origin.note);
     }
   }
   return out;

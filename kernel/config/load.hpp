@@ -17,6 +17,7 @@ struct Loaded {
   std::vector<Origin> origins;  // in the order of options()
 
   [[nodiscard]] const Origin& origin(std::string_view path) const;
+  [[nodiscard]] Origin& origin(std::string_view path);
 };
 
 // The working directory as the shell sees it: $PWD when that is true, so that a symlinked release stays a symlink.

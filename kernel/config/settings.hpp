@@ -49,7 +49,7 @@ struct ServerSettings {
   unsigned max_headers = 100;
   unsigned max_connections = 0;  // per gateway; 0: what the descriptor limit allows
   std::string spool_dir;         // default $TMPDIR or /tmp
-  std::string control;           // control socket; empty: derived from the first listen address
+  std::string control;           // control socket; after load never empty
 };
 
 struct WorkerSettings {

@@ -104,7 +104,7 @@ class TomlReader {
       report(value, option.path, values.error().message);
       return;
     }
-    const Origin origin{Source::file, fmt::format("{}:{}", shown_, value.location().line())};
+    const Origin origin{Source::file, fmt::format("{}:{}", shown_, value.location().line()), {}};
     assignments.push_back({&option, std::move(values).value(), origin, folder_});
   }
 

@@ -41,6 +41,7 @@ TEST_CASE("without any source the defaults of the contract hold") {
   CHECK_FALSE(loaded.settings.worker_mode());
   CHECK(loaded.settings.config_file.empty());
   CHECK(loaded.origin("server.listen").place == "default");
+  CHECK(loaded.origin("server.workers").note == ", auto");
 }
 
 TEST_CASE("the root is ./public when there is one") {

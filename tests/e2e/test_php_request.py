@@ -1,0 +1,580 @@
+"""PHP, one script run per request: what php-fpm gives an application, Askr gives it too."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from askrtest.scripts import php
+
+
+def scripts(**bodies):
+    return {f"{name}.php": f"<?php\n{body}\n" for name, body in bodies.items()}
+
+
+@pytest.fixture(scope="module")
+def app(module_server):
+    return module_server(
+        {
+            "index.php": php("echo.php"),
+            "blog/index.php": php("echo.php"),
+            "echo.php": php("echo.php"),
+            **scripts(
+                server="echo json_encode($_SERVER);",
+                value="echo json_encode(eval('return ' . $_GET['code'] . ';'));",
+                run="eval($_GET['code']);",
+            ),
+        }
+    )
+
+
+def run(app, code, method="GET", headers=(), body=b""):
+    from urllib.parse import quote
+
+    return app.request(method, f"/run.php?code={quote(code)}", headers, body)
+
+
+# ---------------------------------------------------------------- what the script is told
+
+
+def test_server_variables_are_those_of_php_fpm_behind_nginx(app):
+    seen = app.get("/echo.php/path/info?a=1&b=2", {"Host": "example.org:8080"}).json()["server"]
+    root = str(app.root)
+    expected = {
+        "REQUEST_METHOD": "GET",
+        "REQUEST_URI": "/echo.php/path/info?a=1&b=2",
+        "QUERY_STRING": "a=1&b=2",
+        "SCRIPT_NAME": "/echo.php",
+        "SCRIPT_FILENAME": f"{root}/echo.php",
+        "PATH_INFO": "/path/info",
+        "PATH_TRANSLATED": f"{root}/path/info",
+        "PHP_SELF": "/echo.php/path/info",
+        "DOCUMENT_ROOT": root,
+        "SERVER_NAME": "example.org",
+        "SERVER_PORT": str(app.port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REQUEST_SCHEME": "http",
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "HTTP_HOST": "example.org:8080",
+        "REMOTE_ADDR": "127.0.0.1",
+        "REDIRECT_STATUS": "200",
+    }
+    assert {name: seen.get(name) for name in expected} == expected
+    assert re.fullmatch(r"askr/\S+", seen["SERVER_SOFTWARE"])
+    assert "HTTPS" not in seen
+
+
+def test_the_time_of_the_request_is_now(app):
+    import time
+
+    seen = app.get("/server.php").json()
+    assert abs(seen["REQUEST_TIME"] - time.time()) < 5
+    assert abs(seen["REQUEST_TIME_FLOAT"] - time.time()) < 5
+    assert seen["REQUEST_TIME_FLOAT"] % 1 != 0 or seen["REQUEST_TIME"] == seen["REQUEST_TIME_FLOAT"]
+
+
+def test_the_front_controller_gets_every_other_path(app):
+    seen = app.get("/some/pretty/path?x=1").json()["server"]
+    assert seen["SCRIPT_NAME"] == "/index.php"
+    assert seen["PHP_SELF"] == "/index.php"
+    assert seen["REQUEST_URI"] == "/some/pretty/path?x=1"
+    assert seen["QUERY_STRING"] == "x=1"
+    assert seen.get("PATH_INFO", "") == ""
+
+
+def test_the_index_of_a_folder_is_run(app):
+    assert app.get("/blog/").json()["server"]["SCRIPT_NAME"] == "/blog/index.php"
+
+
+def test_a_missing_script_is_the_front_controllers(app):
+    assert app.get("/missing.php").json()["server"]["SCRIPT_NAME"] == "/index.php"
+
+
+def test_another_front_controller_can_be_named(server):
+    app = server({"app.php": php("echo.php")}, front="app.php")
+    assert app.get("/x").json()["server"]["SCRIPT_NAME"] == "/app.php"
+
+
+def test_percent_encoded_paths_are_decoded_for_the_script_and_kept_in_the_uri(app):
+    seen = app.get("/echo.php/a%20b%2Fc").json()["server"]
+    assert seen["PATH_INFO"] == "/a b/c"
+    assert seen["REQUEST_URI"] == "/echo.php/a%20b%2Fc"
+
+
+def test_query_and_cookies_are_parsed(app):
+    seen = app.get("/?a=1&b[]=2&b[]=3&c[d]=4&e=%C3%BC", {"Cookie": "one=1; two=%20x; list[a]=b"}).json()
+    assert seen["get"] == {"a": "1", "b": ["2", "3"], "c": {"d": "4"}, "e": "ü"}
+    assert seen["cookie"] == {"one": "1", "two": " x", "list": {"a": "b"}}
+
+
+def test_repeated_header_fields_are_joined(app):
+    seen = app.get("/", [("X-List", "a"), ("X-List", "b"), ("Cookie", "a=1"), ("Cookie", "b=2")]).json()
+    assert seen["server"]["HTTP_X_LIST"] == "a, b"
+    assert seen["cookie"] == {"a": "1", "b": "2"}
+
+
+def test_getallheaders_sees_the_clients_fields(app):
+    headers = json.loads(run(app, "echo json_encode(getallheaders());", headers={"X-Custom-Field": "v"}).body)
+    assert headers["X-Custom-Field"] == "v"
+
+
+def test_basic_and_digest_credentials_reach_php(app):
+    credentials = base64.b64encode(b"alice:s:cret").decode()
+    seen = app.get("/", {"Authorization": f"Basic {credentials}"}).json()["server"]
+    assert (seen["PHP_AUTH_USER"], seen["PHP_AUTH_PW"]) == ("alice", "s:cret")
+    assert seen["HTTP_AUTHORIZATION"] == f"Basic {credentials}"
+    seen = app.get("/", {"Authorization": 'Digest username="alice"'}).json()["server"]
+    assert seen["PHP_AUTH_DIGEST"] == 'username="alice"'
+    assert "PHP_AUTH_USER" not in app.get("/").json()["server"]
+
+
+def test_the_environment_of_the_server_reaches_php(server):
+    app = server(scripts(index="echo getenv('APP_FLAVOUR');"), env={"APP_FLAVOUR": "mint"})
+    assert app.get("/").body == b"mint"
+
+
+def test_the_working_directory_is_the_scripts(app):
+    assert run(app, "echo getcwd();").text == str(app.root)
+
+
+# ---------------------------------------------------------------- bodies
+
+
+def test_a_url_encoded_form_fills_post(app):
+    form = b"a=1&b[]=2&b[]=3&c=%C3%BC+x"
+    seen = app.post("/", form, {"Content-Type": "application/x-www-form-urlencoded"}).json()
+    assert seen["post"] == {"a": "1", "b": ["2", "3"], "c": "ü x"}
+    assert seen["body"].encode() == form
+    assert seen["server"]["CONTENT_TYPE"] == "application/x-www-form-urlencoded"
+    assert seen["server"]["CONTENT_LENGTH"] == str(len(form))
+
+
+def test_a_chunked_form_fills_post(app):
+    with app.client() as client:
+        client.send(
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n3\r\na=1\r\n4\r\n&b=2\r\n0\r\n\r\n"
+        )
+        assert client.read_response().json()["post"] == {"a": "1", "b": "2"}
+
+
+def test_json_is_read_from_the_input_stream(app):
+    response = app.post("/", b'{"a": [1, 2]}', {"Content-Type": "application/json"})
+    assert json.loads(response.json()["body"]) == {"a": [1, 2]}
+    assert response.json()["post"] == []
+
+
+def test_the_input_stream_can_be_read_twice_and_sought(app):
+    code = "$f = fopen('php://input', 'r'); echo fread($f, 3); rewind($f); echo '|', stream_get_contents($f), '|',"
+    assert run(app, code + "file_get_contents('php://input');", "POST", body=b"abcdef").body == b"abc|abcdef|abcdef"
+
+
+def test_an_unread_body_does_not_disturb_the_next_request(app):
+    with app.client() as client:
+        for _ in range(3):
+            assert client.request("POST", "/run.php?code=echo+1%3B", body=b"x" * 100_000).body == b"1"
+
+
+def multipart(*parts):
+    boundary = "----askr-boundary"
+    lines = []
+    for name, filename, media_type, content in parts:
+        disposition = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename is not None else "")
+        lines.append(f"--{boundary}\r\nContent-Disposition: {disposition}\r\n".encode())
+        lines.append(f"Content-Type: {media_type}\r\n".encode() if media_type else b"")
+        lines.append(b"\r\n" + content + b"\r\n")
+    return b"".join(lines) + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+UPLOAD = """
+foreach ($_FILES as $field => $file) {
+    $moved = __DIR__ . '/stored-' . $field;
+    $report[$field] = [
+        'uploaded' => is_uploaded_file($file['tmp_name']),
+        'faked' => is_uploaded_file(__FILE__),
+        'moved' => move_uploaded_file($file['tmp_name'], $moved),
+        'gone' => !file_exists($file['tmp_name']),
+        'mode' => decoct(fileperms($moved) & 0777),
+        'name' => $file['name'], 'type' => $file['type'], 'size' => $file['size'], 'error' => $file['error'],
+        'full_path' => $file['full_path'] ?? null,
+        'content' => md5_file($moved),
+    ];
+}
+echo json_encode(['files' => $report ?? [], 'post' => $_POST]);
+"""
+
+
+def test_uploads_are_files_that_can_be_moved(server):
+    import hashlib
+
+    app = server(scripts(index=UPLOAD))
+    small, large = b"tiny", bytes(range(256)) * 2000
+    body, headers = multipart(
+        ("title", None, None, "Grüße".encode()),
+        ("small", "small.txt", "text/plain", small),
+        ("large", "large.bin", "application/octet-stream", large),
+    )
+    answer = app.post("/", body, headers).json()
+    assert answer["post"] == {"title": "Grüße"}
+    for name, content in (("small", small), ("large", large)):
+        file = answer["files"][name]
+        assert (file["uploaded"], file["faked"], file["moved"], file["gone"]) == (True, False, True, True)
+        assert (file["size"], file["error"]) == (len(content), 0)
+        assert file["content"] == hashlib.md5(content).hexdigest()
+        assert (app.root / f"stored-{name}").read_bytes() == content
+
+
+def test_uploads_that_nobody_moves_are_removed(server):
+    app = server(scripts(index="echo $_FILES['f']['tmp_name'];"))
+    body, headers = multipart(("f", "f.txt", "text/plain", b"content"))
+    from pathlib import Path
+
+    path = Path(app.post("/", body, headers).text)
+    assert path.is_absolute()
+    assert not path.exists()
+
+
+def test_several_uploads_of_one_field_keep_phps_shape(server):
+    app = server(scripts(index="echo json_encode($_FILES);"))
+    body, headers = multipart(("f[a]", "1.txt", "text/plain", b"1"), ("f[b]", "2.txt", "text/plain", b"22"))
+    assert app.post("/", body, headers).json()["f"]["size"] == {"a": 1, "b": 2}
+
+
+def test_the_upload_limits_follow_max_body_size(server):
+    app = server(scripts(index="echo ini_get('post_max_size'), ' ', ini_get('upload_max_filesize');"), max_body_size="64M")
+    limits = app.get("/").text.split()
+    assert limits in (["64M", "64M"], [str(64 << 20)] * 2)
+
+
+# ---------------------------------------------------------------- responses
+
+
+def test_status_fields_and_cookies_are_sent(app):
+    response = run(
+        app,
+        "http_response_code(418); header('X-One: 1'); header('X-One: 2', false); header('X-Gone: 1');"
+        "header_remove('X-Gone'); setcookie('a', 'b', ['path' => '/', 'httponly' => true]); setcookie('c', 'd'); echo 'tea';",
+    )
+    assert (response.status, response.body) == (418, b"tea")
+    assert response.all("X-One") == ["1", "2"]
+    assert response.header("X-Gone") is None
+    assert [cookie.split("=")[0] for cookie in response.all("Set-Cookie")] == ["a", "c"]
+
+
+def test_a_reason_of_the_script_is_sent(app):
+    response = run(app, "header('HTTP/1.1 404 Nothing Here'); echo 'x';")
+    assert (response.status, response.reason) == (404, "Nothing Here")
+    response = run(app, "header('Status: 410 Gone Fishing');")
+    assert response.status == 410
+
+
+def test_location_makes_a_302(app):
+    response = run(app, "header('Location: /elsewhere');")
+    assert (response.status, response.header("Location")) == (302, "/elsewhere")
+
+
+def test_the_default_type_is_html(app):
+    assert run(app, "echo 'x';").header("Content-Type") == "text/html; charset=UTF-8"
+
+
+def test_php_does_not_advertise_itself_twice(app):
+    assert len(run(app, "echo 1;").all("X-Powered-By")) <= 1
+
+
+def test_204_and_304_have_no_body(app):
+    with app.client() as client:
+        for status in (204, 304):
+            assert client.get(f"/run.php?code=http_response_code({status});").status == status
+        assert client.get("/run.php?code=echo+2;").body == b"2"
+
+
+def test_a_small_response_has_a_length_and_a_large_one_arrives_whole(app):
+    assert run(app, "echo 'abc';").header("Content-Length") == "3"
+    response = run(app, "for ($i = 0; $i < 300; $i++) { echo str_repeat(chr(65 + $i % 26), 10007); }")
+    assert response.body == b"".join(bytes([65 + i % 26]) * 10007 for i in range(300))
+
+
+def test_a_length_announced_by_the_script_is_kept(app):
+    response = run(app, "header('Content-Length: 5'); echo 'hello';")
+    assert (response.header("Content-Length"), response.body) == ("5", b"hello")
+
+
+def test_a_wrong_length_announced_by_the_script_cannot_break_the_connection(app):
+    with app.client() as client:
+        response = client.get("/run.php?code=header('Content-Length:+3');echo+'hello';")
+        assert len(response.body) == int(response.header("Content-Length"))
+        assert client.get("/run.php?code=echo+2;").body == b"2"
+
+
+def test_head_runs_the_script_without_a_body(app):
+    with app.client() as client:
+        response = client.request("HEAD", "/run.php?code=header('X-Ran:+1');echo+'body';")
+        assert (response.status, response.header("X-Ran"), response.body) == (200, "1", b"")
+        assert client.get("/run.php?code=echo+2;").body == b"2"
+
+
+def test_output_buffers_nest_and_are_flushed_at_the_end(app):
+    assert run(app, "ob_start('strtoupper'); echo 'a'; ob_start(); echo 'b'; ob_end_clean(); echo 'c';").body == b"AC"
+
+
+def test_flush_sends_what_there_is(app):
+    from urllib.parse import quote
+
+    code = "echo 'first'; flush(); $f = $_GET['gate']; while (!file_exists($f)) { usleep(1000); clearstatcache(); } echo 'second';"
+    gate = app.root / "gate"
+    gate.unlink(missing_ok=True)
+    with app.client() as client:
+        client.send(f"GET /run.php?gate={gate}&code={quote(code)} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        response = client.read_head()
+        assert response.header("Transfer-Encoding") == "chunked"
+        assert client.read_chunk() == b"first"
+        gate.touch()
+        assert client.read_chunk() == b"second"
+        assert client.read_chunk() == b""
+
+
+def test_early_hints_come_before_the_response(app):
+    response = run(
+        app, "header('Link: </style.css>; rel=preload'); headers_send(103); header('X-Late: 1'); echo 'done';"
+    )
+    assert [interim.status for interim in response.interim] == [103]
+    assert response.interim[0].header("Link") == "</style.css>; rel=preload"
+    assert (response.status, response.body, response.header("X-Late")) == (200, b"done", "1")
+
+
+def test_http_1_0_clients_get_no_early_hints(app):
+    response = app.request("GET", "/run.php?code=headers_send(103);echo+1;", version="HTTP/1.0")
+    assert (response.interim, response.body) == ([], b"1")
+
+
+@pytest.mark.parametrize("function", ["fastcgi_finish_request", "askr_finish_request"])
+def test_a_finished_request_is_answered_while_the_script_goes_on(app, function):
+    gate, done = app.root / f"go-{function}", app.root / f"done-{function}"
+    code = (
+        f"echo 'early'; {function}(); echo 'too late';"
+        f"while (!file_exists('{gate}')) {{ usleep(1000); clearstatcache(); }} touch('{done}');"
+    )
+    response = run(app, code)
+    assert (response.body, response.header("Content-Length")) == (b"early", "5")
+    assert not done.exists()
+    gate.touch()
+    from askrtest.wait import wait_until
+
+    wait_until(done.exists, "the rest of the script ran")
+
+
+# ---------------------------------------------------------------- sessions
+
+
+def test_a_session_counts_visits(server, tmp_path):
+    (tmp_path / "sessions").mkdir()
+    app = server(
+        scripts(index="session_start(); $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1; echo $_SESSION['n'];"),
+        ini=[f"session.save_path={tmp_path}/sessions"],
+    )
+    first = app.get("/")
+    cookie = first.header("Set-Cookie").split(";")[0]
+    assert [app.get("/", {"Cookie": cookie}).text for _ in range(5)] == ["2", "3", "4", "5", "6"]
+    assert app.get("/").text == "1"
+
+
+# ---------------------------------------------------------------- the end of a script
+
+
+def test_exit_works_anywhere(app):
+    assert run(app, "echo 'before'; exit;").body == b"before"
+    assert run(app, "exit('message');").body == b"message"
+    assert run(app, "ob_start(); echo 'buffered'; (function () { exit(3); })();").body == b"buffered"
+    assert run(app, "register_shutdown_function(function () { echo 'shutdown'; exit; });").body == b"shutdown"
+
+
+def test_shutdown_functions_and_destructors_run(app):
+    code = (
+        "class D { function __destruct() { echo 'destructor '; } } $d = new D;"
+        "register_shutdown_function(fn() => print('shutdown ')); echo 'body ';"
+    )
+    assert run(app, code).body == b"body shutdown destructor "
+
+
+def test_nothing_survives_into_the_next_request(server):
+    app = server(
+        scripts(index="static $n = 0; global $g; echo ++$n, $g ?? '-', defined('C') ? 'C' : '-', ini_get('precision');"
+                      "$g = 'g'; define('C', 1); ini_set('precision', 3); putenv('LEAK=1');"),
+        workers=1,
+    )
+    assert {app.get("/").text for _ in range(5)} == {"1--14"}
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    "code, message",
+    [
+        ("undefined_function();", "Call to undefined function undefined_function()"),
+        ("throw new RuntimeException('lost');", "lost"),
+        ("require 'missing-file.php';", "Failed opening required"),
+        ("str_repeat('x', 600 * 1024 * 1024);", "Allowed memory size"),
+        ("trigger_error('own', E_USER_ERROR);", "own"),
+        ("$a = []; while (true) { $a[] = str_repeat('x', 100000); }", "Allowed memory size"),
+    ],
+)
+def test_a_fatal_error_is_500_logged_with_file_and_line_and_not_shown(server, code, message):
+    app = server({"index.php": f"<?php\n\n{code}\n", "fine.php": "<?php echo 'fine';"}, ini=["memory_limit=64M"], workers=1)
+    response = app.get("/")
+    assert response.status == 500
+    assert message.encode() not in response.body
+    assert b"index.php" not in response.body
+    app.wait_log(re.escape(message) + r".*index\.php(\(3\)|:3|.* line 3)")
+    assert app.get("/fine.php").body == b"fine"
+
+
+def test_a_syntax_error_is_500_and_logged(server):
+    app = server({"index.php": "<?php\nthis is no php;\n"})
+    assert app.get("/").status == 500
+    app.wait_log(r"syntax error.*index\.php(:2|.* line 2)")
+
+
+def test_display_errors_shows_them_when_the_operator_wants(server):
+    app = server({"index.php": "<?php echo $undefined; echo 'end';"}, ini=["display_errors=1", "html_errors=0"])
+    response = app.get("/")
+    assert response.status == 200
+    assert b"Undefined variable $undefined" in response.body
+
+
+def test_warnings_are_logged_with_the_id_of_the_request(server):
+    app = server({"index.php": "<?php echo $undefined; error_log('a note'); echo 'end';"}, ini=["error_reporting=-1", "log_errors=1"])
+    response = app.get("/", {"X-Request-Id": "seen-in-log"})
+    assert response.body == b"end"
+    app.wait_log(r"Undefined variable \$undefined.*seen-in-log|seen-in-log.*Undefined variable \$undefined")
+    app.wait_log(r"a note")
+
+
+def test_a_fatal_error_after_the_head_was_sent_cuts_the_body(server):
+    from askrtest.http import CutShort
+
+    app = server(scripts(index="echo str_repeat('x', 1000); flush(); undefined_function();"))
+    with app.client() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        with pytest.raises((CutShort, EOFError, ConnectionResetError)):
+            client.read_response()
+
+
+def test_max_execution_time_is_phps_own_limit(server):
+    app = server(scripts(index="while (true) { $x = md5('x'); }"), ini=["max_execution_time=1"], workers=1)
+    assert app.get("/").status == 500
+    app.wait_log("Maximum execution time of 1 second")
+
+
+def test_ignore_user_abort_decides_who_goes_on_without_a_client(server, tmp_path):
+    from askrtest.wait import holds_for, wait_until
+
+    app = server(
+        scripts(
+            index="touch($_GET['began']); ignore_user_abort((bool) $_GET['ignore']);"
+            "for ($i = 0; $i < 300; $i++) { echo str_repeat('x', 10000); flush(); usleep(5000);"
+            "  if (connection_aborted()) { touch($_GET['noticed']); break; } }"
+            "touch($_GET['end']);"
+        ),
+        workers=1,
+    )
+    for ignore in (1, 0):
+        began, noticed, end = (tmp_path / f"{name}-{ignore}" for name in ("began", "noticed", "end"))
+        client = app.begin("GET", f"/?ignore={ignore}&began={began}&noticed={noticed}&end={end}")
+        wait_until(began.exists, "the script began")
+        client.read_head()
+        client.close()
+        if ignore:
+            wait_until(noticed.exists, "the script was told that its client left")
+            wait_until(end.exists, "the script went on to its end")
+        else:
+            wait_until(lambda: app.status()["exchange"]["slots_used"] == 0, "the script was ended")
+            holds_for(lambda: not end.exists(), "the script was ended at its next output", 0.2)
+
+
+# ---------------------------------------------------------------- opcache and settings
+
+
+def test_opcache_is_active_and_shared_by_all_workers(server):
+    app = server(scripts(index="$s = opcache_get_status(); echo json_encode([getmypid(), $s['opcache_enabled'],"
+                               " count($s['scripts']), $s['opcache_statistics']['hits']]);",
+                         other="echo getmypid();"), workers=4, ini=["opcache.validate_timestamps=0"])
+    pids = set()
+    from askrtest.wait import wait_until
+
+    assert app.get("/").json()[1] is True
+    app.get("/other.php")
+    # A script compiled by one worker is seen by each of the others.
+    def seen_by_all():
+        pid, _, scripts_cached, _ = app.get("/").json()
+        assert scripts_cached == 2
+        pids.add(pid)
+        return len(pids) >= 2
+
+    wait_until(seen_by_all, "two workers have answered")
+
+
+def test_ini_lines_come_after_the_files(server):
+    app = server(
+        scripts(index="echo ini_get('memory_limit'), ' ', ini_get('date.timezone'), ' ', php_sapi_name();"),
+        ini=["memory_limit=77M", "date.timezone=Europe/Vienna", "memory_limit=78M"],
+    )
+    assert app.get("/").text.split()[:2] == ["78M", "Europe/Vienna"]
+
+
+def test_system_extensions_are_loaded(app):
+    loaded = set(run(app, "echo json_encode(get_loaded_extensions());").json())
+    assert {"pdo_sqlite", "mbstring", "curl", "Zend OPcache", "session"} <= loaded
+
+
+def test_changed_code_is_seen_when_opcache_checks_timestamps(server):
+    app = server(scripts(index="echo 'old';"), ini=["opcache.validate_timestamps=1", "opcache.revalidate_freq=0"])
+    assert app.get("/").body == b"old"
+    new = app.root / "new"
+    new.write_text("<?php echo 'new';")
+    new.rename(app.root / "index.php")
+    from askrtest.wait import wait_until
+
+    wait_until(lambda: app.get("/").body == b"new", "the new code is served")
+
+
+def test_the_functions_of_absent_features_answer_politely(app):
+    code = (
+        "echo json_encode([askr_cache_get('k'), askr_cache_set('k', 'v'), askr_cache_add('k', 'v'),"
+        "askr_cache_delete('k'), askr_cache_touch('k'), askr_cache_increment('k'), askr_broadcast('c', 'p'),"
+        "askr_cow_ready(), askr_cache_flush(), askr_cache_forget_tag('t')]);"
+    )
+    assert run(app, code).json() == [None, False, False, False, False, 0, False, None, None, None]
+
+
+# ---------------------------------------------------------------- scripts that take their worker down
+
+
+@pytest.mark.parametrize("how", ["stack", "segfault"])
+def test_a_crash_is_502_with_the_id_and_the_log_names_file_and_line(server, how):
+    app = server({"index.php": php("crash.php"), "fine.php": "<?php echo 'fine';"}, workers=1)
+    response = app.post(f"/?how={how}", b"x", {"X-Request-Id": f"crash-{how}"})
+    assert response.status == 502
+    assert response.header("X-Request-Id") == f"crash-{how}"
+    assert f"crash-{how}".encode() in response.body
+    app.wait_log(rf"POST /\?how={how}.*crash-{how}")
+    app.wait_log(r"index\.php:\d+")
+    assert app.get("/fine.php").body == b"fine"
+
+
+def test_a_get_that_crashes_once_is_run_again_unseen(server, tmp_path):
+    marker = tmp_path / "marker"
+    app = server({"index.php": php("crash.php")})
+    response = app.get(f"/?how=once&marker={marker}")
+    assert response.status == 200
+    assert response.body.startswith(b"survived")
+    assert marker.read_text() == ".."
+
+
+def test_a_get_that_always_crashes_runs_twice_and_is_502(server, tmp_path):
+    marker = tmp_path / "marker"
+    app = server({"index.php": php("crash.php"), "fine.php": "<?php echo 'fine';"})
+    assert app.get(f"/?how=segfault&marker={marker}").status == 502
+    assert marker.read_text() == ".."
+    assert app.get("/fine.php").body == b"fine"

@@ -1,0 +1,383 @@
+"""Worker mode: the script boots once and answers many requests, and each request looks as if it were the first."""
+
+import json
+import re
+
+import pytest
+
+from askrtest.http import request_bytes
+from askrtest.wait import holds_for, wait_until
+
+
+def worker(handler, boot=""):
+    """A worker script whose handler has this body; $request is the request array."""
+    return f"""<?php
+$boots = __DIR__ . '/boots';
+file_put_contents($boots, '.', FILE_APPEND);
+{boot}
+$handled = 0;
+$handler = function (array $request) use (&$handled): void {{
+    $handled++;
+    {handler}
+}};
+while (askr_handle_request($handler)) {{
+}}
+"""
+
+
+SHOW = """
+header('Content-Type: application/json');
+echo json_encode([
+    'request' => $request, 'server' => $_SERVER, 'get' => $_GET, 'post' => $_POST, 'cookie' => $_COOKIE,
+    'files' => $_FILES, 'request_global' => $_REQUEST, 'input' => file_get_contents('php://input'),
+    'pid' => getmypid(), 'handled' => $handled, 'boots' => filesize(__DIR__ . '/boots'),
+], JSON_INVALID_UTF8_SUBSTITUTE);
+"""
+
+
+@pytest.fixture
+def serve(server):
+    def make(handler, boot="", files=None, **options):
+        options.setdefault("workers", 1)
+        app = server({"plain.txt": "plain\n", "worker.php": worker(handler, boot), **(files or {})},
+                     wait=False, **options)
+        app.worker_script = app.root / "worker.php"
+        return app.start()
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def app(module_server):
+    app = module_server({"plain.txt": "plain\n", "worker.php": worker(SHOW)}, wait=False, workers=1)
+    app.worker_script = app.root / "worker.php"
+    return app.start()
+
+
+@pytest.fixture(scope="module")
+def evaluator(module_server):
+    """A worker that runs the code of each request."""
+    app = module_server({"worker.php": worker("eval($_GET['code']);")}, wait=False, workers=1)
+    app.worker_script = app.root / "worker.php"
+    return app.start()
+
+
+def run(app, code, method="GET", headers=(), body=b""):
+    from urllib.parse import quote
+
+    return app.request(method, f"/?code={quote(code)}", headers, body)
+
+
+# ---------------------------------------------------------------- the request array
+
+
+def test_the_script_boots_once_and_handles_many(app):
+    first = app.get("/").json()
+    second = app.get("/").json()
+    assert second["handled"] == first["handled"] + 1
+    assert second["pid"] == first["pid"]
+    assert second["boots"] == first["boots"] == 1
+
+
+def test_the_request_array_has_what_the_contract_says(app):
+    body = b"a=1&b[]=2"
+    request = app.post(
+        "/path/x?q=1&r=%20",
+        body,
+        {"Content-Type": "application/x-www-form-urlencoded", "X-Custom": "value", "Cookie": "c=1"},
+    ).json()["request"]
+    assert set(request) == {"method", "uri", "query", "headers", "body", "post", "files"}
+    assert request["method"] == "POST"
+    assert request["uri"] == "/path/x?q=1&r=%20"
+    assert request["query"] == "q=1&r=%20"
+    assert request["body"].encode() == body
+    assert request["post"] == {"a": "1", "b": ["2"]}
+    assert request["files"] == []
+    assert request["headers"]["HTTP_X_CUSTOM"] == "value"
+    assert request["headers"]["REQUEST_METHOD"] == "POST"
+    assert request["headers"]["CONTENT_TYPE"] == "application/x-www-form-urlencoded"
+
+
+def test_the_headers_of_the_array_are_the_server_variables(app):
+    answer = app.get("/x", {"X-Custom": "value"}).json()
+    assert answer["request"]["headers"] == answer["server"]
+
+
+def test_uploads_are_listed_in_the_array(serve):
+    app = serve(
+        "$f = $request['files'][0]; echo json_encode([$request['files'], is_uploaded_file($f['tmp_name']),"
+        " file_get_contents($f['tmp_name']), move_uploaded_file($f['tmp_name'], __DIR__ . '/moved'), $request['post']]);"
+    )
+    boundary = "xyz"
+    body = (
+        b'--xyz\r\nContent-Disposition: form-data; name="title"\r\n\r\nT\r\n'
+        b'--xyz\r\nContent-Disposition: form-data; name="photos[0][file]"; filename="a.txt"\r\n'
+        b"Content-Type: text/plain\r\n\r\ncontent\r\n--xyz--\r\n"
+    )
+    files, uploaded, content, moved, post = app.post(
+        "/", body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    ).json()
+    assert len(files) == 1
+    assert set(files[0]) == {"field", "name", "type", "tmp_name", "size", "error"}
+    assert (files[0]["field"], files[0]["name"], files[0]["type"]) == ("photos[0][file]", "a.txt", "text/plain")
+    assert (files[0]["size"], files[0]["error"]) == (7, 0)
+    assert (uploaded, content, moved, post) == (True, "content", True, {"title": "T"})
+    assert (app.root / "moved").read_bytes() == b"content"
+
+
+def test_uploads_that_nobody_moves_are_removed_after_each_request(serve):
+    from pathlib import Path
+
+    app = serve("echo $request['files'][0]['tmp_name'];")
+    body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nc\r\n--x--\r\n'
+    path = Path(app.post("/", body, {"Content-Type": "multipart/form-data; boundary=x"}).text)
+    assert path.is_absolute()
+    wait_until(lambda: not path.exists(), "the upload is removed")
+
+
+def test_static_files_do_not_reach_the_worker(app):
+    before = app.get("/").json()["handled"]
+    assert app.get("/plain.txt").body == b"plain\n"
+    assert app.get("/").json()["handled"] == before + 1
+
+
+def test_other_scripts_below_the_root_are_neither_run_nor_shown(app):
+    response = app.get("/worker.php")
+    assert b"askr_handle_request" not in response.body
+    assert response.json()["request"]["uri"] == "/worker.php"
+
+
+# ---------------------------------------------------------------- fresh each time
+
+
+def test_superglobals_are_those_of_the_request(app):
+    app.post("/?a=1", b"b=2", {"Content-Type": "application/x-www-form-urlencoded", "Cookie": "c=3", "X-Old": "1"})
+    answer = app.get("/?d=4").json()
+    assert answer["get"] == {"d": "4"}
+    assert answer["post"] == []
+    assert answer["cookie"] == []
+    assert answer["files"] == []
+    assert answer["request_global"] == {"d": "4"}
+    assert answer["input"] == ""
+    assert "HTTP_X_OLD" not in answer["server"]
+    assert "CONTENT_TYPE" not in answer["server"] or answer["server"]["CONTENT_TYPE"] == ""
+
+
+def test_the_input_stream_is_that_of_the_request(app):
+    assert app.post("/", b"first body", {"Content-Type": "text/plain"}).json()["input"] == "first body"
+    assert app.post("/", b"second", {"Content-Type": "text/plain"}).json()["input"] == "second"
+
+
+def test_header_state_does_not_leak(evaluator):
+    response = run(evaluator, "http_response_code(418); header('X-Old: 1'); setcookie('a', 'b');")
+    assert (response.status, response.header("X-Old")) == (418, "1")
+    response = run(evaluator, "echo json_encode(headers_list());")
+    assert response.status == 200
+    assert response.header("X-Old") is None
+    assert response.all("Set-Cookie") == []
+    assert "X-Old" not in response.text
+
+
+def test_output_buffers_of_a_request_end_with_it(evaluator):
+    assert run(evaluator, "ob_start(); ob_start('strtoupper'); echo 'left open';").body == b"LEFT OPEN"
+    assert run(evaluator, "echo ob_get_level();").text == run(evaluator, "echo ob_get_level();").text == "0"
+
+
+def test_shutdown_functions_run_at_the_end_of_their_request(evaluator):
+    assert run(evaluator, "register_shutdown_function(function () { echo ' shutdown'; }); echo 'body';").body == (
+        b"body shutdown"
+    )
+    assert run(evaluator, "echo 'next';").body == b"next"
+
+
+def test_sessions_belong_to_their_request(serve, tmp_path):
+    (tmp_path / "sessions").mkdir()
+    app = serve(
+        "session_start(); $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1; echo $_SESSION['n'];",
+        ini=[f"session.save_path={tmp_path}/sessions"],
+    )
+    first = app.get("/")
+    cookie = first.header("Set-Cookie").split(";")[0]
+    assert app.get("/").text == "1"  # another visitor
+    assert app.get("/", {"Cookie": cookie}).text == "2"
+    assert app.get("/", {"Cookie": cookie}).text == "3"
+    assert app.get("/").text == "1"
+
+
+def test_the_time_limit_starts_anew(serve):
+    app = serve("$end = microtime(true) + 0.7; while (microtime(true) < $end) { md5('x'); } echo 'ok';",
+                ini=["max_execution_time=1"])
+    for _ in range(3):
+        assert app.get("/").body == b"ok"
+
+
+def test_what_a_handler_keeps_is_the_applications_own_business(serve):
+    app = serve("static $n = 0; echo ++$n;")
+    assert [app.get("/").text for _ in range(3)] == ["1", "2", "3"]
+
+
+# ---------------------------------------------------------------- how requests end
+
+
+def test_exit_ends_the_request_not_the_worker(serve):
+    app = serve("echo getmypid(), ' '; if (isset($_GET['exit'])) { exit('bye'); } echo 'end';")
+    pid, word = app.get("/?exit").text.split()
+    assert word == "bye"
+    assert app.get("/").text.split() == [pid, "end"]
+    assert app.get("/?exit").text.split() == [pid, "bye"]
+
+
+def test_an_escaped_exception_is_500_logged_with_file_and_line(serve):
+    app = serve("if (isset($_GET['throw'])) { throw new LogicException('escaped'); } echo getmypid();")
+    pid = app.get("/").text
+    response = app.get("/?throw")
+    assert response.status == 500
+    assert b"escaped" not in response.body
+    app.wait_log(r"escaped.*worker\.php(\(\d+\)|:\d+| on line \d+)")
+    assert app.get("/").text == pid
+
+
+def test_a_fatal_error_is_500_and_a_fresh_worker_follows(serve):
+    app = serve("if (isset($_GET['die'])) { ini_set('memory_limit', '32M'); str_repeat('x', 99999999); } echo getmypid();")
+    pid = app.get("/").text
+    assert app.get("/?die").status == 500
+    app.wait_log("Allowed memory size")
+    assert app.get("/").text != pid
+
+
+def test_a_boot_that_prints_sends_it_to_nobody(serve):
+    app = serve("echo 'answer';", boot="echo 'boot output';")
+    assert app.get("/").body == b"answer"
+
+
+def test_finish_request_answers_while_the_handler_goes_on(serve, tmp_path):
+    gate, done = tmp_path / "gate", tmp_path / "done"
+    app = serve(
+        f"echo 'early'; fastcgi_finish_request(); echo 'late';"
+        f"while (!file_exists('{gate}')) {{ usleep(1000); clearstatcache(); }} touch('{done}');"
+    )
+    assert app.get("/").body == b"early"
+    assert not done.exists()
+    gate.touch()
+    wait_until(done.exists, "the handler went on")
+
+
+def test_a_handler_can_stream(serve, tmp_path):
+    gate = tmp_path / "gate"
+    app = serve(
+        f"echo 'first'; flush(); while (!file_exists('{gate}')) {{ usleep(1000); clearstatcache(); }} echo 'second';"
+    )
+    with app.begin("GET", "/") as client:
+        client.read_head()
+        assert client.read_chunk() == b"first"
+        gate.touch()
+        assert client.read_chunk() == b"second"
+
+
+def test_a_crash_is_502_and_a_fresh_worker_follows(serve):
+    app = serve("if (isset($_GET['crash'])) { posix_kill(getmypid(), SIGSEGV); } echo getmypid();")
+    pid = app.get("/").text
+    assert app.post("/?crash", b"x").status == 502
+    app.wait_log(r"worker\.php:\d+")
+    assert app.get("/").text != pid
+
+
+# ---------------------------------------------------------------- life of workers
+
+
+def test_max_requests_recycles_workers_and_drops_nothing(serve):
+    app = serve("echo getmypid();", workers=2, max_requests=20)
+    pids = set()
+    with app.client() as client:
+        for _ in range(300):
+            response = client.get("/")
+            assert response.status == 200
+            pids.add(response.text)
+    assert len(pids) >= 10
+    assert "error" not in app.error_log().lower()
+
+
+def test_recycling_under_concurrent_posts_drops_nothing(serve):
+    app = serve("echo $request['body'];", workers=2, max_requests=10)
+    clients = [app.client() for _ in range(8)]
+    try:
+        for n in range(50):
+            for client in clients:
+                client.send(request_bytes("POST", "/", body=b"%d" % n))
+            for client in clients:
+                response = client.read_response()
+                assert (response.status, response.body) == (200, b"%d" % n)
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_askr_app_base_names_the_application(serve, tmp_path):
+    app = serve("echo getenv('ASKR_APP_BASE'), '|', $_SERVER['ASKR_APP_BASE'] ?? '';", app_base=tmp_path)
+    assert app.get("/").text.split("|")[0] == str(tmp_path)
+
+
+def test_handle_request_outside_worker_mode_is_false(server):
+    app = server({"index.php": "<?php var_dump(@askr_handle_request(fn () => 1));"})
+    assert b"bool(false)" in app.get("/").body
+
+
+def test_a_script_may_end_after_some_requests(server):
+    app = server({"worker.php": "<?php for ($i = 0; $i < 3 && askr_handle_request(fn () => print(getmypid())); $i++);"},
+                 wait=False, workers=1)
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    pids = [app.get("/").text for _ in range(9)]
+    assert len(set(pids)) == 3
+
+
+# ---------------------------------------------------------------- scripts that cannot boot
+
+
+@pytest.mark.parametrize(
+    "script, message",
+    [
+        ("<?php\nthis is no php;\n", r"syntax error.*worker\.php(:2| on line 2|.*line 2)"),
+        ("<?php\nthrow new RuntimeException('no database');\n", r"no database.*worker\.php(\(2\)|:2| on line 2)"),
+        ("<?php\nrequire 'vendor/autoload.php';\n", r"vendor/autoload\.php.*worker\.php(:2| on line 2)"),
+        ("<?php\necho 'never asks';\n", r"askr_handle_request"),
+    ],
+    ids=["syntax error", "exception", "missing file", "never handles"],
+)
+def test_a_script_that_cannot_boot_stops_the_start(server, script, message):
+    app = server({"worker.php": script}, wait=False, workers=2)
+    app.worker_script = app.root / "worker.php"
+    app.expected_exit = 1
+    app.launch()
+    assert app.wait_exit() == 1
+    log = app.error_log()
+    assert re.search(message, log), log
+    assert len(log.strip().splitlines()) <= 4, log
+
+
+def test_a_reload_to_a_script_that_cannot_boot_keeps_the_old_code(serve):
+    app = serve("echo 'old';")
+    script = app.root / "worker.php"
+    script.write_text("<?php\nthis is no php;\n")
+    reload = app.reload()
+    assert reload.returncode == 1
+    assert "syntax error" in app.error_log()
+    assert app.get("/").body == b"old"
+    script.write_text(worker("echo 'new';"))
+    assert app.reload().returncode == 0
+    assert app.get("/").body == b"new"
+
+
+def test_state_of_a_worker_is_shown(serve, tmp_path):
+    gate = tmp_path / "gate"
+    app = serve(f"while (!file_exists('{gate}')) {{ usleep(1000); clearstatcache(); }} echo 'done';")
+    with app.begin("GET", "/") as client:
+        def state():
+            return [p["state"] for p in app.status()["processes"] if p["role"] == "worker"]
+
+        wait_until(lambda: state() == ["busy"], "the worker is busy")
+        holds_for(lambda: state() == ["busy"], "it stays busy", 0.1)
+        gate.touch()
+        assert client.read_response().body == b"done"
+    wait_until(lambda: state() == ["idle"], "the worker is idle again")
+    assert json.loads(app.askr("status", "--json").stdout)["mode"] == "worker"

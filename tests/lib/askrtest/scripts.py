@@ -1,0 +1,9 @@
+"""PHP scripts that more than one test serves; they live in tests/e2e/php/."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "e2e/php"
+
+
+def php(name):
+    return (FOLDER / name).read_text()

@@ -1,0 +1,71 @@
+#include "cli/command.hpp"
+
+namespace askr::cli {
+
+std::span<const Command> commands() {
+  static const Command kCommands[] = {
+      {"serve",
+       "serve [--config FILE] [options]",
+       "run the server",
+       "Runs the server in the foreground. INT or TERM stops it when running requests are done (a second one at once), "
+       "HUP reloads, USR1 opens the logs again.",
+       HelpScope::all_settings,
+       {},
+       0,
+       run_serve},
+      {"config-check",
+       "config-check [FILE] [options]",
+       "validate the settings, say where each comes from",
+       "Checks askr.toml (or FILE), the environment and the flags as `serve` would, and prints the settings in effect "
+       "as an askr.toml with the origin of each.",
+       HelpScope::all_settings,
+       {},
+       1,
+       run_config_check},
+      {"doctor",
+       "doctor [--root DIR] [options]",
+       "is this PHP, this machine, this application ready",
+       "Looks at PHP, the machine and the application and says what to change. Exits with 1 when something will not "
+       "work.",
+       HelpScope::root_only,
+       {},
+       0,
+       run_doctor},
+      {"status",
+       "status [--json] [options]",
+       "processes and memory of a running server",
+       "Asks a running server for its processes. Without options, the one server that this user runs.",
+       HelpScope::which_server,
+       {{"--json", "The whole answer as JSON"}},
+       0,
+       run_status},
+      {"reload",
+       "reload [options]",
+       "load new code in a running server",
+       "Starts a new generation of workers in a running server and waits until it serves. When the new code does not "
+       "boot, the old generation goes on and the exit code is 1.",
+       HelpScope::which_server,
+       {},
+       0,
+       run_reload},
+      {"pipeline",
+       "pipeline [options]",
+       "the hooks of each phase, in order",
+       "Prints which hooks a request passes with these settings, phase by phase.",
+       HelpScope::root_only,
+       {},
+       0,
+       run_pipeline},
+      {"plugins",
+       "plugins [options]",
+       "the plugins of this build",
+       "Prints the plugins with the phases they hook, and which are on with these settings.",
+       HelpScope::root_only,
+       {},
+       0,
+       run_plugins},
+  };
+  return kCommands;
+}
+
+}  // namespace askr::cli

@@ -1,0 +1,18 @@
+// The other end of the control socket: finds the running server that the user means and asks it one thing.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "cli/command.hpp"
+
+namespace askr::cli {
+
+// The control socket of the server that the flags, the environment or askr.toml describe; without any of them the one
+// server that this user runs. Error: several run, none of them named.
+Result<std::string> find_server(const Invocation& invocation);
+
+// Sends `command` and returns the JSON document of the answer. Error: nobody answers at `path`.
+Result<std::string> ask_server(const std::string& path, const std::string& command);
+
+}  // namespace askr::cli

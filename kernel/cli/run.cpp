@@ -1,0 +1,80 @@
+#include "cli/run.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/command.hpp"
+#include "cli/help.hpp"
+#include "config/load.hpp"
+#include "config/nearest.hpp"
+#include "config/quote.hpp"
+#include "config/values.hpp"
+
+namespace askr::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+bool asks_for_help(const Words& words) {
+  return std::any_of(words.begin(), words.end(), [](const std::string& w) { return w == "--help" || w == "-h"; });
+}
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : commands()) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+Error unknown_command(const std::string& name) {
+  if (name.starts_with("-")) return usage_error(name + ": a command comes first, such as askr serve; see askr --help");
+  Words known;
+  for (const Command& command : commands()) known.emplace_back(command.name);
+  return usage_error(config::quote(name) + ": unknown command" + config::suggestion(name, known));
+}
+
+Result<int> run_command(const Command& command, const Words& words) {
+  Words switches;
+  for (const Switch& each : command.switches) switches.emplace_back(each.name);
+  const std::string folder = config::working_directory();
+  config::CommandLine line = ASKR_TRY(config::parse_command_line(words, switches, command.most_operands, folder));
+  return command.run({std::move(line), config::process_environment(), folder});
+}
+
+int print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+Result<int> dispatch(const Words& words) {
+  if (words.empty()) {
+    std::fputs(main_help().c_str(), stderr);
+    return 2;
+  }
+  const std::string& name = words.front();
+  if (name == "--version" || name == "-V") return print("askr " ASKR_VERSION "\n");
+  if (name == "--help" || name == "-h") return print(main_help());
+  const bool help = name == "help";
+  if (help && words.size() == 1) return print(main_help());
+  const Command* command = find_command(help ? words[1] : name);
+  if (command == nullptr) return unknown_command(help ? words[1] : name);
+  const Words rest(words.begin() + 1, words.end());
+  if (help || asks_for_help(rest)) return print(command_help(*command));
+  return run_command(*command, rest);
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& words) {
+  auto code = dispatch(words);
+  std::fflush(stdout);
+  if (code) return code.value();
+  for (const std::string& line : config::split_list(code.error().message, '\n')) {
+    std::fputs(fmt::format("askr: {}\n", line).c_str(), stderr);
+  }
+  return code.error().exit_code;
+}
+
+}  // namespace askr::cli

@@ -1,0 +1,81 @@
+#include "cli/status_table.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <nlohmann/json.hpp>
+
+namespace askr::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+// Absent or of another type, as from an older server: a blank instead of an error.
+uint64_t number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<uint64_t>() : 0;
+}
+
+std::string text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "?";
+}
+
+std::string addresses(const Json& status) {
+  std::string out;
+  const auto found = status.find("listen");
+  if (found == status.end() || !found->is_array()) return out;
+  for (const Json& address : *found) {
+    if (address.is_string()) out += (out.empty() ? "" : ", ") + address.get<std::string>();
+  }
+  return out;
+}
+
+std::string uptime(uint64_t seconds) {
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  if (seconds < 3600) return fmt::format("{}m {:02}s", seconds / 60, seconds % 60);
+  if (seconds < 86400) return fmt::format("{}h {:02}m", seconds / 3600, seconds / 60 % 60);
+  return fmt::format("{}d {:02}h", seconds / 86400, seconds / 3600 % 24);
+}
+
+std::string memory(uint64_t kilobytes) {
+  return kilobytes < 10240 ? fmt::format("{} KB", kilobytes) : fmt::format("{} MB", kilobytes / 1024);
+}
+
+std::string headline(const Json& status) {
+  std::string out =
+      fmt::format("askr {} on {}\n{} mode, generation {}, up {}\n", text(status, "version"), addresses(status),
+                  text(status, "mode"), number(status, "generation"), uptime(number(status, "uptime_secs")));
+  out += fmt::format("{} of {} workers, {} queued, {} respawned, {} in all\n\n", number(status, "workers_alive"),
+                     number(status, "workers_configured"), number(status, "queue_depth"), number(status, "respawns"),
+                     memory(number(status, "rss_kb_total")));
+  return out;
+}
+
+constexpr const char* kRow = "{:<12}{:>8}  {:<9}{:>5}{:>12}{:>10}{:>10}{:>10}\n";
+
+std::string process_row(const Json& process) {
+  const std::string role = text(process, "role");
+  const bool numbered = role == "worker" || role == "gateway";
+  const std::string name = numbered ? fmt::format("{} {}", role, number(process, "index")) : role;
+  return fmt::format(kRow, name, number(process, "pid"), text(process, "state"), number(process, "generation"),
+                     number(process, "requests"), memory(number(process, "rss_kb")), memory(number(process, "pss_kb")),
+                     uptime(number(process, "uptime_secs")));
+}
+
+}  // namespace
+
+Result<std::string> status_table(const std::string& json) {
+  const Json status = Json::parse(json, nullptr, false);
+  const auto processes = status.is_object() ? status.find("processes") : status.end();
+  if (!status.is_object() || processes == status.end() || !processes->is_array()) {
+    return Error{"the server's answer makes no sense: " + json.substr(0, 80)};
+  }
+  std::string out = headline(status);
+  out += fmt::format(kRow, "PROCESS", "PID", "STATE", "GEN", "REQUESTS", "RSS", "PSS", "UPTIME");
+  for (const Json& process : *processes) {
+    if (process.is_object()) out += process_row(process);
+  }
+  return out;
+}
+
+}  // namespace askr::cli

@@ -1,0 +1,40 @@
+#include "cli/status_table.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+using askr::cli::status_table;
+
+TEST_CASE("the status is a line about the server and a row per process") {
+  const std::string table = status_table(R"({"version":"0.1.0","listen":["127.0.0.1:8000","unix:/a"],"mode":"worker",
+    "uptime_secs":3725,"generation":2,"workers_configured":2,"workers_alive":1,"respawns":5,"queue_depth":3,
+    "rss_kb_total":204800,"processes":[
+    {"role":"master","index":0,"pid":10,"state":"idle","requests":0,"rss_kb":2048,"pss_kb":1024,"uptime_secs":3725,
+     "generation":0},
+    {"role":"worker","index":1,"pid":12,"state":"busy","requests":1234,"rss_kb":40960,"pss_kb":20480,"uptime_secs":90061,
+     "generation":2}]})")
+                                .value();
+  CHECK(table ==
+        "askr 0.1.0 on 127.0.0.1:8000, unix:/a\n"
+        "worker mode, generation 2, up 1h 02m\n"
+        "1 of 2 workers, 3 queued, 5 respawned, 200 MB in all\n"
+        "\n"
+        "PROCESS          PID  STATE      GEN    REQUESTS       RSS       PSS    UPTIME\n"
+        "master            10  idle         0           0   2048 KB   1024 KB    1h 02m\n"
+        "worker 1          12  busy         2        1234     40 MB     20 MB    1d 01h\n");
+}
+
+TEST_CASE("fields that are missing or strange are blanks, not errors") {
+  const std::string table = status_table(R"({"processes":[{"pid":"x"},7]})").value();
+  CHECK(table.find("PROCESS") != std::string::npos);
+}
+
+TEST_CASE("an answer that is no status is an error") {
+  for (const char* text : {"", "nonsense", "[]", "{}", R"({"processes":{}})"}) {
+    CAPTURE(text);
+    CHECK_FALSE(status_table(text));
+  }
+}
+
+}  // namespace

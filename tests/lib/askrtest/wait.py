@@ -11,14 +11,14 @@ SOAK = os.environ.get("ASKR_SOAK") == "1"
 
 
 def wait_until(condition, what, seconds=10.0):
-    """Returns the first true value of condition(); fails with `what` after `seconds`."""
+    """Returns the first true value of condition(); fails with `what` (text, or what makes it) after `seconds`."""
     deadline = time.monotonic() + seconds * STRETCH
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds * STRETCH:g} s in vain: {what}")
+            raise AssertionError(f"waited {seconds * STRETCH:g} s in vain: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 

@@ -1,0 +1,316 @@
+"""A start that cannot work says so in one clear line and serves nobody; a running server loses one request at most."""
+
+import ctypes
+import os
+import re
+import resource
+import socket
+
+import pytest
+
+from askrtest.http import request_bytes
+from askrtest.server import free_port
+from askrtest.wait import wait_until
+
+FINE = {"index.php": "<?php echo 'fine';", "plain.txt": "plain\n"}
+
+
+def assert_start_fails(app, pattern, code, lines=1):
+    """Nobody was accepted on the way: a port that was never open cannot have been."""
+    app.expected_exit = code
+    app.launch()
+    assert app.wait_exit() == code
+    log = app.error_log().strip()
+    assert re.search(pattern, log), log
+    assert len(log.splitlines()) <= lines, log
+    assert app.banner() == ""
+
+
+# ---------------------------------------------------------------- starts
+
+
+def test_a_port_in_use(server):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        app = server(FINE, listen=f"127.0.0.1:{port}", wait=False)
+        assert_start_fails(app, rf"127\.0\.0\.1:{port}.*in use", 1)
+
+
+def test_a_port_that_is_used_by_another_askr(server):
+    first = server(FINE)
+    second = server(FINE, listen=first.listen, wait=False)
+    assert_start_fails(second, "in use", 1)
+    assert first.get("/").body == b"fine"
+
+
+def test_the_unix_socket_of_a_running_server_is_not_taken(server, tmp_path):
+    address = f"unix:{tmp_path / 'askr.sock'}"
+    first = server(FINE, listen=address)
+    assert_start_fails(server(FINE, listen=address, wait=False), "in use|answers", 1)
+    assert first.get("/").body == b"fine"
+
+
+def test_an_address_that_is_not_ours(server):
+    assert_start_fails(server(FINE, listen="192.0.2.1:8000", wait=False), r"192\.0\.2\.1:8000", 1)
+
+
+def test_a_missing_root(server, tmp_path):
+    assert_start_fails(server(root=tmp_path / "nowhere", wait=False), "nowhere", 2)
+
+
+def test_a_root_that_is_a_file(server, tmp_path):
+    (tmp_path / "file").touch()
+    assert_start_fails(server(root=tmp_path / "file", wait=False), "file.*(folder|directory)", 2)
+
+
+def test_a_missing_worker_script(server):
+    app = server(FINE, wait=False)
+    app.worker_script = app.root / "missing.php"
+    assert_start_fails(app, r"missing\.php", 2)
+
+
+def test_a_missing_config(server, tmp_path):
+    app = server(FINE, flags=["--config", tmp_path / "missing.toml"], wait=False)
+    assert_start_fails(app, r"missing\.toml", 2)
+
+
+def test_an_unreadable_config(server, tmp_path):
+    folder = tmp_path / "askr.toml"
+    folder.mkdir()
+    assert_start_fails(server(FINE, flags=["--config", folder], wait=False), r"askr\.toml", 2)
+
+
+@pytest.mark.parametrize(
+    "config, pattern",
+    [
+        ("[server]\nworkers = 'many'\n", r"askr\.toml:2: .*server\.workers.*many"),
+        ("[server]\nworkres = 2\n", r"askr\.toml:2: .*workres.*workers"),
+        ("[sever]\nworkers = 2\n", r"askr\.toml:1: .*sever.*server"),
+        ("[server\nworkers = 2\n", r"askr\.toml:1:"),
+        ("[server]\nmax_body_size = '16X'\n", r"askr\.toml:2: .*max_body_size.*16X"),
+        ("[server]\nmax_head_size = '1G'\n", r"askr\.toml:2: .*max_head_size"),
+        ("[server]\nlisten = 'nonsense'\n", r"askr\.toml:2: .*listen.*nonsense"),
+        ("[server]\ntrusted_proxies = ['10.0.0.0/99']\n", r"askr\.toml:2: .*trusted_proxies.*10\.0\.0\.0/99"),
+    ],
+)
+def test_a_wrong_config_names_file_line_and_key(server, config, pattern):
+    assert_start_fails(server(FINE, config=config, wait=False), pattern, 2)
+
+
+@pytest.mark.parametrize(
+    "flags, pattern",
+    [
+        (["--workres", "2"], "--workres.*--workers"),
+        (["--workers", "0"], "--workers"),
+        (["--workers", "some"], "--workers.*some"),
+        (["--max-body-size"], "--max-body-size"),
+        (["surprise"], "surprise"),
+        (["--request-timeout", "-1s"], "--request-timeout"),
+    ],
+)
+def test_a_wrong_flag_is_named(server, flags, pattern):
+    assert_start_fails(server(FINE, flags=flags, wait=False), pattern, 2)
+
+
+def test_features_of_other_builds_are_not_called_unknown(server):
+    assert_start_fails(server(FINE, flags=["--pusher"], wait=False), "--pusher.*not part of this build", 2)
+    assert_start_fails(server(FINE, config="[tls]\ncert = 'x'\n", wait=False), "tls.*not part of this build", 2)
+
+
+def test_a_broken_php_ini(server, tmp_path):
+    (tmp_path / "php.ini").write_text("memory_limit = 64M\nbroken = (((\n")
+    app = server(FINE, env={"PHPRC": str(tmp_path)}, wait=False)
+    assert_start_fails(app, r"php\.ini.*2", 1)
+
+
+def test_a_broken_ini_line(server):
+    assert_start_fails(server(FINE, ini=["broken = ((("], wait=False), r"broken", 1)
+
+
+def test_an_extension_that_does_not_load(server):
+    """PHP itself goes on without it, so it is a warning, not the end."""
+    app = server(FINE, ini=["extension=no_such_extension"])
+    assert app.get("/").body == b"fine"
+    assert "no_such_extension" in app.error_log() + app.banner()
+
+
+def test_a_worker_script_with_a_syntax_error(server):
+    app = server({"worker.php": "<?php\nthis is no php;\n"}, wait=False)
+    app.worker_script = app.root / "worker.php"
+    assert_start_fails(app, r"syntax error.*worker\.php", 1, lines=4)
+
+
+def test_too_few_file_descriptors(server):
+    app = server(FINE, limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60)), wait=False)
+    assert_start_fails(app, "descriptors", 1)
+
+
+def test_a_missing_spool_folder(server, tmp_path):
+    app = server(FINE, spool_dir=tmp_path / "nowhere", wait=False)
+    assert_start_fails(app, "nowhere", 1)
+
+
+def test_a_log_that_cannot_be_opened(server, tmp_path):
+    app = server(FINE, access_log=tmp_path / "nowhere/access.log", wait=False)
+    assert_start_fails(app, "nowhere/access.log", 2)
+
+
+# ---------------------------------------------------------------- a full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, b"size=2m") != 0:
+        pytest.skip(f"cannot mount a file system here: {os.strerror(ctypes.get_errno())}")
+    yield folder
+    libc.umount2(str(folder).encode(), 2)
+
+
+def fill(folder):
+    with open(folder / "filler", "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 4096):
+                pass
+        except OSError:
+            pass
+
+
+def test_a_full_disk_under_the_spool_stops_the_start(server, small_disk):
+    fill(small_disk)
+    assert_start_fails(server(FINE, spool_dir=small_disk, wait=False), re.escape(str(small_disk)), 1)
+
+
+def test_an_upload_that_finds_the_disk_full_fails_alone(server, small_disk):
+    app = server({"index.php": "<?php echo strlen(file_get_contents('php://input'));"}, spool_dir=small_disk)
+    for _ in range(3):
+        response = app.request("POST", "/", {"X-Request-Id": "too-big"}, b"x" * (4 << 20))
+        assert response.status == 507
+        assert b"too-big" in response.body
+        assert app.post("/", b"x" * (1 << 20)).text == str(1 << 20)  # the space is free again
+    app.wait_log("too-big")
+
+
+def test_a_response_that_finds_the_disk_full_is_cut_alone(server, small_disk):
+    app = server(
+        {"index.php": "<?php for ($i = 0; $i < 200; $i++) echo str_repeat('x', 100000);", "fine.php": "<?php echo 'fine';"},
+        spool_dir=small_disk,
+        workers=1,
+    )
+    with app.client(receive_buffer=4096) as slow:
+        slow.send(request_bytes("GET", "/"))
+        wait_until(lambda: app.get("/fine.php").body == b"fine", "others are served")
+        received = 0
+        complete = False
+        try:
+            head = slow.read_head()
+            while True:
+                chunk = slow.read_chunk()
+                received += len(chunk)
+                if not chunk:
+                    complete = True
+                    break
+        except (EOFError, ConnectionResetError):
+            pass
+        assert head.status == 200
+        # Either the worker waited for the client, or the client can tell that the end is missing.
+        assert complete == (received == 20_000_000)
+    assert app.get("/fine.php").body == b"fine"
+    app.assert_nothing_is_held()
+
+
+def test_an_upload_to_php_that_finds_the_disk_full_fails_alone(server, small_disk, tmp_path):
+    """PHP's own copy of the uploaded file does not fit beside the spooled body."""
+    app = server({"index.php": "<?php echo $_FILES['f']['error'];"}, spool_dir=small_disk)
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b"x" * (1_500_000) + b"\r\n--b--\r\n"
+    )
+    response = app.post("/", body, {"Content-Type": "multipart/form-data; boundary=b"})
+    assert (response.status, response.text) in ((200, "7"), (200, "0"))  # 7 is UPLOAD_ERR_CANT_WRITE
+    assert app.get("/").status == 200
+
+
+# ---------------------------------------------------------------- while running
+
+
+def test_running_out_of_descriptors_refuses_clients_and_recovers(server):
+    app = server(FINE, limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)))
+    with app.client() as early:
+        crowd = []
+        for _ in range(300):
+            try:
+                crowd.append(app.client(timeout=1))
+            except OSError:
+                break
+        assert early.get("/").body == b"fine"  # who is in is served
+        assert early.get("/plain.txt").body == b"plain\n"
+        for client in crowd:
+            client.close()
+
+        def serves():
+            try:
+                with app.client(timeout=2) as client:
+                    return client.get("/").body == b"fine"
+            except (OSError, EOFError):
+                return False
+
+        wait_until(serves, "new clients are served again")
+
+
+def test_max_connections_is_kept(server):
+    app = server(FINE, max_connections=20)
+    crowd = [app.client() for _ in range(20)]
+    for client in crowd:
+        assert client.get("/").status == 200
+    with app.client(timeout=1) as extra:
+        extra.send(request_bytes("GET", "/"))
+        with pytest.raises((EOFError, OSError)):  # it waits or is turned away
+            extra.read_response()
+    assert app.status()["processes"][1]["connections"] <= 20
+    for client in crowd:
+        assert client.get("/").status == 200
+        client.close()
+    wait_until(lambda: app.get("/").body == b"fine", "there is room again")
+
+
+def test_random_bytes_do_not_hurt(server):
+    import random
+
+    noise = random.Random(5)
+    app = server(FINE)
+    for _ in range(200):
+        with app.client() as client:
+            try:
+                client.send(noise.randbytes(noise.randint(1, 5000)))
+                client.socket.shutdown(socket.SHUT_WR)
+                client.is_closed_by_server()
+            except OSError:
+                pass
+    assert app.get("/").body == b"fine"
+    assert app.status()["respawns"] == 0
+
+
+def test_a_front_controller_that_disappears_is_404(server):
+    app = server(FINE)
+    assert app.get("/").body == b"fine"
+    (app.root / "index.php").unlink()
+    wait_until(lambda: app.get("/").status in (403, 404), "it is gone")
+    assert app.get("/plain.txt").body == b"plain\n"
+
+
+def test_a_script_that_cannot_be_read_is_not_the_end(server):
+    app = server({**FINE, "folder.php/index.html": "a folder"})
+    assert app.get("/folder.php/").status in (200, 403, 404)
+    assert app.get("/").body == b"fine"
+
+
+def test_the_default_port_is_free_to_choose(server):
+    """Two servers of one user run side by side, each with its own control socket."""
+    first, second = server(FINE), server(FINE, listen=f"127.0.0.1:{free_port()}")
+    assert first.status()["listen"] != second.status()["listen"]
+    assert first.get("/").body == second.get("/").body == b"fine"

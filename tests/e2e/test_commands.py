@@ -1,0 +1,209 @@
+"""The command line: every command, its help, its exit code."""
+
+import json
+import re
+
+import pytest
+
+from askrtest.server import ROOT, run_askr
+from askrtest.wait import wait_until
+
+FINE = {"index.php": "<?php echo 'fine';"}
+COMMANDS = ["serve", "config-check", "doctor", "status", "reload"]
+
+
+# ---------------------------------------------------------------- help
+
+
+def test_help_lists_the_commands_and_fits_80_columns():
+    run = run_askr("--help")
+    assert run.returncode == 0
+    assert run.stderr == ""
+    for command in COMMANDS:
+        assert re.search(rf"^\s+(askr )?{command}\b", run.stdout, re.M), command
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_fits_80_columns(command):
+    run = run_askr(command, "--help")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert command in run.stdout
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+def test_the_help_of_serve_has_every_flag_of_the_contract():
+    text = run_askr("serve", "--help").stdout
+    for flag in (
+        "--listen --root --front --workers --gateways --workers-min --workers-max --max-requests --max-body-size"
+        " --request-timeout --queue-timeout --queue-size --access-log --worker-script --app-base --ini --plugin --no-plugin"
+    ).split():
+        assert re.search(rf"{flag}\b", text), flag
+
+
+def test_the_version_is_one_line():
+    run = run_askr("--version")
+    assert run.returncode == 0
+    assert re.fullmatch(r"askr \d+\.\d+\.\d+\S*( .*)?\n", run.stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments, pattern", [(["sreve"], "sreve.*serve"), (["status", "--jsno"], "--jsno.*--json"), ([], "serve")]
+)
+def test_wrong_usage_is_exit_code_2_with_a_suggestion(arguments, pattern):
+    run = run_askr(*arguments)
+    assert run.returncode == 2
+    assert re.search(pattern, run.stderr + run.stdout, re.S)
+
+
+# ---------------------------------------------------------------- config-check
+
+
+def test_config_check_says_where_each_value_comes_from(tmp_path):
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public/index.php").write_text("<?php")
+    (tmp_path / "askr.toml").write_text("[server]\nworkers = 3\nmax_body_size = '32M'\nqueue_size = 7\n")
+    run = run_askr(
+        "config-check",
+        tmp_path / "askr.toml",
+        "--queue-size",
+        "9",
+        cwd=tmp_path,
+        env={"ASKR_SERVER_MAX_BODY_SIZE": "64M"},
+    )
+    assert run.returncode == 0, run.stderr
+    lines = {key: rest for key, rest in re.findall(r"^\s*([\w.]+)\s*=?\s+(.*)$", run.stdout, re.M)}
+    assert re.search(r"3.*askr\.toml:2", lines["server.workers"])
+    assert re.search(r"64M.*ASKR_SERVER_MAX_BODY_SIZE", lines["server.max_body_size"])
+    assert re.search(r"9.*--queue-size", lines["server.queue_size"])
+    assert re.search(r"default", lines["server.request_timeout"])
+
+
+@pytest.mark.parametrize(
+    "config, pattern",
+    [
+        ("[server]\nworkres = 3\n", r"askr\.toml:2: .*workres.*workers"),
+        ("[server]\nworkers = -1\n", r"askr\.toml:2: .*server\.workers"),
+        ("not toml at all", r"askr\.toml:1"),
+    ],
+)
+def test_config_check_refuses_what_serve_would_refuse(tmp_path, config, pattern):
+    (tmp_path / "askr.toml").write_text(config)
+    run = run_askr("config-check", tmp_path / "askr.toml", cwd=tmp_path)
+    assert run.returncode == 2
+    assert re.search(pattern, run.stderr)
+    assert len(run.stderr.strip().splitlines()) == 1
+
+
+def test_the_example_config_is_valid(tmp_path):
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public/index.php").write_text("<?php")
+    (tmp_path / "askr.toml").write_text((ROOT / "askr.toml.example").read_text())
+    run = run_askr("config-check", tmp_path / "askr.toml", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+
+
+def test_every_source_of_settings_beats_the_next(server):
+    files = {"index.php": "<?php echo ini_get('memory_limit');"}
+    config = "[server]\nqueue_size = 5\nworkers = 1\n"
+    app = server(files, config=config, workers=None, env={"ASKR_SERVER_WORKERS": "2"})
+    assert app.status()["workers_configured"] == 2
+    app = server(files, config=config, workers=3, env={"ASKR_SERVER_WORKERS": "2"})
+    assert app.status()["workers_configured"] == 3
+
+
+def test_relative_paths_of_a_config_start_at_its_folder(server, tmp_path):
+    (tmp_path / "site/public").mkdir(parents=True)
+    (tmp_path / "site/public/index.php").write_text("<?php echo __DIR__;")
+    config = tmp_path / "site/askr.toml"
+    config.write_text("[server]\naccess_log = 'access.log'\n")
+    app = server(root=tmp_path / "site/public", flags=["--config", config])
+    assert app.get("/").text == str(tmp_path / "site/public")
+    wait_until((tmp_path / "site/access.log").exists, "the log is beside the config")
+
+
+# ---------------------------------------------------------------- doctor
+
+
+def test_doctor_reports_on_php_the_machine_and_the_application(tmp_path):
+    (tmp_path / "index.php").write_text("<?php")
+    run = run_askr("doctor", "--root", tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"^ok\s+.*PHP 8\.2", run.stdout, re.M)
+    assert re.search(r"opcache", run.stdout)
+    assert re.search(r"descriptor", run.stdout)
+    assert all(re.match(r"(ok|warn|FAIL)\b|\s|$|\S.*:?$", line) for line in run.stdout.splitlines())
+
+
+def test_doctor_fails_on_a_missing_root(tmp_path):
+    run = run_askr("doctor", "--root", tmp_path / "nowhere")
+    assert run.returncode in (1, 2)
+    assert "nowhere" in run.stdout + run.stderr
+
+
+# ---------------------------------------------------------------- talking to a running server
+
+
+def test_status_is_a_table_for_people(server):
+    app = server(FINE)
+    run = app.askr("status")
+    assert run.returncode == 0
+    for pid in app.members():
+        assert re.search(rf"\b{pid}\b", run.stdout)
+    for word in ("master", "gateway", "template", "worker", "idle"):
+        assert word in run.stdout
+    assert max(map(len, run.stdout.splitlines())) <= 100
+
+
+def test_status_as_json_has_the_keys_of_the_contract(server):
+    app = server(FINE)
+    status = json.loads(app.askr("status", "--json").stdout)
+    assert {"version", "listen", "mode", "uptime_secs", "generation", "workers_configured", "workers_alive", "respawns",
+            "rss_kb_total", "processes"} <= set(status)
+    assert status["listen"] == app.listen
+    assert status["mode"] == "per-request"
+    assert {"role", "pid", "state", "requests", "rss_kb", "pss_kb", "uptime_secs"} <= set(status["processes"][0])
+
+
+def test_status_finds_the_only_server_of_this_user_by_its_address(server, tmp_path):
+    app = server(FINE, control=None, env={"XDG_RUNTIME_DIR": str(tmp_path)})
+    run = run_askr("status", "--listen", app.listen[0], env={"XDG_RUNTIME_DIR": str(tmp_path)})
+    assert run.returncode == 0, run.stderr
+    assert str(app.master) in run.stdout
+
+
+def test_without_a_server_status_and_reload_fail_clearly(tmp_path):
+    for command in ("status", "reload"):
+        run = run_askr(command, "--control", tmp_path / "none.sock")
+        assert run.returncode == 1
+        assert "none.sock" in run.stderr
+        assert len(run.stderr.strip().splitlines()) == 1
+
+
+# ---------------------------------------------------------------- the start
+
+
+def test_the_banner_says_what_runs_and_where(server):
+    app = server(FINE, workers=3, gateways=2)
+    banner = app.banner()
+    assert re.search(r"PHP 8\.2\.\d+", banner)
+    assert re.search(r"opcache", banner)
+    assert app.url in banner
+    assert re.search(r"\b3 workers|workers\D+3", banner)
+    assert re.search(r"\b2 gateways|gateways\D+2", banner)
+    assert "\x1b" not in banner
+    assert len(banner.splitlines()) <= 15
+    assert max(map(len, banner.splitlines())) <= 100
+
+
+def test_opcache_that_is_off_is_worth_a_warning(server):
+    app = server(FINE, ini=["opcache.enable=0"])
+    assert re.search(r"opcache.*(off|disabled)", app.banner() + app.error_log(), re.I)
+
+
+def test_an_askr_toml_in_the_working_directory_is_read(server):
+    app = server(FINE, workers=None, wait=False)
+    (app.folder / "askr.toml").write_text("[server]\nworkers = 1\n")
+    app.start()
+    assert app.status()["workers_configured"] == 1
+    assert app.get("/").body == b"fine"

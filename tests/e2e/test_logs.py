@@ -1,0 +1,151 @@
+"""Logs: a JSON line per request, readable messages, and one id that ties them together."""
+
+import json
+import re
+from datetime import datetime, timezone
+
+import pytest
+
+from askrtest.http import request_bytes
+from askrtest.server import kill
+from askrtest.wait import wait_until
+
+KEYS = ["ts", "ip", "method", "path", "status", "bytes", "dur_ms", "php_ms", "queue_ms", "cache", "request_id"]
+FILES = {
+    "index.php": "<?php error_log('from php'); echo $_SERVER['HTTP_X_REQUEST_ID'] ?? '';",
+    "slow.php": "<?php usleep(50000); echo 'slow';",
+    "crash.php": "<?php posix_kill(getmypid(), SIGKILL);",
+    "plain.txt": "plain\n",
+}
+
+
+@pytest.fixture
+def app(server, tmp_path):
+    return server(FILES, access_log=tmp_path / "access.log")
+
+
+def line_of(app, request_id):
+    def find():
+        return next((line for line in app.access_lines() if line["request_id"] == request_id), None)
+
+    return wait_until(find, lambda: f"the access log has {request_id}: {app.access_lines()}")
+
+
+def test_an_access_line_has_the_keys_of_the_contract(app):
+    response = app.get("/slow.php?a=1")
+    line = line_of(app, response.header("X-Request-Id"))
+    assert list(line) == KEYS
+    assert line["ip"] == "127.0.0.1"
+    assert line["method"] == "GET"
+    assert line["path"] == "/slow.php?a=1"
+    assert line["status"] == 200
+    assert line["bytes"] == 4
+    assert 50 <= line["php_ms"] <= line["dur_ms"] < 5000
+    assert 0 <= line["queue_ms"] < 1000
+    age = datetime.now(timezone.utc) - datetime.fromisoformat(line["ts"].replace("Z", "+00:00"))
+    assert abs(age.total_seconds()) < 10
+
+
+def test_every_kind_of_request_is_logged(app):
+    ids = {
+        "php": app.get("/").header("X-Request-Id"),
+        "static": app.get("/plain.txt").header("X-Request-Id"),
+        "head": app.request("HEAD", "/plain.txt").header("X-Request-Id"),
+        "crash": app.post("/crash.php", b"x").header("X-Request-Id"),
+    }
+    with app.client() as client:
+        client.send(b"nonsense\r\n\r\n")
+        ids["bad"] = client.read_response().header("X-Request-Id")
+    statuses = {name: line_of(app, request_id)["status"] for name, request_id in ids.items()}
+    assert statuses == {"php": 200, "static": 200, "head": 200, "crash": 502, "bad": 400}
+    assert line_of(app, ids["static"])["bytes"] == 6
+    assert line_of(app, ids["head"])["bytes"] == 0
+    assert not line_of(app, ids["static"])["php_ms"]
+
+
+def test_a_line_is_valid_json_whatever_the_client_sends(app):
+    with app.client() as client:
+        client.send(b'GET /%22quoted%22/\xff\xfe"\\back HTTP/1.1\r\nHost: a\r\nX-Request-Id: odd\r\n\r\n')
+        status = client.read_response().status
+    wait_until(lambda: app.access_file.exists() and app.access_file.read_bytes().count(b"\n") >= 1, "a line is written")
+    (line,) = [json.loads(text) for text in app.access_file.read_text().splitlines()]
+    assert line["status"] == status
+
+
+def test_every_request_has_its_own_id(app):
+    ids = [app.get("/plain.txt").header("X-Request-Id") for _ in range(20)] + [
+        app.get("/").header("X-Request-Id") for _ in range(20)
+    ]
+    assert len(set(ids)) == 40
+    assert all(re.fullmatch(r"[\w.:-]{8,}", request_id) for request_id in ids)
+
+
+def test_a_clients_own_id_is_kept_everywhere(app):
+    response = app.get("/", {"X-Request-Id": "client-id_1.2:3"})
+    assert response.header("X-Request-Id") == "client-id_1.2:3"
+    assert response.text == "client-id_1.2:3"  # PHP saw it
+    line_of(app, "client-id_1.2:3")
+    app.wait_log(r"from php.*client-id_1\.2:3|client-id_1\.2:3.*from php")
+
+
+@pytest.mark.parametrize("bad", ["", "with space", "<script>", "a" * 200, "quote\"", "ümlaut"])
+def test_a_malformed_id_is_replaced(app, bad):
+    with app.client() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: " + bad.encode() + b"\r\n\r\n")
+        response = client.read_response()
+    assert response.status == 200
+    request_id = response.header("X-Request-Id")
+    assert request_id and request_id != bad
+    assert response.text == request_id
+
+
+def test_a_lost_request_is_in_both_logs_under_its_id(app):
+    request_id = app.post("/crash.php", b"x").header("X-Request-Id")
+    assert line_of(app, request_id)["status"] == 502
+    app.wait_log(rf"POST /crash\.php.*{re.escape(request_id)}")
+
+
+def test_a_client_that_left_is_logged(app):
+    with app.client() as client:
+        client.send(request_bytes("GET", "/slow.php", {"X-Request-Id": "left-early"}))
+    wait_until(lambda: any(line["request_id"] == "left-early" for line in app.access_lines()), "it is in the log")
+
+
+def test_time_in_the_queue_is_told_apart_from_time_in_php(server, tmp_path):
+    app = server(FILES, access_log=tmp_path / "access.log", workers=1)
+    clients = [app.begin("GET", "/slow.php", {"X-Request-Id": f"q-{n}"}) for n in range(3)]
+    for client in clients:
+        client.read_response()
+        client.close()
+    lines = [line_of(app, f"q-{n}") for n in range(3)]
+    assert sorted(line["queue_ms"] for line in lines)[2] >= 80
+    assert all(40 <= line["php_ms"] < 80 + 1000 for line in lines)
+    assert all(line["dur_ms"] + 1 >= line["php_ms"] + line["queue_ms"] for line in lines)
+
+
+def test_the_access_log_may_be_standard_output(server):
+    app = server(FILES, access_log="-")
+    app.get("/plain.txt", {"X-Request-Id": "to-stdout"})
+    wait_until(lambda: "to-stdout" in app.banner(), "the line is there")
+
+
+def test_the_error_log_has_a_time_and_a_speaker_on_every_line(app):
+    kill(app.pids("worker")[0])
+    app.wait_log("was killed by signal 9")
+    for line in app.error_log().splitlines():
+        assert re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", line), line
+
+
+def test_a_message_with_line_breaks_stays_one_line(server):
+    app = server({"index.php": "<?php error_log(\"one\\ntwo\\nforged 2026-01-01 00:00:00 error\"); echo 1;"})
+    app.get("/")
+    app.wait_log("one")
+    assert len([line for line in app.error_log().splitlines() if "one" in line or "two" in line]) == 1
+
+
+def test_the_log_level_is_kept(server):
+    app = server(FILES, log_level="error")
+    with app.client() as client:
+        client.send(b"nonsense\r\n\r\n")
+        assert client.read_response().status == 400
+    assert "400" not in app.error_log()

@@ -1,0 +1,287 @@
+"""Processes: who runs, what they are called, and what happens when one of them dies."""
+
+import random
+import re
+import signal
+
+import pytest
+
+from askrtest.http import request_bytes
+from askrtest.load import Load, kill_one_worker
+from askrtest.processes import Process, is_alive, open_descriptors, session_members
+from askrtest.server import kill
+from askrtest.wait import SANITIZED, SOAK, holds_for, wait_until
+
+PID = {"index.php": "<?php echo getmypid();", "plain.txt": "plain\n"}
+GATED = {
+    "index.php": "<?php touch($_GET['began']); while (!file_exists($_GET['gate'])) { usleep(1000); clearstatcache(); }"
+    " echo 'done';",
+    "pid.php": "<?php echo getmypid();",
+}
+
+
+def by_role(app):
+    roles = {}
+    for process in app.status()["processes"]:
+        roles.setdefault(process["role"], []).append(process)
+    return roles
+
+
+# ---------------------------------------------------------------- who runs
+
+
+def test_a_server_is_a_master_gateways_a_template_and_workers(server):
+    app = server(PID, workers=3, gateways=2)
+    roles = by_role(app)
+    assert {role: len(processes) for role, processes in roles.items()} == {
+        "master": 1,
+        "gateway": 2,
+        "template": 1,
+        "worker": 3,
+    }
+    assert roles["master"][0]["pid"] == app.master
+    assert {p["pid"] for processes in roles.values() for p in processes} == app.members()
+
+
+def test_ps_shows_readable_titles(server):
+    app = server(PID, workers=2, gateways=2)
+    for process in app.status()["processes"]:
+        title = Process(process["pid"]).title
+        if process["role"] in ("gateway", "worker"):
+            assert re.fullmatch(rf"askr: {process['role']} {process['index']}\b.*", title)
+        else:
+            assert title.startswith(f"askr: {process['role']}")
+
+
+def test_every_process_has_one_thread(server):
+    app = server(PID, gateways=2)
+    app.get("/")
+    assert {Process(pid).threads for pid in app.members()} == {1}
+
+
+def test_workers_and_the_template_hold_no_socket_of_a_client(server):
+    import os
+
+    app = server(PID)
+    with app.client() as client:
+        client.get("/")
+        for role in ("worker", "template"):
+            for pid in app.pids(role):
+                links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+                inodes = {link[8:-1] for link in links if link.startswith("socket:")}
+                with open("/proc/net/tcp") as table:
+                    tcp = {line.split()[9] for line in table.readlines()[1:]}
+                assert not inodes & tcp
+
+
+def test_status_counts_requests_and_memory(server):
+    app = server(PID, workers=1)
+    for _ in range(7):
+        app.get("/")
+    wait_until(lambda: app.workers()[0]["requests"] == 7, "seven requests are counted")
+    for process in app.status()["processes"]:
+        assert process["rss_kb"] > 500
+        assert 0 < process["pss_kb"] <= process["rss_kb"]
+        assert process["uptime_secs"] < 60
+    assert app.status()["workers_configured"] == app.status()["workers_alive"] == 1
+
+
+# ---------------------------------------------------------------- deaths
+
+
+def test_a_dead_worker_is_replaced(server):
+    app = server(PID, workers=1)
+    (before,) = app.pids("worker")
+    kill(before)
+    wait_until(lambda: app.pids("worker") not in ([], [before]), "another worker runs")
+    assert int(app.get("/").text) != before
+    assert app.status()["respawns"] == 1
+    app.wait_log(rf"worker \d+ \(pid {before}\) was killed by signal 9")
+
+
+def test_a_dead_template_is_replaced_and_workers_go_on(server):
+    app = server(PID, workers=2)
+    workers = set(app.pids("worker"))
+    (template,) = app.pids("template")
+    with Load(app, clients=4) as load:
+        kill(template)
+        wait_until(lambda: app.pids("template") not in ([], [template]), "another template runs")
+        assert set(app.pids("worker")) == workers
+        load.progresses(50)
+    load.assert_flawless()
+    kill(next(iter(workers)))  # its replacement comes from the new template
+    wait_until(lambda: len(app.workers()) == 2 and set(app.pids("worker")) != workers, "a worker was replaced")
+    assert app.get("/").status == 200
+
+
+def test_a_dead_template_and_worker_at_once_are_replaced(server):
+    app = server(PID, workers=2)
+    (template,) = app.pids("template")
+    victim = app.pids("worker")[0]
+    kill(template)
+    kill(victim)
+    wait_until(lambda: len([w for w in app.workers() if w["state"] == "idle"]) == 2, "both workers are back")
+    assert app.get("/").status == 200
+
+
+def test_a_dead_gateway_closes_its_own_connections_only(server, tmp_path):
+    app = server(GATED, gateways=2, workers=2)
+    victim, other = app.pids("gateway")
+
+    def connections(pid):
+        return next(p["connections"] for p in app.status()["processes"] if p["pid"] == pid)
+
+    clients = []
+    while not clients or not all(connections(pid) for pid in (victim, other)):
+        clients.append(app.client())
+        clients[-1].send(request_bytes("GET", "/pid.php"))
+        assert clients[-1].read_response().status == 200
+        assert len(clients) < 200
+    lost = connections(victim)
+    kill(victim)
+    alive = 0
+    for client in clients:
+        try:
+            alive += client.get("/pid.php").status == 200
+        except (EOFError, OSError):
+            pass
+        client.close()
+    assert alive == len(clients) - lost
+    wait_until(lambda: len(app.pids("gateway")) == 2, "another gateway runs")
+    assert app.get("/pid.php").status == 200
+
+
+def test_the_slots_of_a_dead_gateway_are_reclaimed(server, tmp_path):
+    app = server(GATED, workers=1)
+    for n in range(3):
+        gate, began = tmp_path / f"gate-{n}", tmp_path / f"began-{n}"
+        running = app.begin("GET", f"/?gate={gate}&began={began}")
+        wait_until(began.exists, "the request runs")
+        waiting = [app.begin("GET", "/pid.php") for _ in range(5)]
+        wait_until(lambda: app.status()["queue_depth"] == 5, "five requests wait")
+        kill(app.gateway())
+        for client in [running, *waiting]:
+            assert client.is_closed_by_server()
+            client.close()
+        wait_until(lambda: len(app.pids("gateway")) == 1, "another gateway runs")
+        gate.touch()
+        assert wait_until(lambda: answers(app, "/pid.php"), "requests are served again")
+        app.assert_nothing_is_held()
+
+
+def answers(app, target):
+    try:
+        return app.get(target).status == 200
+    except (OSError, EOFError):
+        return False
+
+
+@pytest.mark.parametrize("state", ["idle", "busy"])
+def test_no_process_outlives_a_killed_master(server, tmp_path, state):
+    app = server(GATED, gateways=2, workers=2)
+    app.expected_exit = -signal.SIGKILL
+    gate, began = tmp_path / "gate", tmp_path / "began"
+    if state == "busy":
+        client = app.begin("GET", f"/?gate={gate}&began={began}")
+        wait_until(began.exists, "the request runs")
+    app.signal(signal.SIGKILL)
+    app.wait_exit()
+    if state == "busy":
+        gate.touch()  # a request that runs may end
+        client.close()
+    wait_until(lambda: not session_members(app.master), "all processes have ended")
+
+
+def test_a_killed_master_does_not_cut_a_running_request(server, tmp_path):
+    app = server(GATED)
+    app.expected_exit = -signal.SIGKILL
+    gate, began = tmp_path / "gate", tmp_path / "began"
+    with app.begin("GET", f"/?gate={gate}&began={began}") as client:
+        wait_until(began.exists, "the request runs")
+        app.signal(signal.SIGKILL)
+        app.wait_exit()
+        gate.touch()
+        response = client.read_response()
+        assert (response.status, response.body) == (200, b"done")
+    wait_until(lambda: not session_members(app.master), "all processes have ended")
+
+
+# ---------------------------------------------------------------- crash loops
+
+CRASHING_BOOT = """<?php
+if (file_exists(__DIR__ . '/broken')) { posix_kill(getmypid(), SIGKILL); }
+while (askr_handle_request(function () { echo getmypid(); })) {}
+"""
+
+
+def test_workers_that_die_again_and_again_at_their_start_stop_the_server(server):
+    app = server({"worker.php": CRASHING_BOOT, "broken": ""}, wait=False)
+    app.worker_script = app.root / "worker.php"
+    app.expected_exit = 1
+    app.launch()
+    assert app.wait_exit(30) == 1
+    app.wait_log("workers died .* in a row before they were ready")
+
+
+def test_a_crash_loop_that_begins_later_stops_the_server_too(server):
+    app = server({"worker.php": CRASHING_BOOT}, wait=False, workers=1)
+    app.worker_script = app.root / "worker.php"
+    app.expected_exit = 1
+    app.start()
+    assert app.get("/").status == 200
+    (app.root / "broken").touch()
+    kill(app.pids("worker")[0])
+    assert app.wait_exit(30) == 1
+    app.wait_log("workers died .* in a row before they were ready")
+
+
+def test_requests_that_crash_their_workers_do_not_stop_the_server(server):
+    app = server({"index.php": "<?php if (isset($_GET['crash'])) posix_kill(getmypid(), SIGKILL); echo 'fine';"}, workers=1)
+    for _ in range(20):
+        assert app.post("/?crash", b"x").status == 502
+    assert app.get("/").body == b"fine"
+
+
+# ---------------------------------------------------------------- nothing leaks
+
+
+@pytest.mark.time_limit(1800 if SOAK else 60)
+def test_slots_blocks_and_descriptors_survive_many_kills(server):
+    """Ten thousand kills in the long form."""
+    kills = 10_000 if SOAK else 40 if SANITIZED else 150
+    app = server(
+        {"index.php": "<?php echo str_repeat(getmypid(), random_int(1, 30000)); if (random_int(0, 3) == 0) flush();"},
+        workers=2,
+    )
+    app.get("/")
+    descriptors = open_descriptors(app.master)
+    choice = random.Random(7)
+    killed = 0
+    with Load(app, clients=8, accepts=lambda response: response.status in (200, 502)) as load:
+        while killed < kills:
+            before = app.status()["respawns"]
+            killed += len(kill_one_worker(app, choice))
+            wait_until(lambda: app.status()["respawns"] > before or killed == 0, "the worker was replaced")
+    assert load.done > kills
+    app.assert_nothing_is_held()
+    wait_until(lambda: len(app.workers()) == 2, "two workers run")
+    assert open_descriptors(app.master) <= descriptors
+    assert len(app.members()) == 5
+    for _ in range(20):
+        assert app.get("/").status == 200
+
+
+def test_a_worker_that_is_stopped_does_not_stop_the_server(server):
+    import os
+
+    app = server(PID, workers=2)
+    victim = app.pids("worker")[0]
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        for _ in range(20):
+            with app.client(timeout=5) as client:
+                client.send(request_bytes("GET", "/"))
+                assert client.read_response().status == 200
+        holds_for(lambda: is_alive(victim), "the stopped worker is left alone", 0.1)
+    finally:
+        os.kill(victim, signal.SIGCONT)

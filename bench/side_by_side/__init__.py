@@ -1,0 +1,1 @@
+"""Askr and its peers in turn on one machine; see docs/performance.md."""

@@ -1,0 +1,85 @@
+"""The applications under load: document roots made in the run's folder, and what their right answers look like."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+
+from .processes import BenchError
+from .servers import REPOSITORY
+
+HELLO = "<?php\necho 'hello';\n"
+HELLO_WORKER = "<?php\nwhile (askr_handle_request(static function (array $request): void { echo 'hello'; })) {\n}\n"
+# One kilobyte for each of the 256 slow readers' seconds; small enough to be buffered in memory.
+BIG = "<?php\necho str_repeat(str_repeat('x', 1023) . \"\\n\", 256);\n"
+STATIC = ("0123456789abcdef" * 640).encode()
+
+
+class Hello:
+    """One-line scripts and a file of 10 KB: all that is measured is the server."""
+
+    def __init__(self, folder):
+        self.root = folder / "public"
+        self.root.mkdir(parents=True)
+        self.worker_script = folder / "worker.php"
+        self.worker_script.write_text(HELLO_WORKER)
+        (self.root / "hello.php").write_text(HELLO)
+        (self.root / "big.php").write_text(BIG)
+        (self.root / "index.php").write_text(HELLO)
+        (self.root / "static-10k.txt").write_bytes(STATIC)
+
+    def expected(self, path):
+        return STATIC if path.startswith("/static") else b"hello"
+
+
+class Laravel:
+    """The application of tests/apps/laravel, installed as fast as an operator would make it."""
+
+    def __init__(self, folder):
+        installer = load_module(REPOSITORY / "tests/apps/install/laravel.py")
+        self.base = installer.install(folder, bench=True)
+        open_to_all(self.base)
+        self.root = self.base / "public"
+        self.worker_script = REPOSITORY / "examples/laravel-worker.php"
+
+    def expected(self, path):
+        return is_json if path.startswith("/api/") else is_page
+
+
+def is_json(body):
+    return body.startswith(b"{") and isinstance(json.loads(body), dict)
+
+
+def is_page(body):
+    return 4000 < len(body) < 8000 and body.rstrip().endswith(b"</html>")
+
+
+def open_to_all(base):
+    """Peers may run as www-data: everything readable, the folders that Laravel writes to writable."""
+    writable = [base / name for name in ("storage", "bootstrap", "database")]
+    for parent, folders, files in os.walk(base):
+        more = 0o666 if any(pathlib.Path(parent).is_relative_to(folder) for folder in writable) else 0o444
+        for name in files:
+            add_mode(os.path.join(parent, name), more)
+        add_mode(parent, more | 0o111)
+
+
+def add_mode(path, more):
+    mode = os.stat(path).st_mode & 0o7777
+    if mode | more != mode:
+        os.chmod(path, mode | more)
+
+
+def load_module(path):
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except OSError as error:
+        raise BenchError(f"cannot load {path}: {error}") from None
+    return module
+
+
+APPLICATIONS = {"hello": Hello, "laravel": Laravel}

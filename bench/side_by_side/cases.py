@@ -1,0 +1,64 @@
+"""What is measured, and the bars that Askr is held to.
+
+A bar names a figure of report.py's summary: a ratio is Askr's value divided by the reference server's in the same round, and
+the median of those ratios counts; anything else is the median of Askr's own values.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bar:
+    figure: str  # rps_ratio, p50_ratio, p99_ratio, cpu_us, kept_ratio, idle_kb
+    limit: float
+    stretch: float | None = None
+
+    @property
+    def at_least(self):
+        return self.figure in ("rps_ratio", "kept_ratio")
+
+    def met(self, value):
+        return self._reaches(value, self.limit)
+
+    def stretch_met(self, value):
+        return self.stretch is not None and self._reaches(value, self.stretch)
+
+    def _reaches(self, value, limit):
+        return value >= limit if self.at_least else value <= limit
+
+    def text(self):
+        sign = "≥" if self.at_least else "≤"
+        stretch = f" (stretch {sign} {self.stretch:g})" if self.stretch is not None else ""
+        return f"{self.figure} {sign} {self.limit:.3g}{stretch}"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    title: str
+    application: str  # hello, laravel
+    path: str
+    bars: tuple
+    worker_script: bool = False
+    connections: int = 64
+    servers: tuple = ("nginx+fpm", "apache", "caddy")
+    kind: str = "load"  # load, slow, idle: see run.py
+
+
+CASES = [
+    Case("hello-worker", "hello, worker mode", "hello", "/hello.php",
+         (Bar("rps_ratio", 6.0, 7.5), Bar("cpu_us", 18), Bar("p99_ratio", 1 / 3)), worker_script=True),
+    Case("hello-request", "hello, a PHP request each", "hello", "/hello.php", (Bar("rps_ratio", 3.6, 5), Bar("cpu_us", 35))),
+    Case("latency", "hello, worker mode, one client", "hello", "/hello.php", (Bar("p50_ratio", 0.62, 0.45),),
+         worker_script=True, connections=1),
+    Case("laravel-worker", "Laravel JSON route, worker mode, state reset", "laravel", "/api/hello",
+         (Bar("rps_ratio", 4.2, 4.8),), worker_script=True),
+    Case("blade-worker", "Laravel Blade page of 5 KB, worker mode", "laravel", "/page", (Bar("rps_ratio", 3.0, 3.4),),
+         worker_script=True),
+    Case("laravel-request", "Laravel JSON route, a PHP request each", "laravel", "/api/hello", (Bar("rps_ratio", 1.2, 1.5),)),
+    Case("static", "static file of 10 KB", "hello", "/static-10k.txt", (Bar("rps_ratio", 0.95, 1.0),)),
+    Case("slow", "32 clients beside 1,000 slow ones", "hello", "/hello.php", (Bar("kept_ratio", 0.9),), connections=32,
+         servers=("nginx+fpm",), kind="slow"),
+    Case("idle", "a gateway with 10,000 idle connections", "hello", "/hello.php", (Bar("idle_kb", 4, 2),),
+         servers=("nginx+fpm",), kind="idle"),
+]

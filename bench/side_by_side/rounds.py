@@ -1,0 +1,106 @@
+"""The three kinds of case: load in interleaved rounds, slow clients beside normal ones, and idle connections.
+
+Each returns {server: [figures of round 1, figures of round 2, ...]}. Within a round every server is measured once, one after
+the other, so that what the machine does meanwhile hits them alike; the order turns from round to round.
+"""
+
+import contextlib
+import pathlib
+import resource
+import subprocess
+import sys
+import time
+
+from . import load, servers
+from .processes import BenchError, pss_bytes
+
+HERE = pathlib.Path(__file__).resolve().parent
+SLOW, IDLE = 1000, 10_000
+SETTLE = 2  # seconds in which a thousand connections open and the slow readers' pages are rendered
+
+
+def run_case(case, application, folder, options, say):
+    kinds = {"load": load_rounds, "slow": slow_rounds, "idle": idle_rounds}
+    names = ["askr", *(name for name in case.servers if name in options.peers)]
+    if case.kind == "idle":
+        return kinds[case.kind](case, application, folder, options, names, say)
+    with contextlib.ExitStack() as running:
+        started = {}
+        for name in names:
+            started[name] = start(case, application, folder / name, options, name)
+            running.callback(started[name].stop)
+            load.check_answer(started[name], case.path, application.expected(case.path))
+            load.warm_up(started[name], case.path, case.connections, 2)
+        results = kinds[case.kind](case, started, options, say)
+        for server in started.values():
+            load.check_answer(server, case.path, application.expected(case.path))
+        return results
+
+
+def start(case, application, folder, options, name):
+    script = application.worker_script if case.worker_script else None
+    return servers.start(name, folder, application.root, script, options)
+
+
+def load_rounds(case, started, options, say):
+    results = {name: [] for name in started}
+    for number in range(options.rounds):
+        for name in turned(list(started), number):
+            say(f"{case.name}: round {number + 1} of {options.rounds}, {name}")
+            results[name].append(load.measure(started[name], case.path, case.connections, options.seconds))
+    return results
+
+
+def turned(names, number):
+    shift = number % len(names)
+    return names[shift:] + names[:shift]
+
+
+def slow_rounds(case, started, options, say):
+    """`kept` is the throughput with the slow clients divided by the one just before without."""
+    results = {name: [] for name in started}
+    for number in range(options.rounds):
+        for name, server in started.items():
+            say(f"{case.name}: round {number + 1} of {options.rounds}, {name}")
+            alone = load.measure(server, case.path, case.connections, options.seconds)
+            with helper("slow_clients.py", server.port, SLOW):
+                time.sleep(SETTLE)
+                beside = load.measure(server, case.path, case.connections, options.seconds)
+            results[name].append({**beside, "rps_alone": alone["rps"], "kept": beside["rps"] / alone["rps"]})
+    return results
+
+
+def idle_rounds(case, application, folder, options, names, say):
+    """Growth of the memory of all processes of the server, divided by the connections; one fresh server a round."""
+    results = {name: [] for name in names}
+    count = min(IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500)
+    one_gateway = type(options)(**{**vars(options), "gateways": 1})
+    for number in range(options.rounds):
+        for name in names:
+            say(f"{case.name}: round {number + 1} of {options.rounds}, {name}, {count} connections")
+            server = start(case, application, folder / f"{name}-{number}", one_gateway, name)
+            with contextlib.ExitStack() as running:
+                running.callback(server.stop)
+                load.check_answer(server, case.path, application.expected(case.path))
+                load.warm_up(server, case.path, 64)
+                before = pss_bytes(server.pids())
+                with helper("idle_clients.py", server.port, count, case.path):
+                    pss = pss_bytes(server.pids())
+                results[name].append({"idle_kb": (pss - before) / count / 1024, "pss": pss, "connections": count})
+    return results
+
+
+@contextlib.contextmanager
+def helper(script, *arguments):
+    """A client process of ours that says "ready"; it is ended at the end of the block."""
+    process = subprocess.Popen([sys.executable, HERE / script, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+    try:
+        if process.stdout.readline().strip() != "ready":
+            raise BenchError(f"{script} gave up")
+        yield
+        if process.poll() is not None:
+            raise BenchError(f"{script} ended early")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,214 @@
+"""How Askr and each peer is configured and started. Two PHP workers each, the same php.ini for all, no logs, no timestamps.
+
+Every server gets a folder of its own below the run's temporary folder for its configuration, sockets and pid files. Run as
+root, the peers drop to www-data, because Apache refuses to serve as root.
+"""
+
+import os
+import pathlib
+import shutil
+
+from .processes import ProcessTree, free_port, wait_until_exists, wait_until_open
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+INI = {
+    "opcache.enable": "1",
+    "opcache.memory_consumption": "192",
+    "opcache.interned_strings_buffer": "16",
+    "opcache.max_accelerated_files": "20000",
+    "opcache.validate_timestamps": "0",
+    "opcache.jit": "disable",
+    "opcache.jit_buffer_size": "0",
+    "realpath_cache_size": "4M",
+    "realpath_cache_ttl": "600",
+    "expose_php": "0",
+    "display_errors": "0",
+    "log_errors": "0",
+}
+PROGRAMS = {"nginx+fpm": ["nginx", "php-fpm8.2"], "apache": ["apache2"], "caddy": ["caddy", "php-fpm8.2"]}
+MODULES = pathlib.Path("/usr/lib/apache2/modules")
+
+
+def program(name):
+    """Service programs live in sbin, which an ordinary user does not have in the path."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+def missing_programs(server):
+    return [name for name in PROGRAMS.get(server, []) if program(name) is None]
+
+
+class Server:
+    """A running server: a port to load, and the process trees whose time and memory count as its own."""
+
+    def __init__(self, name, port, trees):
+        self.name, self.port, self.trees = name, port, trees
+
+    def pids(self):
+        return [pid for tree in self.trees for pid in tree.pids()]
+
+    def check_alive(self):
+        return all(tree.alive() for tree in self.trees)
+
+    def stop(self):
+        for tree in self.trees:
+            tree.stop()
+
+
+def start(name, folder, root, worker_script=None, options=None):
+    """Starts one server for the document root. `options`: the run's, for the Askr binary and its gateways."""
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    if name == "askr":
+        return start_askr(folder, root, worker_script, options)
+    return {"nginx+fpm": start_nginx, "apache": start_apache, "caddy": start_caddy}[name](folder, root)
+
+
+def start_askr(folder, root, worker_script, options):
+    port = free_port()
+    command = [options.askr, "serve", "--listen", f"127.0.0.1:{port}", "--root", root, "--workers", "2",
+               "--gateways", str(options.gateways)]
+    if worker_script:
+        command += ["--worker-script", worker_script, "--app-base", root.parent]
+    for key, value in INI.items():
+        command += ["--ini", f"{key}={value}"]
+    return opened("askr", port, [ProcessTree(command + options.askr_flags, folder / "log", cwd=folder)])
+
+
+def opened(name, port, trees):
+    try:
+        wait_until_open(port, trees[-1])
+    except BaseException:
+        for tree in trees:
+            tree.stop()
+        raise
+    return Server(name, port, trees)
+
+
+def php_ini(folder):
+    path = folder / "php.ini"
+    path.write_text("".join(f"{key}={value}\n" for key, value in INI.items()))
+    return path
+
+
+def start_fpm(folder):
+    """A pool of two static children on a Unix socket."""
+    pool_user = "user = www-data\ngroup = www-data\nlisten.mode = 0666" if os.geteuid() == 0 else ""
+    (folder / "fpm.conf").write_text(f"""[global]
+pid = {folder}/fpm.pid
+error_log = {folder}/fpm.log
+daemonize = no
+[www]
+{pool_user}
+listen = {folder}/fpm.sock
+listen.backlog = 511
+pm = static
+pm.max_children = 2
+pm.max_requests = 0
+""")
+    tree = ProcessTree([program("php-fpm8.2"), "-F", "-y", folder / "fpm.conf", "-c", php_ini(folder)], folder / "fpm.out")
+    wait_until_exists(folder / "fpm.sock", tree)
+    return tree
+
+
+def start_nginx(folder, root):
+    port = free_port()
+    user = "user www-data;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(f"""{user}
+worker_processes 2;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log error;
+events {{ worker_connections 16384; }}
+worker_rlimit_nofile 20000;
+http {{
+  include /etc/nginx/mime.types;
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_timeout 300;
+  keepalive_requests 1000000000;
+  open_file_cache max=1000 inactive=600s;
+  open_file_cache_valid 600s;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=511;
+    root {root};
+    location / {{ try_files $uri /index.php?$query_string; }}
+    location ~ \\.php$ {{
+      include /etc/nginx/fastcgi_params;
+      fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+      fastcgi_keep_conn off;
+      fastcgi_pass unix:{folder}/fpm.sock;
+    }}
+  }}
+}}
+""")
+    fpm = start_fpm(folder)
+    nginx = ProcessTree([program("nginx"), "-c", folder / "nginx.conf", "-e", folder / "nginx.log"], folder / "nginx.out")
+    return opened("nginx+fpm", port, [fpm, nginx])
+
+
+def start_apache(folder, root):
+    """mod_php in 72 processes: 64 kept-alive connections hold 64 of them."""
+    port = free_port()
+    php_ini(folder)
+    user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
+    modules = {"mpm_prefork": "mod_mpm_prefork", "authz_core": "mod_authz_core", "dir": "mod_dir", "mime": "mod_mime",
+               "php": "libphp8.2"}
+    load = "\n".join(f"LoadModule {name}_module {MODULES}/{file}.so" for name, file in modules.items())
+    (folder / "apache.conf").write_text(f"""ServerRoot {folder}
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/apache.log
+DefaultRuntimeDir {folder}
+{load}
+{user}
+StartServers 72
+MinSpareServers 1
+MaxSpareServers 100
+ServerLimit 72
+MaxRequestWorkers 72
+MaxConnectionsPerChild 0
+KeepAlive On
+KeepAliveTimeout 60
+MaxKeepAliveRequests 0
+TypesConfig /etc/mime.types
+PHPINIDir {folder}
+DocumentRoot {root}
+DirectoryIndex index.php
+<Directory {root}>
+  AllowOverride None
+  Require all granted
+  FallbackResource /index.php
+  <FilesMatch "\\.php$">
+    SetHandler application/x-httpd-php
+  </FilesMatch>
+</Directory>
+""")
+    command = [program("apache2"), "-f", folder / "apache.conf", "-DFOREGROUND"]
+    return opened("apache", port, [ProcessTree(command, folder / "apache.out")])
+
+
+def start_caddy(folder, root):
+    port = free_port()
+    (folder / "Caddyfile").write_text(f"""{{
+  admin off
+  auto_https off
+}}
+http://127.0.0.1:{port} {{
+  bind 127.0.0.1
+  root * {root}
+  php_fastcgi unix/{folder}/fpm.sock
+  file_server
+}}
+""")
+    fpm = start_fpm(folder)
+    env = {"GOMAXPROCS": "2", "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    command = [program("caddy"), "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
+    return opened("caddy", port, [fpm, ProcessTree(command, folder / "caddy.out", env=env)])

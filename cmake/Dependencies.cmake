@@ -20,6 +20,8 @@ else()
                                  ${ASKR_LLHTTP_DIR}/llhttp/llhttp.c)
   target_include_directories(askr_llhttp SYSTEM PUBLIC ${ASKR_LLHTTP_DIR}/include/llhttp)
   target_compile_options(askr_llhttp PRIVATE -O2 -w)
+  # Its tables exist twice up to version 8; later ones know only the strict ones.
+  target_compile_definitions(askr_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
 endif()
 
 # libphp with its headers, as php-config reports them.

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "http/text.hpp"
+
 namespace askr::http {
 
 struct Header {
@@ -24,16 +26,16 @@ inline bool is_repeatable(Method method) {
 struct RequestHead {
   Method method = Method::other;
   std::string_view method_text;
-  std::string_view target;       // as sent; for an absolute-form target the part from the path on
-  std::string_view raw_path;     // target without the query, still percent-encoded
-  std::string_view query;        // after '?', raw, may be empty
-  std::string_view host;         // authority of an absolute-form target, else the Host field; may be empty for HTTP/1.0
-  std::vector<Header> headers;   // in order
-  uint8_t minor_version = 1;     // HTTP/1.minor_version
+  std::string_view target;      // as sent; for an absolute-form target the part from the path on
+  std::string_view raw_path;    // target without the query, still percent-encoded
+  std::string_view query;       // after '?', raw, may be empty
+  std::string_view host;        // authority of an absolute-form target, else the Host field; may be empty for HTTP/1.0
+  std::vector<Header> headers;  // in order
+  uint8_t minor_version = 1;    // HTTP/1.minor_version
   bool keep_alive = true;
   bool expect_continue = false;
   bool chunked = false;
-  bool upgrade = false;          // asks for another protocol (Connection: upgrade)
+  bool upgrade = false;  // asks for another protocol (Connection: upgrade)
   bool has_content_length = false;
   uint64_t content_length = 0;
 

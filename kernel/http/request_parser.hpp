@@ -26,9 +26,9 @@ enum class ParseStatus : uint8_t { need_more, complete, error };
 
 struct ParseStep {
   ParseStatus status = ParseStatus::need_more;
-  size_t consumed = 0;       // of the new bytes
-  int error_status = 0;      // 400 411 413 414 431 501 505 on error
-  const char* reason = "";   // static text for the log
+  size_t consumed = 0;      // of the new bytes
+  int error_status = 0;     // 400 411 413 414 431 501 505 on error
+  const char* reason = "";  // static text for the log
 };
 
 class RequestParser {

@@ -54,11 +54,11 @@ struct ResponseHead {
 enum class BodyFraming : uint8_t { none, content_length, chunked, until_close };
 
 struct WireOptions {
-  uint8_t minor_version = 1;   // of the request
-  bool keep_alive = true;      // writes the Connection field
+  uint8_t minor_version = 1;  // of the request
+  bool keep_alive = true;     // writes the Connection field
   BodyFraming framing = BodyFraming::none;
-  uint64_t content_length = 0; // written when framing is content_length
-  std::string_view date;       // IMF-fixdate
+  uint64_t content_length = 0;  // written when framing is content_length
+  std::string_view date;        // IMF-fixdate
 };
 
 // Appends status line and fields to `out`. Content-Length, Transfer-Encoding, Connection, Keep-Alive, Date and Server

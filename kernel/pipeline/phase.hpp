@@ -7,17 +7,17 @@
 namespace askr::pipeline {
 
 enum class Phase : uint8_t {
-  connection,      // gateway: a client was accepted
-  request_head,    // gateway: head parsed, body not read
-  route,           // gateway: the first hook that answers wins
-  lookup,          // gateway: caches
-  request_body,    // gateway: filter
-  dispatch,        // gateway: the kernel hands over to a worker
-  request_begin,   // worker
-  request_end,     // worker
-  response_head,   // gateway: mirror order
-  response_body,   // gateway: filter, mirror order
-  log,             // gateway: observe
+  connection,     // gateway: a client was accepted
+  request_head,   // gateway: head parsed, body not read
+  route,          // gateway: the first hook that answers wins
+  lookup,         // gateway: caches
+  request_body,   // gateway: filter
+  dispatch,       // gateway: the kernel hands over to a worker
+  request_begin,  // worker
+  request_end,    // worker
+  response_head,  // gateway: mirror order
+  response_body,  // gateway: filter, mirror order
+  log,            // gateway: observe
 };
 inline constexpr unsigned kPhaseCount = 11;
 

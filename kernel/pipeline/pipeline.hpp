@@ -14,7 +14,7 @@ namespace askr::pipeline {
 using HookFunction = Verdict (*)(void* state, Transaction& transaction);
 
 struct Hook {
-  std::string plugin;               // id of who registered it
+  std::string plugin;  // id of who registered it
   HookFunction function = nullptr;
   void* state = nullptr;            // owned by the plugin, outlives the pipeline
   std::vector<std::string> before;  // plugin ids that must come later in this phase

@@ -39,9 +39,9 @@ enum class TargetKind : uint8_t {
 
 struct Target {
   TargetKind kind = TargetKind::unresolved;
-  std::string file_path;      // absolute, in the current root
-  std::string script_name;    // "/index.php", relative to the root
-  std::string path_info;      // "/a/b" behind the script, or empty
+  std::string file_path;    // absolute, in the current root
+  std::string script_name;  // "/index.php", relative to the root
+  std::string path_info;    // "/a/b" behind the script, or empty
   struct stat file_status {};
 };
 
@@ -70,11 +70,11 @@ struct Transaction {
   Target target;
 
   http::ResponseHead response;
-  std::vector<BodyPart> body;       // when a hook or the kernel answered; empty when a worker streams
+  std::vector<BodyPart> body;  // when a hook or the kernel answered; empty when a worker streams
   uint64_t body_bytes_sent = 0;
   Times times;
   bool ran_in_worker = false;
-  std::string_view failure;         // static text: why the response was cut short, for the log
+  std::string_view failure;  // static text: why the response was cut short, for the log
 
   [[nodiscard]] std::string_view id() const { return {id_bytes.data(), id_size}; }
   void clear();

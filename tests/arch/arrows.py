@@ -29,7 +29,8 @@ MAIN = ["cli", "base"]  # kernel/main.cpp
 
 # What belongs to one room: the start of an include -> the rooms that may write it.
 OWNED = {
-    "php": ["php"],
+    "php.h": ["php"],
+    "php_": ["php"],
     "main/": ["php"],
     "Zend/": ["php"],
     "zend": ["php"],
@@ -64,11 +65,11 @@ def kernel_violations(kernel):
             continue
         allowed = MAIN if room == "main" else [room, *ROOMS[room]]
         for quoted, path in includes(file):
-            if quoted and path.split("/")[0] not in allowed:
-                found.append(f"{relative}: {room} may not include {path}")
             owners = [rooms for start, rooms in OWNED.items() if path.startswith(start)]
-            if not quoted and owners and room not in owners[0]:
-                found.append(f"{relative}: <{path}> belongs to {' and '.join(owners[0])}")
+            if owners and room not in owners[0]:
+                found.append(f"{relative}: {path} belongs to {' and '.join(owners[0])}")
+            if quoted and not owners and path.split("/")[0] not in allowed:
+                found.append(f"{relative}: {room} may not include {path}")
     return found
 
 

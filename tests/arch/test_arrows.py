@@ -60,8 +60,8 @@ def test_an_include_against_an_arrow_is_found(tmp_path):
 
 
 def test_a_library_in_a_foreign_room_is_found(tmp_path):
-    kernel = tree(tmp_path, {"gateway/loop.cpp": "#include <Zend/zend.h>\n", "http/parser.cpp": "#include <llhttp.h>\n"})
-    assert arrows.kernel_violations(kernel) == ["gateway/loop.cpp: <Zend/zend.h> belongs to php"]
+    kernel = tree(tmp_path, {"gateway/loop.cpp": '#include "Zend/zend.h"\n', "http/parser.cpp": "#include <llhttp.h>\n"})
+    assert arrows.kernel_violations(kernel) == ["gateway/loop.cpp: Zend/zend.h belongs to php"]
 
 
 def test_an_unknown_room_is_found(tmp_path):

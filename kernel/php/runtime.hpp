@@ -16,20 +16,20 @@ class WorkerPort;
 namespace askr::php {
 
 struct RuntimeOptions {
-  std::string root;                // absolute document root of this generation, symlinks resolved
-  std::string worker_script;       // absolute; empty: per-request mode
-  std::string app_base;            // exported as ASKR_APP_BASE when not empty
-  std::vector<std::string> ini;    // extra php.ini lines, override the files
-  uint64_t max_body_size = 0;      // becomes post_max_size and upload_max_filesize unless `ini` sets them
-  std::string upload_dir;          // where PHP puts uploads; made if missing (0700)
-  uint64_t max_requests = 0;       // recycle after so many, spread by up to a tenth per worker; 0: never
+  std::string root;              // absolute document root of this generation, symlinks resolved
+  std::string worker_script;     // absolute; empty: per-request mode
+  std::string app_base;          // exported as ASKR_APP_BASE when not empty
+  std::vector<std::string> ini;  // extra php.ini lines, override the files
+  uint64_t max_body_size = 0;    // becomes post_max_size and upload_max_filesize unless `ini` sets them
+  std::string upload_dir;        // where PHP puts uploads; made if missing (0700)
+  uint64_t max_requests = 0;     // recycle after so many, spread by up to a tenth per worker; 0: never
 };
 
 struct RuntimeFacts {
-  std::string php_version;         // "8.2.36"
+  std::string php_version;  // "8.2.36"
   std::string sapi_name;
   bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
-  std::string ini_file;            // loaded php.ini, empty: none
+  std::string ini_file;  // loaded php.ini, empty: none
   std::vector<std::string> extensions;
   std::vector<std::string> warnings;  // worth acting on, one line each
 };

@@ -1,0 +1,19 @@
+// Last words. A worker that crashes, or that is told that its request takes too long, leaves a note saying which PHP
+// code ran; the master logs it.
+#pragma once
+
+#include "exchange/worker_port.hpp"
+
+namespace askr::php {
+
+// Installs the handlers of a worker: SIGSEGV and its kin leave a note and then kill the process as they would have;
+// SIGUSR2 leaves a note and ends the process at once with kTimedOutExit. SIGTERM, SIGINT and SIGHUP do nothing: the
+// master retires workers through the exchange.
+void install_signal_handlers(exchange::WorkerPort& port);
+
+// Takes back what PHP code changed about the signals that end or reload a server.
+void restore_signal_handlers();
+
+inline constexpr int kTimedOutExit = 124;
+
+}  // namespace askr::php

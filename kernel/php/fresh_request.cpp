@@ -1,0 +1,189 @@
+// The order follows php_request_startup() and php_request_shutdown() of PHP, minus what would unload the application.
+#include "php/fresh_request.hpp"
+
+#include "php/output.hpp"
+#include "php/request_copy.hpp"
+#include "php/script_file.hpp"
+#include "php/state.hpp"
+#include "php/time_limit.hpp"
+#include "php/uploads.hpp"
+#include "php/zend.hpp"
+
+namespace askr::php {
+namespace {
+
+// Shutdown functions that the boot registered: they run when the script ends, not after the first request.
+HashTable* boot_shutdown_functions = nullptr;
+
+zend_module_entry* find_module(std::string_view name) {
+  return static_cast<zend_module_entry*>(zend_hash_str_find_ptr(&module_registry, name.data(), name.size()));
+}
+
+void start_extension(zend_module_entry* module) {
+  if (module != nullptr && module->request_startup_func != nullptr) {
+    module->request_startup_func(module->type, module->module_number);
+  }
+}
+
+void end_extension(zend_module_entry* module) {
+  if (module != nullptr && module->request_shutdown_func != nullptr) {
+    module->request_shutdown_func(module->type, module->module_number);
+  }
+}
+
+zend_module_entry* session_module() {
+  static zend_module_entry* const module = find_module("session");
+  return module;
+}
+
+zend_module_entry* filter_module() {
+  static zend_module_entry* const module = find_module("filter");
+  return module;
+}
+
+void restore_setting(std::string_view name) {
+  zend_string* key = zend_string_init(name.data(), name.size(), false);
+  zend_restore_ini_entry(key, ZEND_INI_STAGE_DEACTIVATE);
+  zend_string_release(key);
+}
+
+// session_set_save_handler() of one request must not leave the next one with a handler whose functions are gone.
+void end_session() {
+  end_extension(session_module());
+  static constexpr std::string_view kHandler = "session.save_handler";
+  if (strcmp(zend_ini_string(kHandler.data(), kHandler.size(), 0), "user") == 0) restore_setting(kHandler);
+  zend_hash_str_del(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
+}
+
+void start_output() {
+  php_output_activate();
+  if (PG(output_handler) != nullptr && PG(output_handler)[0] != '\0') {
+    zval handler;
+    ZVAL_STRING(&handler, PG(output_handler));
+    php_output_start_user(&handler, 0, PHP_OUTPUT_HANDLER_STDFLAGS);
+    zval_ptr_dtor(&handler);
+  } else if (PG(output_buffering) != 0) {
+    php_output_start_user(nullptr, PG(output_buffering) > 1 ? static_cast<size_t>(PG(output_buffering)) : 0,
+                          PHP_OUTPUT_HANDLER_STDFLAGS);
+  } else if (PG(implicit_flush)) {
+    php_output_set_implicit_flush(1);
+  }
+}
+
+void renew_global(std::string_view name) {
+  auto* global = static_cast<zend_auto_global*>(zend_hash_str_find_ptr(CG(auto_globals), name.data(), name.size()));
+  if (global == nullptr || global->auto_global_callback == nullptr) return;
+  global->armed = global->auto_global_callback(global->name);
+}
+
+// $_REQUEST last: it is made of the others.
+void renew_superglobals() {
+  zval* files = &PG(http_globals)[TRACK_VARS_FILES];
+  zval_ptr_dtor_nogc(files);
+  ZVAL_UNDEF(files);
+  for (const std::string_view name : {"_GET", "_POST", "_COOKIE", "_FILES", "_SERVER", "_REQUEST"}) renew_global(name);
+}
+
+void call_shutdown_functions() {
+  if (BG(user_shutdown_function_names) == nullptr) return;
+  php_call_shutdown_functions();
+  php_free_shutdown_functions();
+}
+
+// A callback ended in a fatal error, which PHP caught there. It cannot go on from here.
+void leave_if_broken() {
+  if (CG(unclean_shutdown)) zend_bailout();
+}
+
+void close_body() {
+  if (SG(request_info).request_body == nullptr) return;
+  php_stream_close(SG(request_info).request_body);
+  SG(request_info).request_body = nullptr;
+}
+
+void forget_last_error() {
+  if (PG(last_error_message) == nullptr) return;
+  PG(last_error_type) = 0;
+  PG(last_error_lineno) = 0;
+  zend_string_release(PG(last_error_message));
+  PG(last_error_message) = nullptr;
+  if (PG(last_error_file) == nullptr) return;
+  zend_string_release(PG(last_error_file));
+  PG(last_error_file) = nullptr;
+}
+
+// Output between requests goes nowhere; without an output layer PHP would write it to standard error.
+void idle_output() {
+  php_output_activate();
+}
+
+}  // namespace
+
+void end_boot() {
+  boot_shutdown_functions = BG(user_shutdown_function_names);
+  BG(user_shutdown_function_names) = nullptr;
+  SG(headers_sent) = 1;
+  php_output_discard_all();
+  php_output_deactivate();
+  end_session();
+  end_extension(filter_module());
+  close_body();
+  sapi_deactivate();
+  forget_last_error();
+  idle_output();
+}
+
+void begin_request() {
+  enter_directory_of(state.script_filename);
+  SG(headers_sent) = 1;  // what was set between requests is for nobody
+  php_output_deactivate();
+  forget_uploads();
+  open_request_info();
+  PG(header_is_being_sent) = 0;
+  PG(connection_status) = PHP_CONNECTION_NORMAL;
+  sapi_activate();
+  SG(sapi_started) = 1;
+  if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof(SAPI_PHP_VERSION_HEADER) - 1, 1);
+  start_output();
+  renew_superglobals();
+  start_extension(session_module());
+  restart_time_limit();
+}
+
+void end_request_of_loop(void (*settle)()) {
+  call_shutdown_functions();
+  leave_if_broken();
+  settle();
+  php_output_end_all();
+  settle();
+  end_session();
+  settle();
+  php_output_deactivate();
+  complete_response();
+  state.request = nullptr;
+
+  end_extension(filter_module());
+  close_body();
+  sapi_deactivate();
+  if (PG(ignore_user_abort)) restore_setting("ignore_user_abort");
+  forget_last_error();
+  idle_output();
+}
+
+void rejoin_shutdown_functions() {
+  if (boot_shutdown_functions == nullptr) return;
+  HashTable* later = BG(user_shutdown_function_names);
+  BG(user_shutdown_function_names) = boot_shutdown_functions;
+  boot_shutdown_functions = nullptr;
+  if (later == nullptr) return;
+  void* entry = nullptr;
+  ZEND_HASH_FOREACH_PTR(later, entry) {
+    zend_hash_next_index_insert_ptr(BG(user_shutdown_function_names), entry);
+  }
+  ZEND_HASH_FOREACH_END();
+  later->pDestructor = nullptr;
+  zend_hash_destroy(later);
+  FREE_HASHTABLE(later);
+}
+
+}  // namespace askr::php

@@ -1,0 +1,17 @@
+// What is fresh for each request of a worker script: superglobals, php://input, headers, output layer, sessions, input
+// filter, uploads, shutdown functions, connection status, time limit, working directory. What is kept: everything else,
+// $_ENV among it, because applications load their environment into it while they boot.
+#pragma once
+
+namespace askr::php {
+
+// Ends what the boot of the script has opened, and throws away what it has written. Once, before the first wait.
+void end_boot();
+// Call with state.request set.
+void begin_request();
+// Completes the response, then cleans up. `settle` deals with an exception that a callback of the application has left.
+void end_request_of_loop(void (*settle)());
+// The script has ended: the shutdown functions of its boot run after all, before those of an unfinished request.
+void rejoin_shutdown_functions();
+
+}  // namespace askr::php

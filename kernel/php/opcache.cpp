@@ -1,0 +1,70 @@
+#include "php/opcache.hpp"
+
+#include "php/request_copy.hpp"
+#include "php/zend.hpp"
+
+namespace askr::php {
+namespace {
+
+struct Answer {
+  bool given = false, enabled = false, jit = false;
+};
+
+bool is_true(HashTable* table, const char* key) {
+  zval* value = zend_hash_str_find(table, key, strlen(key));
+  return value != nullptr && zend_is_true(value);
+}
+
+void read_status(zval* status, Answer& answer) {
+  if (Z_TYPE_P(status) != IS_ARRAY) return;
+  answer.given = true;
+  answer.enabled = is_true(Z_ARRVAL_P(status), "opcache_enabled");
+  zval* jit = zend_hash_str_find(Z_ARRVAL_P(status), "jit", 3);
+  answer.jit = jit != nullptr && Z_TYPE_P(jit) == IS_ARRAY && is_true(Z_ARRVAL_P(jit), "on");
+}
+
+void call_status(Answer& answer) {
+  zval function;
+  zval status;
+  zval with_scripts;
+  ZVAL_STRING(&function, "opcache_get_status");
+  ZVAL_UNDEF(&status);
+  ZVAL_FALSE(&with_scripts);
+  if (call_user_function(nullptr, nullptr, &function, &status, 1, &with_scripts) == SUCCESS) {
+    read_status(&status, answer);
+  }
+  zval_ptr_dtor(&status);
+  zval_ptr_dtor(&function);
+}
+
+void ask(Answer& answer) {
+  open_boot_info();
+  zend_first_try {
+    if (php_request_startup() == SUCCESS) call_status(answer);
+    php_request_shutdown(nullptr);
+  }
+  zend_end_try();
+}
+
+}  // namespace
+
+Result<> check_opcache(RuntimeFacts& facts) {
+  facts.opcache_installed = zend_get_extension("Zend OPcache") != nullptr;
+  if (!facts.opcache_installed) {
+    facts.warnings.emplace_back("opcache is not installed: every request compiles its scripts again");
+    return ok();
+  }
+  if (zend_ini_long("opcache.enable", sizeof("opcache.enable") - 1, 0) == 0) {
+    facts.warnings.emplace_back("opcache is switched off (opcache.enable=0): every request compiles its scripts again");
+    return ok();
+  }
+  Answer answer;
+  ask(answer);
+  facts.opcache_enabled = answer.enabled;
+  facts.jit_enabled = answer.jit;
+  if (!answer.enabled)
+    return Error{"opcache is installed and does not work; its own message is above, or set opcache.enable=0"};
+  return ok();
+}
+
+}  // namespace askr::php

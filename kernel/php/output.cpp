@@ -1,0 +1,170 @@
+// PHP hands over header lines and pieces of body; the exchange takes a head and bytes. Nothing here owns memory of the
+// stack: a write may find that the client has gone, and PHP then leaves the script by longjmp.
+#include "php/output.hpp"
+
+#include <strings.h>
+
+#include <array>
+#include <vector>
+
+#include "base/log.hpp"
+#include "php/request_copy.hpp"
+#include "php/state.hpp"
+#include "php/variables.hpp"
+
+namespace askr::php {
+namespace {
+
+using exchange::WorkerPort;
+using exchange::Written;
+
+std::vector<WorkerPort::HeadField> fields;  // keeps its capacity; static, see zend.hpp
+
+bool same_name(std::string_view left, std::string_view right) {
+  return left.size() == right.size() && strncasecmp(left.data(), right.data(), left.size()) == 0;
+}
+
+bool split_line(const sapi_header_struct* header, WorkerPort::HeadField& field) {
+  const std::string_view line(header->header, header->header_len);
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  field.name = line.substr(0, colon);
+  while (!field.name.empty() && field.name.back() == ' ') field.name.remove_suffix(1);
+  field.value = line.substr(colon + 1);
+  while (!field.value.empty() && (field.value.front() == ' ' || field.value.front() == '\t')) {
+    field.value.remove_prefix(1);
+  }
+  while (!field.value.empty() && (field.value.back() == ' ' || field.value.back() == '\t')) {
+    field.value.remove_suffix(1);
+  }
+  return !field.name.empty();
+}
+
+template <class Wanted>
+void collect_fields(sapi_headers_struct* headers, Wanted wanted) {
+  fields.clear();
+  zend_llist_position at;
+  for (void* item = zend_llist_get_first_ex(&headers->headers, &at); item != nullptr;
+       item = zend_llist_get_next_ex(&headers->headers, &at)) {
+    WorkerPort::HeadField field;
+    if (split_line(static_cast<sapi_header_struct*>(item), field) && wanted(field)) fields.push_back(field);
+  }
+}
+
+// The text behind the number in "HTTP/1.1 404 Not here".
+std::string_view reason_of(const char* status_line) {
+  if (status_line == nullptr) return {};
+  std::string_view rest(status_line);
+  for (int words = 0; words < 2; ++words) {
+    const size_t space = rest.find(' ');
+    if (space == std::string_view::npos) return {};
+    rest.remove_prefix(space + 1);
+  }
+  return rest;
+}
+
+struct Status {
+  int code;
+  std::string_view reason;
+};
+
+// header("Status: 404 Not Found") is how scripts for CGI set the status.
+void apply_status_field(std::string_view value, Status& status) {
+  if (value.size() < 3) return;
+  int code = 0;
+  for (const char digit : value.substr(0, 3)) {
+    if (digit < '0' || digit > '9') return;
+    code = code * 10 + (digit - '0');
+  }
+  status.code = code;
+  status.reason = value.size() > 4 ? value.substr(4) : std::string_view();
+}
+
+void send_too_large() {
+  log::error("[{}] the response head is larger than the 32 KB that fit: answered 500 instead", state.request->id);
+  state.drop_body = true;
+  state.port->head(500, {}, nullptr, 0);
+}
+
+// The rest of the script is of no use to anybody. Worker mode unwinds like exit(), so that the worker lives on; the
+// longjmp that PHP uses otherwise would leave its memory in an unknown state.
+void client_left() {
+  if (!state.worker_mode) {
+    php_handle_aborted_connection();
+    return;
+  }
+  PG(connection_status) = PHP_CONNECTION_ABORTED;
+  php_output_set_status(PHP_OUTPUT_DISABLED);
+  if (!PG(ignore_user_abort) && state.handling && EG(exception) == nullptr) zend_throw_unwind_exit();
+}
+
+}  // namespace
+
+extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
+  if (!request_is_open()) return SAPI_HEADER_SENT_SUCCESSFULLY;
+  Status status{headers->http_response_code, reason_of(headers->http_status_line)};
+  const bool plain = status.code == 200;
+  collect_fields(headers, [&](const WorkerPort::HeadField& field) {
+    if (same_name(field.name, "Status")) {
+      if (plain) apply_status_field(field.value, status);
+      return false;
+    }
+    // RFC 9110 section 15.4.5: fields that describe a body have no place in a 304.
+    return !(headers->http_response_code == 304 && same_name(field.name, "Content-Type"));
+  });
+  const Written written = state.port->head(status.code, status.reason, fields.data(), fields.size());
+  if (written == Written::too_large) send_too_large();
+  return SAPI_HEADER_SENT_SUCCESSFULLY;
+}
+
+extern "C" size_t askr_php_write(const char* data, size_t size) {
+  if (!request_is_open() || state.drop_body) return size;
+  if (state.port->body(data, size) == Written::client_gone) client_left();
+  return size;
+}
+
+extern "C" void askr_php_flush(void* /*context*/) {
+  if (!request_is_open() || !state.port->head_sent()) return;
+  if (state.port->flush() == Written::client_gone) client_left();
+}
+
+void complete_response() {
+  if (!request_is_open()) return;
+  if (!state.port->head_sent()) sapi_send_headers();
+  // PHP believes that it has sent them when it failed half way.
+  if (!state.port->head_sent()) state.port->head(500, {}, nullptr, 0);
+  if (state.response_broken) {
+    state.port->abort();
+  } else {
+    state.port->finish();
+  }
+}
+
+bool finish_early() {
+  if (!request_is_open()) return false;
+  php_output_end_all();
+  keep_request();
+  complete_response();
+  return true;
+}
+
+void answer_plainly(int status, std::string_view text) {
+  static constexpr WorkerPort::HeadField kType{"Content-Type", "text/html; charset=UTF-8"};
+  state.port->head(status, {}, &kType, 1);
+  if (state.request->method != "HEAD") state.port->body(text.data(), text.size());
+  state.port->finish();
+}
+
+// Fields about the final body or for one client only do not belong in a hint.
+bool send_early_hints() {
+  if (!request_is_open() || SG(headers_sent)) return false;
+  collect_fields(&SG(sapi_headers), [](const WorkerPort::HeadField& field) {
+    for (const std::string_view name : {"Content-Type", "Content-Length", "Set-Cookie", "Status", "X-Powered-By"}) {
+      if (same_name(field.name, name)) return false;
+    }
+    return true;
+  });
+  return state.port->interim(103, fields.data(), fields.size()) == Written::ok;
+}
+
+}  // namespace askr::php

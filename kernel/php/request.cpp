@@ -1,0 +1,63 @@
+#include "php/request.hpp"
+
+#include "base/log.hpp"
+#include "php/fresh_request.hpp"
+#include "php/output.hpp"
+#include "php/request_copy.hpp"
+#include "php/script_file.hpp"
+#include "php/state.hpp"
+#include "php/zend.hpp"
+
+namespace askr::php {
+namespace {
+
+void execute_file() {
+  zend_file_handle file;
+  zend_stream_init_filename(&file, state.script_filename.c_str());
+  file.primary_script = true;
+  php_execute_script(&file);
+  zend_destroy_file_handle(&file);
+}
+
+// A fatal error after the head went out: a client must not take what it got for the whole. Not so when the operator
+// wants to see errors, which are then part of the body.
+void note_broken_response() {
+  if (!request_is_open()) return;
+  state.response_broken = state.failure.seen && state.port->head_sent() && !PG(display_errors);
+}
+
+}  // namespace
+
+void run_script() {
+  zend_first_try {
+    if (php_request_startup() == SUCCESS) execute_file();
+    note_broken_response();
+    rejoin_shutdown_functions();
+    php_request_shutdown(nullptr);
+  }
+  zend_end_try();
+}
+
+void serve_request(const exchange::RequestView& request) {
+  state.request = &request;
+  state.failure.seen = state.response_broken = state.drop_body = false;
+  state.script_filename.assign(state.options.root).append(request.script_name);
+  switch (check_script(state.script_filename)) {
+    case ScriptCheck::missing:
+      answer_plainly(404, "File not found.\n");
+      break;
+    case ScriptCheck::denied:
+      log::error("[{}] {} cannot be read", request.id, state.script_filename);
+      answer_plainly(403, "Access denied.\n");
+      break;
+    case ScriptCheck::ready:
+      enter_directory_of(state.script_filename);
+      open_request_info();
+      run_script();
+      complete_response();  // when PHP failed before its extensions could end the request
+      break;
+  }
+  state.request = nullptr;
+}
+
+}  // namespace askr::php

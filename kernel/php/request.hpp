@@ -1,0 +1,14 @@
+// One request in per-request mode: PHP starts, runs the script and forgets everything.
+#pragma once
+
+#include "exchange/request_view.hpp"
+
+namespace askr::php {
+
+// Answers `request`, whatever the script does. state.port must be set.
+void serve_request(const exchange::RequestView& request);
+
+// Runs a script from start to end inside a PHP request that was prepared in SG(request_info).
+void run_script();
+
+}  // namespace askr::php

@@ -1,0 +1,11 @@
+// The array that a worker script's handler gets.
+#pragma once
+
+#include "php/zend.hpp"
+
+namespace askr::php {
+
+// method, uri, query, headers, body, post, files. Needs the superglobals of the request.
+void make_request_array(zval* result);
+
+}  // namespace askr::php

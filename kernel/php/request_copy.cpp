@@ -1,0 +1,133 @@
+#include "php/request_copy.hpp"
+
+#include <strings.h>
+
+#include <vector>
+
+#include "base/log.hpp"
+#include "php/state.hpp"
+
+namespace askr::php {
+namespace {
+
+using exchange::FieldView;
+using exchange::RequestView;
+
+// One block of memory for the strings of a request. reserve() first, then the pointers stay valid.
+class Strings {
+ public:
+  void reserve(size_t size) {
+    bytes_.clear();
+    bytes_.reserve(size);
+  }
+  char* keep(std::string_view text) {
+    char* start = bytes_.data() + bytes_.size();
+    bytes_.insert(bytes_.end(), text.begin(), text.end());
+    bytes_.push_back('\0');
+    return start;
+  }
+  std::string_view keep_view(std::string_view text) { return {keep(text), text.size()}; }
+
+ private:
+  std::vector<char> bytes_;
+};
+
+Strings info_strings;
+Strings kept_strings;
+RequestView kept;
+std::string cookies;
+
+bool is_named(const FieldView& field, std::string_view name) {
+  return field.name.size() == name.size() && strncasecmp(field.name.data(), name.data(), name.size()) == 0;
+}
+
+// The fields that PHP itself looks at. `cookies` collects, because HTTP/2 clients split the Cookie field.
+struct KnownFields {
+  std::string_view content_type, authorization;
+};
+
+KnownFields find_fields(const RequestView& request) {
+  KnownFields known;
+  cookies.clear();
+  for (const FieldView& field : request.fields) {
+    if (field.name.size() == 6 && is_named(field, "Cookie")) {
+      if (!cookies.empty()) cookies += "; ";
+      cookies += field.value;
+    } else if (field.name.size() == 12 && is_named(field, "Content-Type")) {
+      known.content_type = field.value;
+    } else if (field.name.size() == 13 && is_named(field, "Authorization")) {
+      known.authorization = field.value;
+    }
+  }
+  return known;
+}
+
+size_t size_of(const RequestView& request) {
+  size_t size = request.id.size() + request.method.size() + request.uri.size() + request.query.size() +
+                request.script_name.size() + request.path_info.size() + request.protocol.size() +
+                request.server_name.size() + request.remote_address.size() + request.server_address.size() + 16;
+  for (const FieldView& field : request.fields) size += field.name.size() + field.value.size() + 2;
+  return size;
+}
+
+}  // namespace
+
+void open_request_info() {
+  const RequestView& request = *state.request;
+  const KnownFields known = find_fields(request);
+  info_strings.reserve(request.method.size() + request.query.size() + request.uri.size() + known.content_type.size() +
+                       known.authorization.size() + state.script_filename.size() + 8);
+  sapi_request_info& info = SG(request_info);
+  info = sapi_request_info{};
+  info.request_method = info_strings.keep(request.method);
+  info.query_string = info_strings.keep(request.query);
+  info.request_uri = info_strings.keep(request.uri);
+  info.path_translated = info_strings.keep(state.script_filename);
+  info.content_type = known.content_type.empty() ? nullptr : info_strings.keep(known.content_type);
+  info.content_length = static_cast<zend_long>(request.body_size);
+  if (!known.authorization.empty()) php_handle_auth_data(info_strings.keep(known.authorization));
+  SG(server_context) = &state;
+  SG(sapi_headers).http_response_code = 200;
+}
+
+void open_boot_info() {
+  info_strings.reserve(state.script_filename.size() + 1);
+  SG(request_info) = sapi_request_info{};
+  SG(request_info).path_translated = info_strings.keep(state.script_filename);
+  SG(server_context) = &state;
+  SG(sapi_headers).http_response_code = 200;
+}
+
+extern "C" char* askr_php_read_cookies() {
+  return state.request != nullptr && !cookies.empty() ? cookies.data() : nullptr;
+}
+
+// PHP takes fewer bytes than it asked for as the end of the body.
+extern "C" size_t askr_php_read_body(char* buffer, size_t size) {
+  if (!request_is_open()) return 0;
+  size_t filled = 0;
+  while (filled < size) {
+    const int64_t got = state.port->read_body(buffer + filled, size - filled);
+    if (got < 0) log::error("[{}] the request body cannot be read to its end", state.request->id);
+    if (got <= 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  return filled;
+}
+
+void keep_request() {
+  const RequestView& request = *state.request;
+  kept_strings.reserve(size_of(request));
+  kept = request;
+  for (std::string_view* text : {&kept.id, &kept.method, &kept.uri, &kept.query, &kept.script_name, &kept.path_info,
+                                 &kept.protocol, &kept.server_name, &kept.remote_address, &kept.server_address}) {
+    *text = kept_strings.keep_view(*text);
+  }
+  for (FieldView& field : kept.fields) {
+    field.name = kept_strings.keep_view(field.name);
+    field.value = kept_strings.keep_view(field.value);
+  }
+  state.request = &kept;
+}
+
+}  // namespace askr::php

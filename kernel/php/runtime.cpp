@@ -1,0 +1,112 @@
+#include "php/runtime.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "php/crash.hpp"
+#include "php/ini.hpp"
+#include "php/opcache.hpp"
+#include "php/request.hpp"
+#include "php/sapi_module.hpp"
+#include "php/script_file.hpp"
+#include "php/startup_output.hpp"
+#include "php/state.hpp"
+#include "php/uploads.hpp"
+#include "php/worker_loop.hpp"
+#include "php/zend.hpp"
+
+namespace askr::php {
+namespace {
+
+std::string ini_text;  // PHP keeps a pointer to it
+
+Result<> make_upload_dir(const std::string& path) {
+  if (path.empty() || ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return ok();
+  return system_error("cannot make the directory for uploads, " + path);
+}
+
+Result<> start_php(RuntimeFacts& facts) {
+  std::vector<std::string> messages;
+  ASKR_TRY(capture_startup_output());
+  const Result<> started = start_module(ini_text, messages);
+  std::string output = release_startup_output();
+  for (const std::string& message : messages) output += message + "\n";
+  ASKR_TRY(judge_startup_output(output, state.options, facts.warnings));
+  if (started) return ok();
+  const std::string why = facts.warnings.empty() ? "" : ": " + facts.warnings.front();
+  return Error{started.error().message + why};
+}
+
+std::string php_version() {
+  zval* version = zend_get_constant_str("PHP_VERSION", sizeof("PHP_VERSION") - 1);
+  return version != nullptr ? Z_STRVAL_P(version) : PHP_VERSION;
+}
+
+void collect_facts(RuntimeFacts& facts) {
+  facts.php_version = php_version();
+  facts.sapi_name = sapi_module.name;
+  if (php_ini_opened_path != nullptr) facts.ini_file = php_ini_opened_path;
+  void* module = nullptr;
+  ZEND_HASH_FOREACH_PTR(&module_registry, module) {
+    facts.extensions.emplace_back(static_cast<zend_module_entry*>(module)->name);
+  }
+  ZEND_HASH_FOREACH_END();
+}
+
+// Spread by up to a tenth, so that workers that started together are not recycled together.
+uint64_t spread_limit() {
+  const uint64_t limit = state.options.max_requests;
+  const uint64_t tenth = limit / 10;
+  return tenth == 0 ? limit : limit - static_cast<uint64_t>(getpid()) * 2654435761U % (tenth + 1);
+}
+
+bool php_can_change_signals() {
+  return zend_hash_str_exists(&module_registry, "pcntl", 5);
+}
+
+int serve_requests(exchange::WorkerPort& port) {
+  const uint64_t limit = spread_limit();
+  const bool restore_signals = php_can_change_signals();
+  port.mark_ready();
+  for (uint64_t served = 0; limit == 0 || served < limit; ++served) {
+    if (port.wait() == exchange::Wait::retire) return kRetired;
+    serve_request(port.request());
+    if (restore_signals) restore_signal_handlers();
+  }
+  return kRecycled;
+}
+
+}  // namespace
+
+Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
+  state.options = options;
+  state.worker_mode = !options.worker_script.empty();
+  ASKR_TRY(make_upload_dir(options.upload_dir));
+  if (!options.app_base.empty()) ::setenv("ASKR_APP_BASE", options.app_base.c_str(), 1);
+  ini_text = ASKR_TRY(compose_ini(options));
+
+  RuntimeFacts facts;
+  ASKR_TRY(start_php(facts));
+  watch_directory_changes();
+  if (state.worker_mode) watch_uploads();
+  warn_about_unknown_settings(options, facts.warnings);
+  ASKR_TRY(check_opcache(facts));
+  collect_facts(facts);
+  return facts;
+}
+
+void stop_runtime() {
+  stop_module();
+}
+
+int run_worker(exchange::WorkerPort& port) {
+  state.port = &port;
+  install_signal_handlers(port);
+  return state.worker_mode ? run_worker_script(spread_limit()) : serve_requests(port);
+}
+
+}  // namespace askr::php

@@ -1,0 +1,40 @@
+// What the callbacks of PHP need to find: they take no argument of ours, so this is one variable per process.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "exchange/worker_port.hpp"
+#include "php/runtime.hpp"
+
+namespace askr::php {
+
+// The last fatal error or uncaught exception, kept for the log line of a failed boot. Plain memory: it is written where
+// PHP is about to longjmp.
+struct Failure {
+  bool seen = false;
+  uint32_t line = 0;
+  char file[1024] = {};
+  char message[2048] = {};
+};
+
+struct State {
+  RuntimeOptions options;
+  exchange::WorkerPort* port = nullptr;            // nullptr in the template
+  const exchange::RequestView* request = nullptr;  // nullptr: PHP runs outside a request, its output goes nowhere
+  std::string script_filename;                     // absolute path of the script of the current request
+  Failure failure;                                 // of the current request, or of the boot
+  bool worker_mode = false;
+  bool handling = false;         // worker mode: the handler of a request runs
+  bool booting = false;          // the worker script runs and has not yet asked for a request
+  bool response_broken = false;  // the body cannot be completed; the client has to notice
+  bool drop_body = false;        // an error response was sent in place of what PHP writes
+};
+
+extern State state;
+
+[[nodiscard]] inline bool request_is_open() {
+  return state.request != nullptr && !state.port->finished();
+}
+
+}  // namespace askr::php

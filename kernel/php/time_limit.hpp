@@ -1,0 +1,9 @@
+// max_execution_time in worker mode, where one run of PHP serves many requests.
+#pragma once
+
+namespace askr::php {
+
+// The limit counts from here. Call at the start of each request.
+void restart_time_limit();
+
+}  // namespace askr::php

@@ -1,0 +1,153 @@
+// Worker mode.
+//
+// PHP starts one "request" for the script and never learns that it serves many. Around each call of the handler, what
+// PHP would have set up and torn down is done by hand (fresh_request.cpp), while the application stays in memory.
+// How a request can end:
+// - the handler returns, or calls exit() (which PHP implements as an exception): the response is completed here;
+// - an exception escapes: reported as PHP does at the end of a script, status 500;
+// - a fatal error: PHP leaves the script by longjmp, past this file, to run_script(), whose shutdown completes the
+//   response (the application's shutdown functions may still draw an error page). The memory of the script is in an
+//   unknown state then, so the worker is replaced.
+#include "php/worker_loop.hpp"
+
+#include "base/log.hpp"
+#include "php/fresh_request.hpp"
+#include "php/output.hpp"
+#include "php/request.hpp"
+#include "php/request_array.hpp"
+#include "php/request_copy.hpp"
+#include "php/script_file.hpp"
+#include "php/state.hpp"
+
+namespace askr::php {
+namespace {
+
+struct Loop {
+  bool started = false;  // the script has asked for a request
+  bool retired = false;  // told to stop
+  uint64_t served = 0;
+  uint64_t limit = 0;  // 0: none
+};
+Loop loop;
+
+void start_loop() {
+  loop.started = true;
+  state.booting = false;
+  state.failure.seen = false;
+  end_boot();
+  state.port->mark_ready();
+}
+
+bool wait_for_request() {
+  if (loop.limit > 0 && loop.served >= loop.limit) return false;
+  if (state.port->wait() == exchange::Wait::retire) {
+    loop.retired = true;
+    return false;
+  }
+  state.request = &state.port->request();
+  state.failure.seen = state.response_broken = state.drop_body = false;
+  return true;
+}
+
+void forget_exception() {
+  zend_object* exception = EG(exception);
+  EG(exception) = nullptr;
+  OBJ_RELEASE(exception);
+}
+
+bool is_exit(zend_object* exception) {
+  return zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception);
+}
+
+void answer_uncaught() {
+  if (SG(headers_sent)) {
+    state.response_broken = !PG(display_errors);
+  } else {
+    SG(sapi_headers).http_response_code = 500;
+  }
+  zend_exception_error(EG(exception), E_ERROR);
+}
+
+// What PHP does at the end of a script: the application's own handler first, then the log.
+void settle_exception() {
+  if (EG(exception) != nullptr && !is_exit(EG(exception)) && Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
+    zend_user_exception_handler();
+  }
+  if (EG(exception) == nullptr) return;
+  if (is_exit(EG(exception))) {
+    forget_exception();
+  } else {
+    answer_uncaught();
+  }
+}
+
+void call_handler(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+  zval result;
+  zval request;
+  ZVAL_UNDEF(&result);
+  make_request_array(&request);
+  handler.retval = &result;
+  handler.params = &request;
+  handler.param_count = 1;
+  state.handling = true;
+  zend_call_function(&handler, &handler_cache);
+  state.handling = false;
+  settle_exception();
+  zval_ptr_dtor(&result);
+  zval_ptr_dtor(&request);
+}
+
+std::string describe_failure() {
+  std::string_view message(state.failure.message);
+  message = message.substr(0, message.find('\n'));
+  const std::string place = fmt::format("{}:{}", state.failure.file, state.failure.line);
+  if (message.find(place) != std::string_view::npos) return std::string(message);
+  return fmt::format("{} in {}", message, place);
+}
+
+WorkerExit judge_end() {
+  if (loop.started) return loop.retired ? kRetired : kRecycled;
+  if (state.failure.seen) {
+    log::error("the worker script {} failed before its first askr_handle_request(): {}", state.script_filename,
+               describe_failure());
+    return kBootFailed;
+  }
+  log::error("the worker script {} ended without calling askr_handle_request()", state.script_filename);
+  return kNeverHandled;
+}
+
+}  // namespace
+
+bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+  if (!state.worker_mode || state.port == nullptr) {
+    php_error_docref(nullptr, E_WARNING, "works in a worker script only (askr serve --worker-script)");
+    return false;
+  }
+  if (state.handling) {
+    php_error_docref(nullptr, E_WARNING, "cannot be called from inside a request handler");
+    return false;
+  }
+  if (!loop.started) start_loop();
+  if (!wait_for_request()) return false;
+  begin_request();
+  call_handler(handler, handler_cache);
+  end_request_of_loop(settle_exception);
+  ++loop.served;
+  return true;
+}
+
+WorkerExit run_worker_script(uint64_t max_requests) {
+  loop.limit = max_requests;
+  state.script_filename = state.options.worker_script;
+  state.booting = true;
+  if (check_script(state.script_filename) != ScriptCheck::ready) {
+    log::error("the worker script {} cannot be read", state.script_filename);
+    return kBootFailed;
+  }
+  enter_directory_of(state.script_filename);
+  open_boot_info();
+  run_script();
+  return judge_end();
+}
+
+}  // namespace askr::php

@@ -1,0 +1,29 @@
+// The headers of PHP, in an order that works. Nothing outside this room includes them.
+//
+// PHP reports fatal errors by longjmp ("bailout"). The rule of this room: in a function that may be jumped across, no
+// C++ object with a destructor is alive while PHP runs. Containers with static life are fine, they are never destroyed.
+#pragma once
+
+#include "main/php.h"
+// php.h first: the others need it.
+#include "SAPI.h"
+#include "Zend/zend_exceptions.h"
+#include "Zend/zend_extensions.h"
+#include "Zend/zend_ini.h"
+#include "Zend/zend_interfaces.h"
+#include "Zend/zend_signal.h"
+#include "Zend/zend_stream.h"
+#include "ext/standard/info.h"
+#include "main/php_ini.h"
+#include "main/php_main.h"
+#include "main/php_output.h"
+#include "main/php_variables.h"
+#include "main/rfc1867.h"
+
+// This one forgets to say that its functions are C.
+extern "C" {
+#include "ext/standard/basic_functions.h"
+}
+
+// The php.ini that was read; exported by libphp, declared in none of its headers.
+extern PHPAPI char* php_ini_opened_path;

@@ -11,41 +11,13 @@
 #include "config/nearest.hpp"
 #include "config/quote.hpp"
 #include "config/reserved.hpp"
+#include "config/toml_guard.hpp"
 #include "config/values.hpp"
 
 namespace askr::config {
 namespace {
 
 constexpr size_t kLargestFile = 1 << 20;
-constexpr unsigned kDeepestNesting = 32;
-
-// toml11 descends once per open bracket, on the stack. Brackets in strings and comments do not count.
-bool is_nested_too_deep(const std::string& text) {
-  unsigned depth = 0;
-  char string_end = 0;
-  bool comment = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') {
-      comment = false;
-      string_end = 0;
-    } else if (comment) {
-      continue;
-    } else if (string_end != 0) {
-      if (c == '\\' && string_end == '"') ++i;
-      if (c == string_end) string_end = 0;
-    } else if (c == '"' || c == '\'') {
-      string_end = c;
-    } else if (c == '#') {
-      comment = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kDeepestNesting) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
 
 class TomlReader {
  public:
@@ -185,6 +157,7 @@ Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::s
                                            const std::string& folder) {
   if (text.size() > kLargestFile) return usage_error(shown + ": larger than 1M, this cannot be a configuration");
   if (is_nested_too_deep(text)) return usage_error(shown + ": nested too deep");
+  if (const size_t line = first_line_not_utf8(text)) return usage_error(fmt::format("{}:{}: not UTF-8", shown, line));
   TomlReader reader(shown, folder);
   try {
     std::istringstream stream(text);

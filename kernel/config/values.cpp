@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -68,6 +69,22 @@ bool read_port(std::string_view text, uint16_t& port) {
   return true;
 }
 
+bool is_host_name(std::string_view host) {
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
+  });
+}
+
+// A link-local address may name its interface: fe80::1%eth0.
+bool is_v6_address(std::string_view host) {
+  const size_t percent = host.find('%');
+  const std::string address(host.substr(0, percent));
+  in6_addr ignored{};
+  if (inet_pton(AF_INET6, address.c_str(), &ignored) != 1 || address.find('\0') != std::string::npos) return false;
+  return percent == std::string_view::npos || (percent + 1 < host.size() && is_host_name(host.substr(percent + 1)));
+}
+
 // Cuts "host:port" or "[v6]:port" at its port; false when there is none.
 bool split_port(std::string_view text, std::string_view& host, std::string_view& port) {
   const size_t colon = text.rfind(':');
@@ -75,9 +92,9 @@ bool split_port(std::string_view text, std::string_view& host, std::string_view&
   host = text.substr(0, colon);
   port = text.substr(colon + 1);
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const bool has_colon = host.find(':') != std::string_view::npos;
-  return bracketed == has_colon && host.find_first_of("[]/ \t") == std::string_view::npos;
+  if (!bracketed) return is_host_name(host);
+  host = host.substr(1, host.size() - 2);
+  return is_v6_address(host);
 }
 
 std::string_view trim(std::string_view text) {

@@ -142,6 +142,8 @@ TEST_CASE("a broken askr.toml is one line that names the line") {
     CHECK(problem.find("not valid TOML") != std::string::npos);
     CHECK(problem.find('\n') == std::string::npos);
   }
+  folder.write("askr.toml", "[server]\nroot = 'a\x92'\n");
+  CHECK(problem_of({}, {}, folder.path()) == "askr.toml:2: not UTF-8");
   folder.write("askr.toml", "[server]\nlisten = " + std::string(100000, '['));
   CHECK(problem_of({}, {}, folder.path()) == "askr.toml: nested too deep");
 }

@@ -56,12 +56,13 @@ TEST_CASE("addresses are host and port or a Unix socket") {
   CHECK(parse_address("localhost:80").value().host == "localhost");
   CHECK(parse_address("[::1]:8443").value().host == "::1");
   CHECK(parse_address("[::1]:8443").value().text() == "[::1]:8443");
+  CHECK(parse_address("[fe80::1%eth0]:80").value().host == "fe80::1%eth0");
   CHECK(parse_address("unix:/run/a.sock").value().unix_path == "/run/a.sock");
 }
 
 TEST_CASE("what is no address is refused") {
   for (const char* text : {"", "8000", ":8000", "host", "host:", "host:0", "host:65536", "::1:8000", "[::1]",
-                           "[host]:1", "unix:", "http://host:80", "a b:80"}) {
+                           "[host]:1", "[::1%]:1", "h\xc3\xa4:1", "a,b:1", "unix:", "http://host:80", "a b:80"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_address(text));
   }

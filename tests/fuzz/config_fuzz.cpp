@@ -1,0 +1,48 @@
+// askr.toml, flags and environment values from arbitrary bytes: no crash, no hang, and what is accepted can be printed
+// and read again.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "config/assignment.hpp"
+#include "config/command_line.hpp"
+#include "config/environment.hpp"
+#include "config/toml_file.hpp"
+
+namespace {
+
+using namespace askr::config;
+
+void check_printed_form(const Assignment& assignment, Settings& settings) {
+  const Option& option = *assignment.option;
+  const std::string printed = format_field(option, settings);
+  // A path may have any bytes; TOML is UTF-8.
+  if (std::any_of(printed.begin(), printed.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7f; })) return;
+  const std::string text =
+      "[" + std::string(option.section()) + "]\n" + std::string(option.key()) + " = " + printed + "\n";
+  auto again = parse_toml(text, "again", "/");
+  Settings settings_again;
+  if (!again || again.value().size() != 1 || !assign(again.value().front(), settings_again)) std::abort();
+  if (format_field(option, settings_again) != printed) std::abort();
+}
+
+void assign_each(const std::vector<Assignment>& assignments) {
+  for (const Assignment& assignment : assignments) {
+    Settings settings;
+    if (assign(assignment, settings)) check_printed_form(assignment, settings);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  if (auto parsed = parse_toml(text, "askr.toml", "/srv")) assign_each(parsed.value());
+
+  const size_t cut = text.find('\n');
+  const std::string first = text.substr(0, cut), rest = cut == std::string::npos ? "" : text.substr(cut + 1);
+  if (auto line = parse_command_line({first, rest}, {"--json"}, 1, "/srv")) assign_each(line.value().assignments);
+  if (auto variables = read_environment({{first, rest}}, "/srv")) assign_each(variables.value());
+  return 0;
+}

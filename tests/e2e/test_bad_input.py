@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import re
 import resource
 import socket
@@ -279,8 +280,6 @@ def test_max_connections_is_kept(server):
 
 
 def test_random_bytes_do_not_hurt(server):
-    import random
-
     noise = random.Random(5)
     app = server(FINE)
     for _ in range(200):

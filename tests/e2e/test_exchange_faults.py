@@ -6,7 +6,7 @@ import time
 import pytest
 
 from askrtest.http import CutShort, request_bytes
-from askrtest.scripts import php
+from askrtest.scripts import UNBUFFERED, php
 from askrtest.server import kill
 from askrtest.wait import SANITIZED, holds_for, wait_until
 
@@ -164,7 +164,7 @@ def hasty(server, request):
         "index.php": "<?php require 'work.php'; answer();",
         "worker.php": "<?php require 'work.php'; while (askr_handle_request('answer')) {}",
     }
-    app = server(files, wait=False, workers=1, request_timeout="500ms")
+    app = server(files, wait=False, ini=UNBUFFERED, workers=1, request_timeout="500ms")
     app.worker_script = app.root / "worker.php" if request.param == "worker" else None
     return app.start()
 
@@ -278,7 +278,7 @@ def progress_of(path):
 
 def test_a_stream_whose_worker_is_killed_is_cut(server, tmp_path):
     progress = tmp_path / "progress"
-    app = server({"index.php": STREAM, "fine.php": "<?php echo 'fine';"}, workers=1)
+    app = server({"index.php": STREAM, "fine.php": "<?php echo 'fine';"}, ini=UNBUFFERED, workers=1)
     with app.begin("GET", f"/?pieces=2&hold&progress={progress}") as client:
         head = client.read_head()
         assert head.status == 200
@@ -293,7 +293,7 @@ def test_a_stream_whose_worker_is_killed_is_cut(server, tmp_path):
 
 def test_a_stream_to_an_http_1_0_client_is_reset_when_it_is_cut(server, tmp_path):
     progress = tmp_path / "progress"
-    app = server({"index.php": STREAM}, workers=1)
+    app = server({"index.php": STREAM}, ini=UNBUFFERED, workers=1)
     with app.client() as client:
         client.send(request_bytes("GET", f"/?pieces=2&hold&progress={progress}", version="HTTP/1.0"))
         head = client.read_head()
@@ -334,7 +334,7 @@ def test_a_slow_reader_gets_everything_in_the_end(server):
 def test_flush_streams_with_back_pressure(server, tmp_path):
     progress = tmp_path / "progress"
     pieces = 1000  # 64 MB
-    app = server({"index.php": STREAM}, workers=1, send_timeout="30s")
+    app = server({"index.php": STREAM}, ini=UNBUFFERED, workers=1, send_timeout="30s")
     with app.client(receive_buffer=4096) as client:
         client.send(request_bytes("GET", f"/?pieces={pieces}&progress={progress}"))
         head = client.read_head()
@@ -354,7 +354,7 @@ def test_flush_streams_with_back_pressure(server, tmp_path):
 
 def test_a_streaming_client_that_leaves_frees_the_worker(server, tmp_path):
     progress = tmp_path / "progress"
-    app = server({"index.php": STREAM, "fine.php": "<?php echo 'fine';"}, workers=1)
+    app = server({"index.php": STREAM, "fine.php": "<?php echo 'fine';"}, ini=UNBUFFERED, workers=1)
     client = app.begin("GET", f"/?pieces=100000&progress={progress}")
     client.read_head()
     client.close()

@@ -1,9 +1,11 @@
 """HTTP/1.1 as RFC 9112 wants it, and refused where it is ambiguous."""
 
+import hashlib
+
 import pytest
 
 from askrtest.http import chunked, request_bytes
-from askrtest.scripts import php
+from askrtest.scripts import UNBUFFERED, php
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +80,6 @@ def test_empty_lines_before_a_request_are_tolerated(app):
 
 def test_a_body_above_the_memory_threshold_arrives_whole(app):
     body = bytes(range(256)) * 200
-    import hashlib
-
     assert app.post("/", body).json()["body_md5"] == hashlib.md5(body).hexdigest()
 
 
@@ -112,7 +112,7 @@ def test_http_1_0_stays_open_when_the_client_asks_for_it(app):
 
 
 def test_http_1_0_never_gets_chunked_coding(module_server):
-    app = module_server({"index.php": "<?php for ($i = 0; $i < 3; $i++) { echo $i; flush(); }"})
+    app = module_server({"index.php": "<?php for ($i = 0; $i < 3; $i++) { echo $i; flush(); }"}, ini=UNBUFFERED)
     response = app.request("GET", "/", version="HTTP/1.0")
     assert response.header("Transfer-Encoding") is None
     assert response.body == b"012"

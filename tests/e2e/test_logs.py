@@ -14,7 +14,7 @@ KEYS = ["ts", "ip", "method", "path", "status", "bytes", "dur_ms", "php_ms", "qu
 FILES = {
     "index.php": "<?php error_log('from php'); echo $_SERVER['HTTP_X_REQUEST_ID'] ?? '';",
     "slow.php": "<?php usleep(50000); echo 'slow';",
-    "crash.php": "<?php posix_kill(getmypid(), SIGKILL);",
+    "crash.php": "<?php posix_kill(getmypid(), 9);",
     "plain.txt": "plain\n",
 }
 

@@ -1,5 +1,6 @@
 """Processes: who runs, what they are called, and what happens when one of them dies."""
 
+import os
 import random
 import re
 import signal
@@ -9,6 +10,7 @@ import pytest
 from askrtest.http import request_bytes
 from askrtest.load import Load, kill_one_worker
 from askrtest.processes import Process, is_alive, open_descriptors, session_members
+from askrtest.scripts import UNBUFFERED
 from askrtest.server import kill
 from askrtest.wait import SANITIZED, SOAK, holds_for, wait_until
 
@@ -60,7 +62,6 @@ def test_every_process_has_one_thread(server):
 
 
 def test_workers_and_the_template_hold_no_socket_of_a_client(server):
-    import os
 
     app = server(PID)
     with app.client() as client:
@@ -209,7 +210,7 @@ def test_a_killed_master_does_not_cut_a_running_request(server, tmp_path):
 # ---------------------------------------------------------------- crash loops
 
 CRASHING_BOOT = """<?php
-if (file_exists(__DIR__ . '/broken')) { posix_kill(getmypid(), SIGKILL); }
+if (file_exists(__DIR__ . '/broken')) { posix_kill(getmypid(), 9); }
 while (askr_handle_request(function () { echo getmypid(); })) {}
 """
 
@@ -236,7 +237,7 @@ def test_a_crash_loop_that_begins_later_stops_the_server_too(server):
 
 
 def test_requests_that_crash_their_workers_do_not_stop_the_server(server):
-    app = server({"index.php": "<?php if (isset($_GET['crash'])) posix_kill(getmypid(), SIGKILL); echo 'fine';"}, workers=1)
+    app = server({"index.php": "<?php if (isset($_GET['crash'])) posix_kill(getmypid(), 9); echo 'fine';"}, workers=1)
     for _ in range(20):
         assert app.post("/?crash", b"x").status == 502
     assert app.get("/").body == b"fine"
@@ -251,6 +252,7 @@ def test_slots_blocks_and_descriptors_survive_many_kills(server):
     kills = 10_000 if SOAK else 40 if SANITIZED else 150
     app = server(
         {"index.php": "<?php echo str_repeat(getmypid(), random_int(1, 30000)); if (random_int(0, 3) == 0) flush();"},
+        ini=UNBUFFERED,
         workers=2,
     )
     app.get("/")
@@ -272,7 +274,6 @@ def test_slots_blocks_and_descriptors_survive_many_kills(server):
 
 
 def test_a_worker_that_is_stopped_does_not_stop_the_server(server):
-    import os
 
     app = server(PID, workers=2)
     victim = app.pids("worker")[0]

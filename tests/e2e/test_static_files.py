@@ -7,6 +7,7 @@ from email.utils import formatdate, parsedate_to_datetime
 import pytest
 
 from askrtest.http import CutShort, request_bytes
+from askrtest.processes import open_descriptors
 from askrtest.wait import wait_until
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
@@ -429,8 +430,6 @@ def test_nothing_outside_the_root_is_reached(app, outside, target):
 
 
 def test_many_files_do_not_use_up_descriptors(server):
-    from askrtest.processes import open_descriptors
-
     app = server({f"{n}.bin": b"x" * 70_000 for n in range(300)})
     gateway = app.gateway()
     with app.client() as client:

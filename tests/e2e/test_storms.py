@@ -16,6 +16,7 @@ import pytest
 from askrtest.http import request_bytes
 from askrtest.load import Load, WorkerKiller
 from askrtest.processes import memory_kb
+from askrtest.scripts import UNBUFFERED
 from askrtest.wait import SANITIZED, SOAK, wait_until
 
 STORM_SECONDS = 30 if SOAK else 4
@@ -266,7 +267,7 @@ def test_a_big_download_needs_no_memory(server, tmp_path, end_of_piece):
         "<?php $piece = str_repeat(implode('', array_map('chr', range(0, 255))), 4096);"
         f"for ($i = 0; $i < $_GET['n']; $i++) {{ echo $piece; {end_of_piece} }}"
     )
-    app = server({"index.php": script}, spool_dir=tmp_path, request_timeout="300s", workers=1)
+    app = server({"index.php": script}, ini=UNBUFFERED, spool_dir=tmp_path, request_timeout="300s", workers=1)
     app.get("/?n=4")
     with PeakMemory([app.gateway(), *app.pids("worker")]) as peak:
         assert download(app, f"/?n={BIG // len(PIECE)}", BIG) == (BIG, expected_digest())

@@ -2,10 +2,13 @@
 
 import json
 import re
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from askrtest.http import request_bytes
+from askrtest.scripts import UNBUFFERED
 from askrtest.wait import holds_for, wait_until
 
 
@@ -38,7 +41,7 @@ echo json_encode([
 @pytest.fixture
 def serve(server):
     def make(handler, boot="", files=None, **options):
-        options.setdefault("workers", 1)
+        options = {"workers": 1, "ini": UNBUFFERED, **options}
         app = server({"plain.txt": "plain\n", "worker.php": worker(handler, boot), **(files or {})},
                      wait=False, **options)
         app.worker_script = app.root / "worker.php"
@@ -57,13 +60,12 @@ def app(module_server):
 @pytest.fixture(scope="module")
 def evaluator(module_server):
     """A worker that runs the code of each request."""
-    app = module_server({"worker.php": worker("eval($_GET['code']);")}, wait=False, workers=1)
+    app = module_server({"worker.php": worker("eval($_GET['code']);")}, wait=False, workers=1, ini=UNBUFFERED)
     app.worker_script = app.root / "worker.php"
     return app.start()
 
 
 def run(app, code, method="GET", headers=(), body=b""):
-    from urllib.parse import quote
 
     return app.request(method, f"/?code={quote(code)}", headers, body)
 
@@ -126,7 +128,6 @@ def test_uploads_are_listed_in_the_array(serve):
 
 
 def test_uploads_that_nobody_moves_are_removed_after_each_request(serve):
-    from pathlib import Path
 
     app = serve("echo $request['files'][0]['tmp_name'];")
     body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nc\r\n--x--\r\n'
@@ -179,7 +180,7 @@ def test_header_state_does_not_leak(evaluator):
 
 
 def test_output_buffers_of_a_request_end_with_it(evaluator):
-    assert run(evaluator, "ob_start(); ob_start('strtoupper'); echo 'left open';").body == b"LEFT OPEN"
+    assert run(evaluator, "ob_start(); ob_start(fn ($text) => strtoupper($text)); echo 'left open';").body == b"LEFT OPEN"
     assert run(evaluator, "echo ob_get_level();").text == run(evaluator, "echo ob_get_level();").text == "0"
 
 
@@ -275,7 +276,7 @@ def test_a_handler_can_stream(serve, tmp_path):
 
 
 def test_a_crash_is_502_and_a_fresh_worker_follows(serve):
-    app = serve("if (isset($_GET['crash'])) { posix_kill(getmypid(), SIGSEGV); } echo getmypid();")
+    app = serve("if (isset($_GET['crash'])) { posix_kill(getmypid(), 11); } echo getmypid();")
     pid = app.get("/").text
     assert app.post("/?crash", b"x").status == 502
     app.wait_log(r"worker\.php:\d+")

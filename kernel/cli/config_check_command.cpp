@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "cli/command.hpp"
+#include "cli/plugin_names.hpp"
 #include "config/load.hpp"
 
 namespace askr::cli {
@@ -13,6 +14,7 @@ Result<int> run_config_check(const Invocation& invocation) {
   }
   const config::Loaded loaded = ASKR_TRY(config::load(line, invocation.environment, invocation.folder));
   std::fputs(config::effective_toml(loaded).c_str(), stdout);
+  ASKR_TRY(check_plugin_names(loaded));
   ASKR_TRY(config::check_files(loaded));
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "config/nearest.hpp"
 #include "config/quote.hpp"
 #include "config/values.hpp"
+#include "process/title.hpp"
 
 namespace askr::cli {
 namespace {
@@ -67,8 +68,9 @@ Result<int> dispatch(const Words& words) {
 
 }  // namespace
 
-int run(const std::vector<std::string>& words) {
-  auto code = dispatch(words);
+int run(int argc, char** argv) {
+  process::init_titles(argc, argv);
+  auto code = dispatch(Words(argv + std::min(argc, 1), argv + argc));
   std::fflush(stdout);
   if (code) return code.value();
   for (const std::string& line : config::split_list(code.error().message, '\n')) {

@@ -2,6 +2,7 @@
 
 #include "cli/banner.hpp"
 #include "cli/command.hpp"
+#include "cli/plugin_names.hpp"
 #include "config/control_path.hpp"
 #include "config/load.hpp"
 #include "process/serve.hpp"
@@ -10,6 +11,7 @@ namespace askr::cli {
 
 Result<int> run_serve(const Invocation& invocation) {
   const config::Loaded loaded = ASKR_TRY(config::load(invocation.line, invocation.environment, invocation.folder));
+  ASKR_TRY(check_plugin_names(loaded));
   ASKR_TRY(config::check_files(loaded));
   const config::Settings& settings = loaded.settings;
   const bool derived = loaded.origin("server.control").source == config::Source::default_value;

@@ -2,6 +2,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
 namespace askr::config {
 namespace {
 
@@ -25,6 +27,10 @@ std::string ListenAddress::text() const {
 
 std::string ListenAddress::url() const {
   return unix_path.empty() ? "http://" + host_and_port(clickable_host(host), port) : text();
+}
+
+bool PluginSettings::is_disabled(std::string_view name) const {
+  return std::find(disable.begin(), disable.end(), name) != disable.end();
 }
 
 }  // namespace askr::config

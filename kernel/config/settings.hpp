@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -60,6 +61,8 @@ struct WorkerSettings {
 
 struct PluginSettings {
   std::vector<std::string> enable, disable;
+
+  [[nodiscard]] bool is_disabled(std::string_view name) const;
 };
 
 struct Settings {

@@ -15,7 +15,7 @@
 
 #include "base/log.hpp"
 #include "gateway/connection.hpp"
-#include "gateway/static_files.hpp"
+#include "gateway/kernel_plugins.hpp"
 
 namespace askr::gateway {
 namespace {
@@ -72,8 +72,7 @@ class Gateway {
 };
 
 Result<> Gateway::prepare() {
-  static_files_.install(pipeline_);
-  if (options_.access_log != nullptr) options_.access_log->install(pipeline_);
+  install_kernel_plugins(options_.settings, static_files_, options_.access_log, pipeline_);
   ASKR_TRY(pipeline_.seal());
 
   sigset_t set;

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/kernel_plugins.hpp"
 #include "process/spawn.hpp"
 #include "process/status.hpp"
 #include "process/title.hpp"
@@ -360,8 +361,9 @@ void Master::report_ready() {
   report.workers = options_.settings.server.workers;
   report.gateways = options_.settings.server.gateways;
   for (const config::ListenAddress& address : options_.settings.server.listen) report.urls.push_back(address.url());
-  report.plugins = {"static"};
-  if (options_.access_log != nullptr) report.plugins.emplace_back("access-log");
+  for (const std::string_view plugin : gateway::active_kernel_plugins(options_.settings)) {
+    report.plugins.emplace_back(plugin);
+  }
   report.warnings = facts.warnings;
   report.boot_ns = monotonic_now() - started_;
   options_.on_ready(report);

@@ -18,7 +18,7 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION web)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "media-types")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libphp8.2-embed, media-types") # libphp has no shlibs file to find it by
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "php8.2-opcache")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/conffiles)
 include(CPack)

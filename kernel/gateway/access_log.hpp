@@ -1,0 +1,53 @@
+// AccessLog: the kernel's own hook in the `log` phase, one JSON object per request and line:
+//
+//   {"ts":"2026-01-31T12:00:00.123Z","ip":"192.0.2.1","method":"GET","path":"/a?b","status":200,"bytes":12,
+//    "dur_ms":1.234,"php_ms":0.987,"queue_ms":0.012,"cache":null,"request_id":"..."}
+//
+// ts is the time of the end, bytes counts the body, ip is empty for a Unix socket, php_ms and queue_ms are 0 for what
+// PHP had no part in.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "pipeline/pipeline.hpp"
+
+namespace askr::gateway {
+
+class AccessLog {
+ public:
+  // Opens `path` for appending; "-" is standard output. Called by the master before it forks: all gateways then write
+  // to the same open file, whole lines at a time.
+  static Result<std::unique_ptr<AccessLog>> open(const std::string& path);
+
+  // Registers the hook under the id "access-log".
+  void install(pipeline::Pipeline& pipeline);
+
+  // Writes what has come together. Called once in each turn of the gateway's loop. Never waits for whoever reads a
+  // pipe: lines it does not take are kept for the next time, and beyond kMaxWaiting dropped.
+  void flush();
+
+  // Opens the same path again (log rotation). Each process does it for itself; on failure the old file stays.
+  Result<> reopen();
+
+  static constexpr size_t kMaxWaiting = 4U << 20;
+
+ private:
+  AccessLog(std::string path, UniqueFd file);
+  void record(const pipeline::Transaction& transaction);
+  void append_time();
+  [[nodiscard]] size_t writable_now() const;
+  void limit_waiting();
+
+  std::string path_;
+  UniqueFd file_;
+  bool is_regular_ = false;  // takes everything at once
+  std::string lines_;
+  bool dropping_ = false;
+  std::string second_text_;  // "2026-01-31T12:00:00" of second_
+  int64_t second_ = -1;
+};
+
+}  // namespace askr::gateway

@@ -228,6 +228,7 @@ void Generation::adopt_worker(uint32_t position, pid_t pid) {
     host_.exchange.records()[record].retire = exchange::kRetireNow;
     exchange::Exchange::wake(host_.exchange.records()[record]);
   }
+  check_ready();  // it may have said so before the template told of it
 }
 
 void Generation::check_ready() {

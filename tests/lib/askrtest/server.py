@@ -1,5 +1,6 @@
 """The server under test: the real binary with a document root of its own, on a free port, watched to its end."""
 
+import ctypes
 import json
 import os
 import re
@@ -16,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[3]
 BINARY = Path(os.environ.get("ASKR_BIN", ROOT / "build/bin/askr"))
 START_LIMIT = 15
 STOP_LIMIT = 20
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 SANITIZER_REPORT = re.compile(r"ERROR: \w*Sanitizer|runtime error:|Assertion `.*' failed")
 
@@ -117,9 +121,15 @@ class Server:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
-                preexec_fn=self.limits,
+                preexec_fn=self.prepare_child,
             )
         return self
+
+    def prepare_child(self):
+        """A test run that is killed takes its servers with it."""
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if self.limits:
+            self.limits()
 
     def start(self):
         self.launch()

@@ -143,9 +143,9 @@ Result<> start_module(std::string& ini, std::vector<std::string>& messages) {
   startup_messages = &messages;
   zend_signal_startup();
   sapi = make_sapi();
-  sapi.ini_entries = ini.data();
   php_register_internal_extensions_func = register_extensions;
   sapi_startup(&sapi);
+  sapi.ini_entries = sapi_module.ini_entries = ini.data();  // sapi_startup() has cleared it
   const bool started = sapi.startup(&sapi) == SUCCESS;
   startup_messages = nullptr;
   if (!started) return Error{"PHP did not start"};

@@ -6,6 +6,7 @@ installation never gets its final name.
 """
 
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -14,6 +15,8 @@ import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 CACHE = REPOSITORY / "build" / "apps"
+STANDINS = pathlib.Path(__file__).resolve().parents[1] / "standins"
+COMPOSER_ENV = {"COMPOSER_ALLOW_SUPERUSER": "1", "COMPOSER_NO_AUDIT": "1", "COMPOSER_NO_INTERACTION": "1"}
 
 
 class InstallError(RuntimeError):
@@ -62,7 +65,10 @@ def content_hash(*paths):
 
 
 def cached(name, sources, install):
-    """The folder of a finished installation; `install(folder)` makes it when there is none for these sources."""
+    """The folder of a finished installation; `install(folder)` makes it when there is none for these sources.
+
+    Those made from older sources are removed then.
+    """
     final = CACHE / f"{name}-{content_hash(__file__, *sources)}"
     if final.is_dir():
         return final
@@ -71,6 +77,8 @@ def cached(name, sources, install):
     unfinished.chmod(0o755)
     try:
         install(unfinished)
+        for outdated in CACHE.glob(f"{name}-*"):
+            shutil.rmtree(outdated, ignore_errors=True)
         try:
             unfinished.rename(final)
         except OSError:
@@ -79,6 +87,26 @@ def cached(name, sources, install):
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return final
+
+
+def compose(folder, manifest, stood_in, standins):
+    """Has Composer install what the manifest asks for.
+
+    It first tries the complete set of packages. Where a registry lacks some, those in `stood_in` are replaced by the few
+    lines in tests/apps/standins that `standins` (an autoload section) names: all that is used of them here.
+    """
+    try:
+        run_composer(folder, manifest)
+    except InstallError:
+        shutil.copytree(STANDINS, folder / "standins")
+        run_composer(folder, {**manifest, "replace": {package: "*" for package in stood_in},
+                              "autoload": {**manifest["autoload"], **standins}})
+
+
+def run_composer(folder, manifest):
+    config = {"optimize-autoloader": True, "classmap-authoritative": True, "preferred-install": "dist"}
+    (folder / "composer.json").write_text(json.dumps({"type": "project", "config": config, **manifest}, indent=4))
+    run(["composer", "install", "--no-dev", "--no-scripts", "--no-progress"], cwd=folder, env=COMPOSER_ENV)
 
 
 def copy_tree(source, destination, linked=()):

@@ -1,37 +1,29 @@
 #!/usr/bin/env python3
 """Installs Laravel with the application of tests/apps/laravel: laravel.py DEST [--bench] [--constraint ^12].
 
-Composer first tries the complete set of packages. Where a registry lacks some of them, the packages in STOOD_IN are
-replaced by the few lines in tests/apps/laravel/standins, which is all the framework uses of them here.
-
 With --bench the application is made as fast as an operator would make it: optimised class map, cached configuration,
 routes and views, no log, sessions in memory. Without it, it logs to a file and keeps sessions in files.
 """
 
 import argparse
 import base64
-import json
 import os
 import pathlib
 import shutil
 import sys
 
-if __package__:
-    from . import common
-else:
-    import common
+import common
 
 SKELETON = pathlib.Path(__file__).resolve().parents[1] / "laravel"
 STOOD_IN = ["fruitcake/php-cors", "symfony/polyfill-php85", "symfony/clock", "league/commonmark"]
 WRITABLE = ["bootstrap/cache", "database", "storage/app/private", "storage/app/public", "storage/framework/cache/data",
             "storage/framework/sessions", "storage/framework/views", "storage/logs"]
-COMPOSER_ENV = {"COMPOSER_ALLOW_SUPERUSER": "1", "COMPOSER_NO_AUDIT": "1", "COMPOSER_NO_INTERACTION": "1"}
 
 
 def install(destination, bench=False, constraint="^12"):
     """A ready application in `destination`, which must be empty or missing. Returns its path."""
     source = common.cached(
-        f"laravel{constraint.lstrip('^~')}", [__file__, SKELETON], lambda folder: install_packages(folder, constraint))
+        f"laravel{constraint.lstrip('^~')}", [__file__, SKELETON, common.STANDINS], lambda folder: install_packages(folder, constraint))
     app = common.copy_tree(source, destination, linked=("vendor",)).resolve()
     write_environment(app, bench)
     artisan(app, "migrate", "--force", "--seed")
@@ -46,29 +38,16 @@ def install_packages(folder, constraint):
     shutil.copytree(SKELETON, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "vendor"))
     for path in WRITABLE:
         (folder / path).mkdir(parents=True, exist_ok=True)
-    try:
-        compose(folder, constraint, stand_in=False)
-    except common.InstallError:
-        compose(folder, constraint, stand_in=True)
+    manifest = {
+        "name": "askr/laravel-under-test",
+        "require": {"php": "^8.2", "laravel/framework": constraint},
+        "autoload": {"psr-4": {"App\\": "app/", "Database\\Seeders\\": "database/seeders/"}},
+    }
+    standins = {"files": ["standins/functions.php"], "classmap": ["standins/Clock"]}
+    common.compose(folder, manifest, STOOD_IN, standins)
     (folder / ".env").write_text("APP_KEY=\n")
     artisan(folder, "package:discover")
     (folder / ".env").unlink()
-
-
-def compose(folder, constraint, stand_in):
-    manifest = {
-        "name": "askr/laravel-under-test",
-        "type": "project",
-        "require": {"php": "^8.2", "laravel/framework": constraint},
-        "autoload": {"psr-4": {"App\\": "app/", "Database\\Seeders\\": "database/seeders/"}},
-        "config": {"optimize-autoloader": True, "classmap-authoritative": True, "preferred-install": "dist"},
-    }
-    if stand_in:
-        manifest["replace"] = {package: "*" for package in STOOD_IN}
-        manifest["autoload"]["files"] = ["standins/functions.php"]
-        manifest["autoload"]["classmap"] = ["standins/Clock"]
-    (folder / "composer.json").write_text(json.dumps(manifest, indent=4))
-    common.run(["composer", "install", "--no-dev", "--no-scripts", "--no-progress"], cwd=folder, env=COMPOSER_ENV)
 
 
 def write_environment(app, bench):

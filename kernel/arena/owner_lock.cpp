@@ -8,6 +8,7 @@
 
 #include "arena/futex.hpp"
 #include "base/fd.hpp"
+#include "base/process_id.hpp"
 
 namespace askr::arena {
 namespace {
@@ -33,7 +34,7 @@ bool process_is_alive(int pid) {
 }
 
 Acquired OwnerLock::lock() {
-  const auto self = static_cast<uint32_t>(::getpid());
+  const auto self = static_cast<uint32_t>(process_id());
   uint32_t seen = 0;
   for (int spin = 0; spin < kSpins; ++spin) {
     seen = 0;

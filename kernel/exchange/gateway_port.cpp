@@ -1,10 +1,9 @@
 #include "exchange/gateway_port.hpp"
 
-#include <unistd.h>
-
 #include <cstring>
 
 #include "arena/futex.hpp"
+#include "base/process_id.hpp"
 #include "exchange/codec.hpp"
 
 namespace askr::exchange {
@@ -58,7 +57,7 @@ Submitted GatewayPort::submit(const RequestView& request, const Body& body, int6
     return Submitted::too_large;
   }
   if (body.spool_fd < 0 && !body.bytes.empty()) std::memcpy(area + head_size, body.bytes.data(), body.bytes.size());
-  slot.gateway_pid = ::getpid();
+  slot.gateway_pid = process_id();
   slot.spool_fd = body.spool_fd;
   slot.head_size = static_cast<uint32_t>(head_size);
   slot.body_size = request.body_size;

@@ -75,6 +75,7 @@ void Connection::on_timeout(Timeout kind) {
   const auto state = slot.state.load(std::memory_order_acquire);
   if (state == exchange::SlotState::queued) {
     if (gateway_.now < slot.queue_deadline) {
+      gateway_.exchange.wake_workers(1);
       gateway_.timers.arm(timer_, Timeout::request, slot.queue_deadline);
     } else if (gateway_.port.withdraw(context_->slot)) {
       leave_worker();

@@ -54,6 +54,10 @@ class Connection final : public Watcher, public Timed {
   void on_client_gone();
   void leave_worker();
 
+  // When a queued request is looked at first: its wake-up may have gone to a worker that cannot run (stopped, swapped
+  // out), so another one is woken then.
+  static constexpr int64_t kWakeAgain = 20 * kMillisecond;
+
   // --- response
   void answer();  // transaction.response and .body are complete
   void answer_error(int status, unsigned retry_after = 0);

@@ -118,8 +118,7 @@ void Connection::dispatch() {
   context.transaction.ran_in_worker = true;
   gateway_.by_slot[context.slot - gateway_.first_slot] = this;
   ++gateway_.in_flight;
-  const config::ServerSettings& server = gateway_.settings.server;
-  set_timer(Timeout::request, std::min(server.queue_timeout, server.request_timeout));
+  set_timer(Timeout::request, kWakeAgain);
 }
 
 void Connection::fill_request(exchange::RequestView& view) {
@@ -155,7 +154,9 @@ void Connection::fill_request(exchange::RequestView& view) {
         http::equals_ignoring_case(header.name, "transfer-encoding")) {
       continue;
     }
-    view.fields.push_back({header.name, header.value});
+    // An absolute-form target names the host, whatever the Host field says (RFC 9112 section 3.2.2).
+    const bool is_host = http::equals_ignoring_case(header.name, "host");
+    view.fields.push_back({header.name, is_host ? head.host : header.value});
   }
   view.fields.push_back({"X-Request-Id", transaction.id()});
 }

@@ -174,7 +174,7 @@ void Connection::settle(Progress progress) {
         context.held.clear();
         context.transaction.response.clear();
         gateway_.port.retry(context.slot, gateway_.now + gateway_.settings.server.queue_timeout);
-        set_timer(Timeout::request, gateway_.settings.server.queue_timeout);
+        set_timer(Timeout::request, kWakeAgain);
         return;
       }
       break;

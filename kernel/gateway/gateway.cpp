@@ -89,7 +89,7 @@ Result<> Gateway::prepare() {
 
   limit_connections();
   for (const Listener& listener : options_.listeners) {
-    acceptors_.push_back(std::make_unique<Acceptor>(state_, listener));
+    acceptors_.push_back(std::make_unique<Acceptor>(state_, listener.socket_of(options_.index)));
     acceptors_.back()->start();
   }
   return ok();

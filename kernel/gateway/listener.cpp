@@ -50,7 +50,9 @@ Result<UniqueFd> bind_unix(const config::ListenAddress& address) {
   return socket;
 }
 
-Result<UniqueFd> bind_tcp(const config::ListenAddress& address) {
+enum class Sharing : uint8_t { alone, with_our_gateways };
+
+Result<UniqueFd> bind_tcp(const config::ListenAddress& address, Sharing sharing) {
   addrinfo hints{};
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
@@ -65,6 +67,7 @@ Result<UniqueFd> bind_tcp(const config::ListenAddress& address) {
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it
+  if (sharing == Sharing::with_our_gateways) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (found->ai_family == AF_INET6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0) return cannot_listen(address, errno);
   return socket;
@@ -97,19 +100,29 @@ pipeline::Endpoint describe_endpoint(int socket, const sockaddr_storage& client)
 
 }  // namespace
 
-Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses) {
+Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses, unsigned gateways) {
   std::vector<Listener> listeners;
   for (const config::ListenAddress& address : addresses) {
-    auto socket = address.unix_path.empty() ? bind_tcp(address) : bind_unix(address);
-    if (!socket) return socket.error();
-    listeners.push_back({address, std::move(socket).value()});
+    Listener& listener = listeners.emplace_back();
+    listener.address = address;
+    if (!address.unix_path.empty()) {
+      listener.sockets.push_back(ASKR_TRY(bind_unix(address)));
+      continue;
+    }
+    // A socket that shares its port would also share it with another server of ours: ask first without sharing.
+    ASKR_TRY(bind_tcp(address, Sharing::alone));
+    for (unsigned gateway = 0; gateway < gateways; ++gateway) {
+      listener.sockets.push_back(ASKR_TRY(bind_tcp(address, Sharing::with_our_gateways)));
+    }
   }
   return listeners;
 }
 
 Result<> start_listening(const std::vector<Listener>& listeners) {
   for (const Listener& listener : listeners) {
-    if (::listen(listener.socket.get(), kBacklog) != 0) return cannot_listen(listener.address, errno);
+    for (const UniqueFd& socket : listener.sockets) {
+      if (::listen(socket.get(), kBacklog) != 0) return cannot_listen(listener.address, errno);
+    }
   }
   return ok();
 }
@@ -122,12 +135,12 @@ void remove_unix_sockets(const std::vector<Listener>& listeners) {
 
 void Acceptor::start() {
   if (running_) return;
-  // Exclusive: one waiting gateway is woken for a new client, not all of them.
-  running_ = static_cast<bool>(gateway_.loop.add(listener_.socket.get(), EPOLLIN | EPOLLEXCLUSIVE, *this));
+  // Exclusive: of the gateways that share a Unix socket one is woken for a new client, not all.
+  running_ = static_cast<bool>(gateway_.loop.add(socket_, EPOLLIN | EPOLLEXCLUSIVE, *this));
 }
 
 void Acceptor::stop() {
-  if (running_) gateway_.loop.remove(listener_.socket.get());
+  if (running_) gateway_.loop.remove(socket_);
   running_ = false;
 }
 
@@ -135,8 +148,7 @@ void Acceptor::on_ready(uint32_t /*events*/) {
   for (int count = 0; count < kAcceptsPerTurn && running_; ++count) {
     sockaddr_storage client{};
     socklen_t size = sizeof client;
-    UniqueFd socket(
-        ::accept4(listener_.socket.get(), reinterpret_cast<sockaddr*>(&client), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd socket(::accept4(socket_, reinterpret_cast<sockaddr*>(&client), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
         log::error("cannot accept more clients: {}; accepting again when one leaves", std::strerror(errno));

@@ -1,7 +1,9 @@
 // Listening sockets: bound by the master before anything else, so that a port in use is an error at once; listened on
-// only when workers are ready, so that no client is accepted before it can be served; shared by all gateways.
+// only when workers are ready, so that no client is accepted before it can be served. Each gateway has a TCP socket of
+// its own for an address and the kernel spreads clients over them (SO_REUSEPORT); a Unix socket is shared.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -15,11 +17,15 @@ namespace askr::gateway {
 
 struct Listener {
   config::ListenAddress address;
-  UniqueFd socket;
+  std::vector<UniqueFd> sockets;  // one per gateway, or one for all
+
+  [[nodiscard]] int socket_of(unsigned gateway) const {
+    return sockets[std::min<size_t>(gateway, sockets.size() - 1)].get();
+  }
 };
 
 // Errors name the address and what to do. A stale Unix socket that nobody answers on is replaced.
-Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses);
+Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses, unsigned gateways);
 Result<> start_listening(const std::vector<Listener>& listeners);
 // Removes the files of Unix sockets.
 void remove_unix_sockets(const std::vector<Listener>& listeners);
@@ -27,7 +33,7 @@ void remove_unix_sockets(const std::vector<Listener>& listeners);
 // Accepts clients for one gateway from one listener.
 class Acceptor final : public Watcher {
  public:
-  Acceptor(GatewayState& gateway, const Listener& listener) : gateway_(gateway), listener_(listener) {}
+  Acceptor(GatewayState& gateway, int socket) : gateway_(gateway), socket_(socket) {}
   // Idempotent. Stopped while the server stops, or descriptors or max_connections are used up.
   void start();
   void stop();
@@ -35,7 +41,7 @@ class Acceptor final : public Watcher {
 
  private:
   GatewayState& gateway_;
-  const Listener& listener_;
+  const int socket_;
   bool running_ = false;
 };
 

@@ -42,7 +42,7 @@ Result<int> run(const config::Settings& settings, const std::function<void(const
   const config::ServerSettings& server = settings.server;
   ASKR_TRY(raise_descriptor_limit());
   ASKR_TRY(check_spool(server.spool_dir));
-  std::vector<gateway::Listener> listeners = ASKR_TRY(gateway::bind_listeners(server.listen));
+  std::vector<gateway::Listener> listeners = ASKR_TRY(gateway::bind_listeners(server.listen, server.gateways));
   ASKR_TRY(log::open(server.error_log, ASKR_TRY(log::parse_level(server.log_level))));
   log::set_speaker("master");
   std::unique_ptr<gateway::AccessLog> access_log;

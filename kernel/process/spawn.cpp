@@ -7,6 +7,8 @@
 #include <sched.h>
 #include <csignal>
 
+#include "base/process_id.hpp"
+
 namespace askr::process {
 
 pid_t fork_sibling() {
@@ -26,6 +28,7 @@ pid_t fork_sibling() {
 }
 
 void settle_child(pid_t master, int parent_death_signal) {
+  refresh_process_id();
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

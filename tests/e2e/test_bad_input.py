@@ -150,7 +150,7 @@ def test_too_few_file_descriptors(server):
 
 def test_a_missing_spool_folder(server, tmp_path):
     app = server(FINE, spool_dir=tmp_path / "nowhere", wait=False)
-    assert_start_fails(app, "nowhere", 1)
+    assert_start_fails(app, "nowhere", 2)
 
 
 def test_a_log_that_cannot_be_opened(server, tmp_path):

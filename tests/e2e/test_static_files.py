@@ -322,7 +322,8 @@ def test_a_range_that_makes_no_sense_is_ignored(app, field):
 
 
 def test_several_ranges_are_one_multipart_body(app):
-    response = app.get("/letters.txt", {"Range": "bytes=0-1,10-11,-2"})
+    whole = (app.root / "large.bin").read_bytes()
+    response = app.get("/large.bin", {"Range": "bytes=0-1,1000000-1000009,-2"})
     assert response.status == 206
     media_type, _, parameter = response.header("Content-Type").partition(";")
     assert media_type == "multipart/byteranges"
@@ -330,9 +331,16 @@ def test_several_ranges_are_one_multipart_body(app):
     parts = response.body.split(b"--" + boundary)
     assert parts[-1].strip() == b"--"
     bodies = [part.split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n") for part in parts[1:-1]]
-    assert bodies == [b"ab", b"kl", b"yz"]
-    assert b"content-range: bytes 10-11/26" in parts[2].lower()
-    assert b"content-type: text/plain" in parts[2].lower()
+    assert bodies == [whole[:2], whole[1000000:1000010], whole[-2:]]
+    assert f"content-range: bytes 1000000-1000009/{len(whole)}".encode() in parts[2].lower()
+    assert b"content-type: application/octet-stream" in parts[2].lower()
+
+
+def test_ranges_that_are_close_together_become_one(app):
+    response = app.get("/letters.txt", {"Range": "bytes=0-1,10-11"})
+    assert response.status == 206
+    assert response.header("Content-Range") == "bytes 0-11/26"
+    assert response.body == LETTERS[:12]
 
 
 def test_a_thousand_ranges_cannot_multiply_the_file(app):

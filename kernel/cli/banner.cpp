@@ -12,10 +12,10 @@ std::string count(unsigned number, std::string_view noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
-std::string php_text(const process::StartReport& report, Colors colors) {
-  if (!report.opcache_installed) return report.php_version + ", " + yellow("opcache not installed", colors);
-  if (!report.opcache_enabled) return report.php_version + ", " + yellow("opcache off", colors);
-  return report.php_version + ", opcache on, JIT " + (report.jit_enabled ? "on" : "off");
+std::string opcache_text(const process::StartReport& report, Colors colors) {
+  if (!report.opcache_installed) return yellow("opcache not installed", colors);
+  if (!report.opcache_enabled) return yellow("opcache off", colors);
+  return report.jit_enabled ? "opcache on, JIT on" : "opcache on, JIT off";
 }
 
 std::string mode_text(const config::Settings& settings) {
@@ -31,10 +31,10 @@ std::string row(std::string_view name, std::string_view text) {
 
 std::string banner(const process::StartReport& report, const config::Settings& settings, Colors colors) {
   std::string out = bold("Askr " ASKR_VERSION, colors);
-  out += fmt::format(", ready in {} ms\n\n", report.boot_ns / kMillisecond);
+  out += fmt::format(" with PHP {} ({}), ready in {} ms\n\n", report.php_version, opcache_text(report, colors),
+                     report.boot_ns / kMillisecond);
   for (const std::string& url : report.urls) out += "  " + bold(url, colors) + "\n";
   out += '\n';
-  out += row("PHP", php_text(report, colors));
   out += row("root", settings.server.root);
   out += row("mode", mode_text(settings));
   out += row("runs", count(report.workers, "worker") + ", " + count(report.gateways, "gateway"));

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -19,6 +20,8 @@ class FileChecker {
     const Settings& settings = loaded_.settings;
     if (check_folder("server.root", settings.server.root, R_OK | X_OK)) check_front();
     check_folder("server.spool_dir", settings.server.spool_dir, W_OK | X_OK);
+    check_log("server.access_log", settings.server.access_log);
+    check_log("server.error_log", settings.server.error_log);
     if (settings.worker_mode()) check_file("worker.script", settings.worker.script);
     if (!settings.worker.app_base.empty()) check_folder("worker.app_base", settings.worker.app_base, X_OK);
     return std::move(problems_);
@@ -59,6 +62,20 @@ class FileChecker {
     if (!S_ISDIR(status.st_mode)) return add(option, path + " is not a folder");
     if (access(path.c_str(), mode) != 0) return add(option, path + ": " + std::strerror(errno));
     return true;
+  }
+
+  void check_log(std::string_view option, const std::string& path) {
+    if (path.empty() || path == "-") return;
+    struct stat status {};
+    const bool exists = stat(path.c_str(), &status) == 0;
+    if (exists && S_ISDIR(status.st_mode)) {
+      add(option, path + " is a folder");
+    } else if (exists && access(path.c_str(), W_OK) != 0) {
+      add(option, path + ": " + std::strerror(errno));
+    } else if (!exists) {
+      const std::string folder = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+      if (access(folder.c_str(), W_OK | X_OK) != 0) add(option, path + ": " + std::strerror(errno));
+    }
   }
 
   void check_file(std::string_view option, const std::string& path) {

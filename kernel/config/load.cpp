@@ -167,16 +167,10 @@ std::string effective_toml(const Loaded& loaded) {
   const std::string& file = loaded.settings.config_file;
   std::string out = file.empty() ? "# no askr.toml was read\n" : "# read " + file + "\n";
   Settings settings = loaded.settings;
-  std::string_view section;
-  for (const std::string_view wanted : {"server", "worker", "plugins"}) {
-    for (const Option& option : options()) {
-      if (option.section() != wanted) continue;
-      if (section != wanted) out += fmt::format("\n[{}]\n", wanted);
-      section = wanted;
-      const std::string setting = fmt::format("{} = {}", option.key(), format_field(option, settings));
-      const Origin& origin = loaded.origin(option.path);
-      out += fmt::format("{:<46}  # {}{}\n", setting, origin.place, origin.note);
-    }
+  for (const Option& option : options()) {
+    const std::string setting = fmt::format("{} = {}", option.path, format_field(option, settings));
+    const Origin& origin = loaded.origin(option.path);
+    out += fmt::format("{:<46}  # {}{}\n", setting, origin.place, origin.note);
   }
   return out;
 }

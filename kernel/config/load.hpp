@@ -27,11 +27,12 @@ std::string working_directory();
 // Errors are one line per mistake, exit code 2.
 Result<Loaded> load(const CommandLine& line, const Environment& environment, const std::string& folder);
 
-// What has to exist: root, front controller or worker script, spool folder. Errors are one line per mistake, exit
-// code 2.
+// What has to exist: root, front controller or worker script, the folders of spool files and logs. Errors are one line
+// per mistake, exit code 2.
 Result<> check_files(const Loaded& loaded);
 
-// askr.toml as it would have to be for the same settings, with the origin of each value as a comment.
+// askr.toml as it would have to be for the same settings, one dotted key per line (so that grep finds the whole of it),
+// with the origin of each value as a comment.
 std::string effective_toml(const Loaded& loaded);
 
 }  // namespace askr::config

@@ -184,6 +184,10 @@ TEST_CASE("what a setting names has to exist") {
   CHECK(problem({"--root=www", "--worker-script=w.php"}) ==
         "--worker-script: " + folder.path() + "/w.php: No such file or directory");
   CHECK(problem({"--root=www", "--spool-dir=www/hello.php"}).ends_with("is not a folder"));
+  CHECK(problem({"--root=www", "--access-log=logs/a.log"}) ==
+        "--access-log: " + folder.path() + "/logs/a.log: No such file or directory");
+  CHECK(problem({"--root=www", "--error-log=www"}).ends_with("/www is a folder"));
+  CHECK(check_files(load_words({"--root=www", "--access-log=a.log", "--error-log=-"}, {}, folder.path()).value()));
 }
 
 TEST_CASE("the effective settings parse back to themselves") {
@@ -193,7 +197,7 @@ TEST_CASE("the effective settings parse back to themselves") {
                                   {}, folder.path())
                            .value();
   const std::string text = effective_toml(first);
-  CHECK(text.find("workers = 3 ") != std::string::npos);
+  CHECK(text.find("server.workers = 3 ") != std::string::npos);
   CHECK(text.find("# --workers") != std::string::npos);
   folder.write("again.toml", text);
   Loaded second = load_words({"--config=again.toml"}, {}, folder.path()).value();

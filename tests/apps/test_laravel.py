@@ -14,9 +14,10 @@ WAYS = ["per_request", "worker"]
 class Site:
     """The application behind a server, and browsers that visit it."""
 
-    def __init__(self, server, base):
+    def __init__(self, server, base, way):
         self.server = server
         self.base = base
+        self.way = way
 
     def get(self, path, **options):
         return requests.get(self.server.url + path, timeout=20, **options)
@@ -53,7 +54,7 @@ def site(request, module_server, tmp_path_factory, examples):
     options = {}
     if request.param == "worker":
         options = {"worker_script": examples / "laravel-worker.php", "app_base": base, "workers": 1}
-    return Site(module_server(root=base / "public", **options), base)
+    return Site(module_server(root=base / "public", **options), base, request.param)
 
 
 def test_a_json_route_answers(site):
@@ -271,3 +272,37 @@ def test_nothing_that_a_request_changes_is_there_in_the_next(site):
 def test_a_signed_in_user_is_gone_from_the_state_of_the_next_request(site):
     site.browser().sign_in("ada")
     assert site.get("/api/state").json()["state"]["user"] is None
+
+
+def test_only_a_worker_keeps_what_the_application_itself_keeps(site):
+    served = [site.get("/api/leak").json()["served"] for _ in range(4)]
+    assert served == ([1] * 4 if site.way == "per_request" else list(range(served[0], served[0] + 4)))
+
+
+def test_a_request_that_ends_in_exit_leaves_nothing_behind(site):
+    assert site.get("/api/leave").text == "left early"
+    assert site.get("/api/state").json()["state"]["app.name"] == "Askr"
+
+
+def test_memory_does_not_grow_with_requests(site):
+    paths = ["/api/hello", "/page", "/notes", "/api/state/dirty", "/api/error", "/stream", "/no/such/page"]
+
+    def memory_after(rounds):
+        with requests.Session() as session:
+            for path in paths * rounds:
+                session.get(site.server.url + path, timeout=20)
+        return site.get("/api/worker").json()["memory"]
+
+    before = memory_after(10)
+    assert memory_after(30) - before < 64 * 1024
+
+
+def test_an_application_that_does_not_boot_is_told_before_any_client_comes(server, tmp_path, examples):
+    base = laravel.install(tmp_path / "app")
+    (base / "bootstrap/providers.php").write_text("<?php throw new RuntimeException('no providers today');")
+    broken = server(root=base / "public", worker_script=examples / "laravel-worker.php", app_base=base, wait=False)
+    broken.expected_exit = 1
+    broken.launch()
+    assert broken.wait_exit() == 1
+    assert "Laravel did not boot" in broken.error_log()
+    assert "no providers today" in broken.error_log()

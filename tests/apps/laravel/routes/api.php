@@ -6,6 +6,7 @@ use Illuminate\Support\Facades\Route;
 
 Route::get('/hello', [ApiController::class, 'hello']);
 Route::match(['post', 'put', 'patch', 'delete'], '/echo', [ApiController::class, 'echo']);
+Route::get('/leave', [ApiController::class, 'leave']);
 Route::get('/error', [ApiController::class, 'error']);
 Route::get('/leak', [ApiController::class, 'leak']);
 Route::get('/worker', [ApiController::class, 'worker']);

@@ -35,6 +35,14 @@ class ApiController
         ], $request->isMethod('post') ? 201 : 200);
     }
 
+    /** Ends in the middle of things, as dd() and some packages do. */
+    public function leave(): never
+    {
+        config(['app.name' => 'left behind']);
+        echo 'left early';
+        exit;
+    }
+
     public function error(): never
     {
         throw new RuntimeException('asked to fail');
@@ -48,6 +56,6 @@ class ApiController
 
     public function worker(): JsonResponse
     {
-        return response()->json(['pid' => getmypid(), 'sapi' => PHP_SAPI]);
+        return response()->json(['pid' => getmypid(), 'memory' => memory_get_usage()]);
     }
 }

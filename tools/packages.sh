@@ -14,7 +14,7 @@ packages_of() {
       wordpress-theme-twentytwentythree ;;
     bench) echo wrk nginx php8.2-fpm apache2 libapache2-mod-php8.2 caddy ;;
     lint) echo clang-16 clang-format-16 clang-tidy-16 shellcheck ;;
-    fuzz) echo clang-16 libclang-rt-16-dev ;;
+    fuzz) echo clang-16 libclang-rt-16-dev llvm-16 ;;
   esac
 }
 

@@ -27,19 +27,19 @@ config::Settings sample_settings() {
 }
 
 TEST_CASE("the banner tells where to click, what runs and what to mend") {
-  CHECK(banner(sample_report(), sample_settings(), Colors::off) == "Askr " ASKR_VERSION
-                                                                   ", ready in 120 ms\n"
-                                                                   "\n"
-                                                                   "  http://127.0.0.1:8000\n"
-                                                                   "  http://[::1]:8000\n"
-                                                                   "\n"
-                                                                   "  PHP       8.2.36, opcache on, JIT off\n"
-                                                                   "  root      /srv/app/public\n"
-                                                                   "  mode      per request, index.php\n"
-                                                                   "  runs      4 workers, 1 gateway\n"
-                                                                   "  plugins   static, access-log\n"
-                                                                   "\n"
-                                                                   "warning: xdebug is loaded\n");
+  CHECK(banner(sample_report(), sample_settings(), Colors::off) ==
+        "Askr " ASKR_VERSION
+        " with PHP 8.2.36 (opcache on, JIT off), ready in 120 ms\n"
+        "\n"
+        "  http://127.0.0.1:8000\n"
+        "  http://[::1]:8000\n"
+        "\n"
+        "  root      /srv/app/public\n"
+        "  mode      per request, index.php\n"
+        "  runs      4 workers, 1 gateway\n"
+        "  plugins   static, access-log\n"
+        "\n"
+        "warning: xdebug is loaded\n");
 }
 
 TEST_CASE("worker mode names its script, a missing opcache is not hidden") {
@@ -49,7 +49,7 @@ TEST_CASE("worker mode names its script, a missing opcache is not hidden") {
   settings.worker.script = "/srv/app/worker.php";
   const std::string text = banner(report, settings, Colors::off);
   CHECK(text.find("worker, /srv/app/worker.php") != std::string::npos);
-  CHECK(text.find("8.2.36, opcache not installed") != std::string::npos);
+  CHECK(text.find("8.2.36 (opcache not installed)") != std::string::npos);
 }
 
 TEST_CASE("colours are escape sequences only when asked for") {

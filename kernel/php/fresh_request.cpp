@@ -14,6 +14,8 @@ namespace {
 
 // Shutdown functions that the boot registered: they run when the script ends, not after the first request.
 HashTable* boot_shutdown_functions = nullptr;
+// What the boot chose, and each request starts with.
+bool boot_ignores_abort = false;
 
 zend_module_entry* find_module(std::string_view name) {
   return static_cast<zend_module_entry*>(zend_hash_str_find_ptr(&module_registry, name.data(), name.size()));
@@ -39,6 +41,12 @@ zend_module_entry* session_module() {
 zend_module_entry* filter_module() {
   static zend_module_entry* const module = find_module("filter");
   return module;
+}
+
+void set_ignore_user_abort(bool ignore) {
+  zend_string* name = ZSTR_INIT_LITERAL("ignore_user_abort", false);
+  zend_alter_ini_entry_chars(name, ignore ? "1" : "0", 1, PHP_INI_USER, PHP_INI_STAGE_RUNTIME);
+  zend_string_release(name);
 }
 
 void restore_setting(std::string_view name) {
@@ -90,11 +98,6 @@ void call_shutdown_functions() {
   php_free_shutdown_functions();
 }
 
-// A callback ended in a fatal error, which PHP caught there. It cannot go on from here.
-void leave_if_broken() {
-  if (CG(unclean_shutdown)) zend_bailout();
-}
-
 void close_body() {
   if (SG(request_info).request_body == nullptr) return;
   php_stream_close(SG(request_info).request_body);
@@ -120,6 +123,7 @@ void idle_output() {
 }  // namespace
 
 void end_boot() {
+  boot_ignores_abort = PG(ignore_user_abort);
   boot_shutdown_functions = BG(user_shutdown_function_names);
   BG(user_shutdown_function_names) = nullptr;
   SG(headers_sent) = 1;
@@ -152,7 +156,6 @@ void begin_request() {
 
 void end_request_of_loop(void (*settle)()) {
   call_shutdown_functions();
-  leave_if_broken();
   settle();
   php_output_end_all();
   settle();
@@ -165,7 +168,7 @@ void end_request_of_loop(void (*settle)()) {
   end_extension(filter_module());
   close_body();
   sapi_deactivate();
-  if (PG(ignore_user_abort)) restore_setting("ignore_user_abort");
+  if (PG(ignore_user_abort) != boot_ignores_abort) set_ignore_user_abort(boot_ignores_abort);
   forget_last_error();
   idle_output();
 }

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "php/crash.hpp"
 #include "php/ini.hpp"
+#include "php/input_filter.hpp"
 #include "php/opcache.hpp"
 #include "php/request.hpp"
 #include "php/sapi_module.hpp"
@@ -92,6 +93,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   RuntimeFacts facts;
   ASKR_TRY(start_php(facts));
   watch_directory_changes();
+  watch_input_filter();
   if (state.worker_mode) watch_uploads();
   warn_about_unknown_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));

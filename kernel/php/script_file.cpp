@@ -11,7 +11,7 @@
 #include <functional>
 
 #include "base/clock.hpp"
-#include "php/zend.hpp"
+#include "php/internal_function.hpp"
 
 namespace askr::php {
 namespace {
@@ -45,13 +45,6 @@ extern "C" void askr_php_chroot(INTERNAL_FUNCTION_PARAMETERS) {
   original_chroot(INTERNAL_FUNCTION_PARAM_PASSTHRU);
 }
 
-void wrap(std::string_view name, zif_handler handler, zif_handler& original) {
-  auto* function = static_cast<zend_function*>(zend_hash_str_find_ptr(CG(function_table), name.data(), name.size()));
-  if (function == nullptr || function->type != ZEND_INTERNAL_FUNCTION) return;
-  original = function->internal_function.handler;
-  function->internal_function.handler = handler;
-}
-
 }  // namespace
 
 ScriptCheck check_script(const std::string& path) {
@@ -75,8 +68,8 @@ void enter_directory_of(const std::string& path) {
 }
 
 void watch_directory_changes() {
-  wrap("chdir", askr_php_chdir, original_chdir);
-  wrap("chroot", askr_php_chroot, original_chroot);
+  wrap_function("chdir", askr_php_chdir, original_chdir);
+  wrap_function("chroot", askr_php_chroot, original_chroot);
 }
 
 }  // namespace askr::php

@@ -14,16 +14,19 @@ constexpr int64_t kTolerance = 100 * kMillisecond;
 
 void restart_time_limit() {
   static int64_t set_at = 0;
-  static const zend_long limit = zend_ini_long("max_execution_time", sizeof("max_execution_time") - 1, 1);
-  const bool changed_by_script = EG(timeout_seconds) != limit;
-  if (changed_by_script) {
-    zend_string* name = ZSTR_INIT_LITERAL("max_execution_time", false);
-    zend_restore_ini_entry(name, ZEND_INI_STAGE_DEACTIVATE);
-    zend_string_release(name);
-  }
+  static const zend_long limit = EG(timeout_seconds);  // what the boot chose
   const int64_t now = monotonic_now();
-  if (!changed_by_script && now - set_at < kTolerance) return;
-  zend_set_timeout(limit, false);
+  if (EG(timeout_seconds) != limit) {
+    zend_string* name = ZSTR_INIT_LITERAL("max_execution_time", false);
+    zend_string* text = zend_long_to_str(limit);
+    zend_alter_ini_entry(name, text, PHP_INI_USER, PHP_INI_STAGE_RUNTIME);  // sets the timer
+    zend_string_release(text);
+    zend_string_release(name);
+  } else if (now - set_at >= kTolerance) {
+    zend_set_timeout(limit, false);
+  } else {
+    return;
+  }
   set_at = now;
 }
 

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "ext/filter/php_filter.h"
+#include "php/input_filter.hpp"
 #include "php/server_names.hpp"
 #include "php/state.hpp"
 
@@ -120,18 +120,6 @@ void put_boot(zval* server) {
   put(Z_ARRVAL_P(server), ServerName::server_software, "askr/" ASKR_VERSION);
 }
 
-// filter_input(INPUT_SERVER, ...) reads an array of its own, filled variable by variable in other servers. Sharing ours
-// costs nothing; whoever writes to either gets a copy.
-void share_with_filter(zval* server) {
-  static auto* globals = [] {
-    auto* module = static_cast<zend_module_entry*>(zend_hash_str_find_ptr(&module_registry, "filter", 6));
-    return module != nullptr ? static_cast<zend_filter_globals*>(module->globals_ptr) : nullptr;
-  }();
-  if (globals == nullptr) return;
-  zval_ptr_dtor(&globals->server_array);
-  ZVAL_COPY(&globals->server_array, server);
-}
-
 // "USER_AGENT" as "User-Agent".
 zend_string* header_name(std::string_view variable) {
   zend_string* name = zend_string_alloc(variable.size(), false);
@@ -143,11 +131,6 @@ zend_string* header_name(std::string_view variable) {
   }
   *out = '\0';
   return name;
-}
-
-zval* server_array() {
-  zend_is_auto_global(ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_SERVER));
-  return &PG(http_globals)[TRACK_VARS_SERVER];
 }
 
 void add_header(HashTable* result, std::string_view variable, zval* value) {
@@ -165,7 +148,12 @@ extern "C" void askr_php_server_variables(zval* server) {
   } else {
     put_boot(server);
   }
-  share_with_filter(server);
+  invalidate_input_filter();
+}
+
+zval* server_array() {
+  zend_is_auto_global(ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_SERVER));
+  return &PG(http_globals)[TRACK_VARS_SERVER];
 }
 
 extern "C" char* askr_php_getenv(const char* name, size_t size) {

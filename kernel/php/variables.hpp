@@ -10,6 +10,8 @@ extern "C" void askr_php_server_variables(zval* server);
 // getenv('REMOTE_ADDR') and its like, which php-fpm answers from the request.
 extern "C" char* askr_php_getenv(const char* name, size_t size);
 
+// $_SERVER, filled if it was not yet. Not an array when the script has replaced it.
+zval* server_array();
 // The fields of the request as getallheaders() names them: "User-Agent".
 void request_headers(zval* result);
 // The fields of the response so far.

@@ -68,8 +68,17 @@ void answer_uncaught() {
   zend_exception_error(EG(exception), E_ERROR);
 }
 
+// A fatal error happened where PHP caught it on the way to us (in a shutdown function; running out of memory, which
+// some builds unwind like exit()). Nothing can go on in this script, so it is left as after any other fatal error.
+void leave_if_broken() {
+  if (!CG(unclean_shutdown)) return;
+  if (EG(exception) != nullptr) forget_exception();
+  zend_bailout();
+}
+
 // What PHP does at the end of a script: the application's own handler first, then the log.
 void settle_exception() {
+  leave_if_broken();
   if (EG(exception) != nullptr && !is_exit(EG(exception)) && Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
     zend_user_exception_handler();
   }

@@ -121,11 +121,14 @@ void request_reopen() {
   reopen_requested.store(true);
 }
 
+void reopen_if_requested() {
+  if (!reopen_requested.exchange(false)) return;
+  // Without a new file the old one goes on: a line in the wrong place beats a lost one.
+  if (auto reopened = reopen(); !reopened) state().logger.error("{}", escape(reopened.error().message));
+}
+
 void write(Level level, std::string_view text) {
-  if (reopen_requested.exchange(false)) {
-    // Without a new file the old one goes on: a line in the wrong place beats a lost one.
-    if (auto reopened = reopen(); !reopened) state().logger.error("{}", escape(reopened.error().message));
-  }
+  reopen_if_requested();
   state().logger.log(to_spdlog(level), escape(text));
 }
 

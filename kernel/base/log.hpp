@@ -19,8 +19,9 @@ enum class Level { debug, info, warning, error };
 Result<> open(const std::string& path, Level threshold);
 // Opens the same path again (log rotation). Each process does it for itself.
 Result<> reopen();
-// Async-signal-safe: reopens before the next line is written.
+// Async-signal-safe: reopens before the next line is written, or when reopen_if_requested() is called.
 void request_reopen();
+void reopen_if_requested();
 // Who is speaking: "master", "gateway 0", "worker 3". Called once after each fork.
 void set_speaker(std::string_view name);
 // Level from "debug", "info", "warning", "error"; error for anything else.

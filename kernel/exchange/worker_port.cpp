@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "arena/futex.hpp"
+#include "base/log.hpp"
 #include "exchange/codec.hpp"
 #include "exchange/exchange.hpp"
 
@@ -129,7 +130,10 @@ void WorkerPort::State::sleep() {
     record.parked.store(0);
     return;
   }
-  while (record.parked.load() == 1) arena::futex_wait(record.parked, 1);
+  while (record.parked.load() == 1) {
+    arena::futex_wait(record.parked, 1);
+    log::reopen_if_requested();  // asked for by a signal, which ended the wait
+  }
 }
 
 Wait WorkerPort::wait() {

@@ -31,6 +31,8 @@ class AccessLog {
 
   // Opens the same path again (log rotation). Each process does it for itself; on failure the old file stays.
   Result<> reopen();
+  // In a forked child that writes no access log.
+  void close() { file_.reset(); }
 
   static constexpr size_t kMaxWaiting = 4U << 20;
 

@@ -179,7 +179,7 @@ void Gateway::begin_stop() {
   if (state_.stopping) return;
   state_.stopping = true;
   state_.record.state.store(exchange::ProcessState::draining, std::memory_order_relaxed);
-  for (auto& acceptor : acceptors_) acceptor->stop();
+  for (auto& acceptor : acceptors_) acceptor->close();
   const std::vector<Connection*> open = state_.connections;
   for (Connection* connection : open) connection->on_stopping();
 }

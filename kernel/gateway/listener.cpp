@@ -144,8 +144,18 @@ void Acceptor::stop() {
   running_ = false;
 }
 
+void Acceptor::close() {
+  accept_some(kBacklog);
+  stop();
+  ::shutdown(socket_, SHUT_RDWR);
+}
+
 void Acceptor::on_ready(uint32_t /*events*/) {
-  for (int count = 0; count < kAcceptsPerTurn && running_; ++count) {
+  accept_some(kAcceptsPerTurn);
+}
+
+void Acceptor::accept_some(int most) {
+  for (int count = 0; count < most && running_; ++count) {
     sockaddr_storage client{};
     socklen_t size = sizeof client;
     UniqueFd socket(::accept4(socket_, reinterpret_cast<sockaddr*>(&client), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));

@@ -37,9 +37,13 @@ class Acceptor final : public Watcher {
   // Idempotent. Stopped while the server stops, or descriptors or max_connections are used up.
   void start();
   void stop();
+  // Takes the clients that have connected already, then refuses new ones, for all processes that share the socket.
+  void close();
   void on_ready(uint32_t events) override;
 
  private:
+  void accept_some(int most);
+
   GatewayState& gateway_;
   const int socket_;
   bool running_ = false;

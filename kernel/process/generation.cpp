@@ -328,12 +328,13 @@ void Generation::retire() {
 
 void Generation::kill() {
   retiring_ = true;
-  signal_workers(SIGKILL);
+  for (const auto& worker : workers_) worker->signal(SIGKILL);
   if (template_) template_->signal(SIGKILL);
 }
 
-void Generation::signal_workers(int number) const {
-  for (const auto& worker : workers_) worker->signal(number);
+void Generation::reopen_logs() const {
+  for (const auto& worker : workers_) worker->signal(SIGRTMIN + 2);
+  if (template_) template_->signal(SIGRTMIN + 2);
 }
 
 void Generation::end_overdue(unsigned record_index) {

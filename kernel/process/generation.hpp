@@ -48,7 +48,8 @@ class Generation final : public Watcher {
   // Stops giving it work: its workers end after their current request, its template at once.
   void retire();
   void kill();
-  void signal_workers(int number) const;
+  // Its processes reopen the error log.
+  void reopen_logs() const;
   // In a forked child: closes our end of the socket pair.
   void forget_socket() { socket_.reset(); }
   // The worker in that record is over its time.

@@ -225,8 +225,9 @@ void Master::on_gateway_exit(Child& child, int status) {
   });
 }
 
-// PHP has no business with clients: templates and workers hold no listening socket.
+// PHP has no business with clients: templates and workers hold no listening socket and no access log.
 void Master::close_in_child() {
+  if (options_.access_log != nullptr) options_.access_log->close();
   options_.listeners.clear();
   control_.forget();
   for (const auto& generation : generations_) generation->forget_socket();
@@ -240,11 +241,11 @@ void Master::on_signal(uint32_t number) {
       reload({});
       break;
     case SIGUSR1:
-      if (auto done = log::reopen(); !done) log::error("{}", done.error().message);
+      reopen_logs();
       for (const auto& child : gateways_) {
         if (child) child->signal(SIGUSR1);
       }
-      for (const auto& generation : generations_) generation->signal_workers(SIGRTMIN + 2);
+      for (const auto& generation : generations_) generation->reopen_logs();
       break;
     default:
       if (phase_ == Phase::draining || phase_ == Phase::ending) {
@@ -253,6 +254,13 @@ void Master::on_signal(uint32_t number) {
         stop();
       }
   }
+}
+
+// The access log too, although the master writes none: a gateway that starts later inherits it.
+void Master::reopen_logs() {
+  if (auto done = log::reopen(); !done) log::error("{}", done.error().message);
+  if (options_.access_log == nullptr) return;
+  if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
 }
 
 void Master::on_command(const std::string& command, ControlServer::Reply reply) {

@@ -60,6 +60,7 @@ class Master {
 
   // --- requests from outside
   void on_signal(uint32_t number);
+  void reopen_logs();
   void on_command(const std::string& command, ControlServer::Reply reply);
   void reload(ControlServer::Reply reply);
   void finish_reload(bool done, const std::string& message);

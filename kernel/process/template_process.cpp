@@ -77,7 +77,10 @@ void run_template(TemplateOptions options) {
   ForkRequest request{};
   for (;;) {
     const ssize_t got = ::recv(socket, &request, sizeof request, 0);
-    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EINTR) {
+      log::reopen_if_requested();
+      continue;
+    }
     if (got != sizeof request) break;
     const pid_t pid = fork_sibling();
     if (pid == 0) {

@@ -323,19 +323,16 @@ def test_a_slow_reader_does_not_hold_a_worker(server):
 
 def test_a_slow_reader_gets_everything_in_the_end(server):
     app = server({"index.php": "<?php for ($i = 0; $i < 320; $i++) echo str_repeat(chr(97 + $i % 26), 100000);"}, workers=1)
-    with app.client(receive_buffer=4096) as slow:
-        slow.send(request_bytes("GET", "/"))
-        head = slow.read_head()
-        wait_until(lambda: app.workers()[0]["state"] == "idle", "the worker is free")
-        slow.read_body(head)
-    assert head.body == b"".join(bytes([97 + i % 26]) * 100000 for i in range(320))
+    with app.begin("GET", "/") as slow:
+        wait_until(lambda: app.workers()[0]["requests"] == 1, "the worker is done with it")
+        assert slow.read_response().body == b"".join(bytes([97 + i % 26]) * 100000 for i in range(320))
 
 
 def test_flush_streams_with_back_pressure(server, tmp_path):
     progress = tmp_path / "progress"
-    pieces = 1000  # 64 MB
+    pieces = 1000  # 64 MB, more than the system keeps in its own buffers
     app = server({"index.php": STREAM}, ini=UNBUFFERED, workers=1, send_timeout="30s")
-    with app.client(receive_buffer=4096) as client:
+    with app.client() as client:
         client.send(request_bytes("GET", f"/?pieces={pieces}&progress={progress}"))
         head = client.read_head()
 
@@ -345,7 +342,7 @@ def test_flush_streams_with_back_pressure(server, tmp_path):
             return before > 0 and progress_of(progress) == before
 
         wait_until(stalled, "the script waits for its client")
-        assert progress_of(progress) < pieces // 4
+        assert progress_of(progress) < pieces // 2
         client.read_body(head)
         assert len(head.body) == pieces * 65536
     assert progress_of(progress) == pieces

@@ -54,7 +54,7 @@ def test_every_kind_of_request_is_logged(app):
         "crash": app.post("/crash.php", b"x").header("X-Request-Id"),
     }
     with app.client() as client:
-        client.send(b"nonsense\r\n\r\n")
+        client.send(b"GET nonsense\r\n\r\n")
         ids["bad"] = client.read_response().header("X-Request-Id")
     statuses = {name: line_of(app, request_id)["status"] for name, request_id in ids.items()}
     assert statuses == {"php": 200, "static": 200, "head": 200, "crash": 502, "bad": 400}
@@ -146,6 +146,6 @@ def test_a_message_with_line_breaks_stays_one_line(server):
 def test_the_log_level_is_kept(server):
     app = server(FILES, log_level="error")
     with app.client() as client:
-        client.send(b"nonsense\r\n\r\n")
+        client.send(b"GET nonsense\r\n\r\n")
         assert client.read_response().status == 400
     assert "400" not in app.error_log()

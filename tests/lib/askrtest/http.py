@@ -139,30 +139,27 @@ class Client:
             raise CutShort(response, str(end)) from None
 
     def read_counted(self, response, length):
-        while len(self.buffer) < length:
-            try:
-                self.fill()
-            except EOFError:
-                response.body, self.buffer = self.buffer, b""
-                raise
-        response.body, self.buffer = self.buffer[:length], self.buffer[length:]
+        body = bytearray()
+        try:
+            while len(body) < length:
+                body += self.read_some(length - len(body))
+        finally:
+            response.body = bytes(body)
 
     def read_chunks(self, response):
-        while True:
-            line = self.read_line()
-            size = int(line, 16)
-            response.chunks.append(size)
-            if size == 0:
-                assert self.read_line() == "", "trailers are not expected"
-                return
-            response.body += self.read_exactly(size)
-            assert self.read_exactly(2) == b"\r\n", "chunk without its end"
+        body = bytearray()
+        try:
+            while chunk := self.read_chunk():
+                response.chunks.append(len(chunk))
+                body += chunk
+        finally:
+            response.body = bytes(body)
 
     def read_chunk(self):
         """One chunk of a streamed body; b"" is the last."""
         size = int(self.read_line(), 16)
         data = self.read_exactly(size)
-        assert self.read_exactly(2) == b"\r\n"
+        assert self.read_exactly(2) == b"\r\n", "a chunk without its end, or a trailer"
         return data
 
     def read_line(self):
@@ -172,10 +169,20 @@ class Client:
         assert line.endswith(b"\r"), f"bare LF: {line!r}"
         return line[:-1].decode("latin-1")
 
-    def read_exactly(self, size):
-        while len(self.buffer) < size:
+    def read_some(self, most):
+        """Between one byte and `most`."""
+        if not self.buffer:
             self.fill()
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        data, self.buffer = self.buffer[:most], self.buffer[most:]
+        return data
+
+    def read_exactly(self, size):
+        data = self.read_some(size) if size else b""
+        if len(data) < size:
+            rest = bytearray(data)
+            while len(rest) < size:
+                rest += self.read_some(size - len(rest))
+            data = bytes(rest)
         return data
 
     def fill(self):
@@ -186,12 +193,12 @@ class Client:
 
     def read_to_end(self):
         """Everything up to the orderly end of the connection."""
+        data = bytearray()
         try:
             while True:
-                self.fill()
+                data += self.read_some(1 << 20)
         except EOFError:
-            data, self.buffer = self.buffer, b""
-            return data
+            return bytes(data)
 
     def is_closed_by_server(self):
         """Waits for the end of the connection; what still came stays in `buffer`."""

@@ -47,5 +47,6 @@ Result<int> run_status(const Invocation& invocation);
 Result<int> run_reload(const Invocation& invocation);
 Result<int> run_pipeline(const Invocation& invocation);
 Result<int> run_plugins(const Invocation& invocation);
+Result<int> run_regions(const Invocation& invocation);
 
 }  // namespace askr::cli

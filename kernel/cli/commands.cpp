@@ -64,6 +64,14 @@ std::span<const Command> commands() {
        {},
        0,
        run_plugins},
+      {"regions",
+       "regions [options]",
+       "the shared memory of a server",
+       "Prints the regions of shared memory that a server with these settings maps.",
+       HelpScope::root_only,
+       {},
+       0,
+       run_regions},
   };
   return kCommands;
 }

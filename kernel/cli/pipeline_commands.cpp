@@ -1,4 +1,4 @@
-// `askr pipeline` and `askr plugins` build the hooks as a gateway does and print them instead of serving.
+// `askr pipeline`, `askr plugins` and `askr regions` build what a server would, and print it instead of serving.
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/fmt/ranges.h>
 
@@ -10,6 +10,7 @@
 #include "cli/plugin_names.hpp"
 #include "config/load.hpp"
 #include "gateway/kernel_plugins.hpp"
+#include "process/serve.hpp"
 
 namespace askr::cli {
 namespace {
@@ -75,6 +76,17 @@ Result<int> run_plugins(const Invocation& invocation) {
     const bool on = std::find(active.begin(), active.end(), name) != active.end();
     print(fmt::format("{:<14}{:<10}{}\n", name, "kernel", on ? "on" : "off"));
   }
+  return 0;
+}
+
+Result<int> run_regions(const Invocation& invocation) {
+  const config::Settings settings = ASKR_TRY(load_settings(invocation));
+  print(fmt::format("{:<18}{:<10}{:>12}{:>9}\n", "REGION", "OWNER", "SIZE", "LAYOUT"));
+  for (const arena::Region& region : exchange::Exchange::regions(process::exchange_options(settings))) {
+    print(fmt::format("{:<18}{:<10}{:>9} KB{:>9}\n", region.name, region.owner, region.size >> 10,
+                      region.layout_version));
+  }
+  print("Reserved, not used: a page costs memory only once a request has touched it.\n");
   return 0;
 }
 

@@ -50,7 +50,7 @@ Result<int> run(const config::Settings& settings, const std::function<void(const
     access_log = ASKR_TRY(gateway::AccessLog::open(server.access_log));
   }
 
-  const exchange::ExchangeOptions options{server.gateways, server.workers_max, server.queue_size};
+  const exchange::ExchangeOptions options = exchange_options(settings);
   arena::Arena arena = ASKR_TRY(arena::Arena::create(exchange::Exchange::regions(options)));
   exchange::Exchange exchange = ASKR_TRY(exchange::Exchange::create(arena, options));
   std::unique_ptr<Master> master =
@@ -61,6 +61,10 @@ Result<int> run(const config::Settings& settings, const std::function<void(const
 }
 
 }  // namespace
+
+exchange::ExchangeOptions exchange_options(const config::Settings& settings) {
+  return {settings.server.gateways, settings.server.workers_max, settings.server.queue_size};
+}
 
 int serve(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready) {
   auto code = run(settings, on_ready);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/settings.hpp"
+#include "exchange/exchange.hpp"
 
 namespace askr::process {
 
@@ -23,6 +24,9 @@ struct StartReport {
 // Runs the server in this process (the master) until it is told to stop. `on_ready` prints the banner.
 // Returns the exit code; errors were written as one line to standard error.
 int serve(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready);
+
+// How large the shared memory of a server with these settings is laid out.
+exchange::ExchangeOptions exchange_options(const config::Settings& settings);
 
 // Where a server with these settings listens for `askr status` and `askr reload`.
 std::string control_path(const config::Settings& settings);

@@ -1,5 +1,7 @@
 #include "exchange/gateway_port.hpp"
 
+#include <sched.h>
+
 #include <cstring>
 
 #include "arena/futex.hpp"
@@ -245,6 +247,7 @@ void GatewayPort::spin_for_news(int64_t limit_ns) const {
       if (has_news()) return;
       arena::spin_pause();
     }
+    ::sched_yield();  // the worker may wait for this very processor
   } while (monotonic_now() < until);
 }
 

@@ -7,6 +7,7 @@
 #include "exchange/worker_port.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -114,10 +115,11 @@ void WorkerPort::State::spin() const {
   if (!exchange.processor_to_spare()) return;
   const int64_t until = monotonic_now() + kSpin;
   do {
-    for (int turn = 0; turn < 50; ++turn) {
+    for (int turn = 0; turn < 20; ++turn) {
       if (!exchange.queue().looks_empty()) return;
       arena::spin_pause();
     }
+    ::sched_yield();  // whoever fills the queue may wait for this very processor
   } while (!should_stop() && monotonic_now() < until);
 }
 

@@ -95,7 +95,7 @@ def pss_bytes(pids):
     return total
 
 
-def fetch(port, path, timeout=10):
+def fetch(port, path, timeout=60):
     """Status and body of one request on its own connection."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
@@ -108,7 +108,7 @@ def fetch(port, path, timeout=10):
         client.close()
 
 
-def wait_until_open(port, tree, patience=30):
+def wait_until_open(port, tree, patience):
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if not tree.alive():

@@ -56,7 +56,7 @@ class Server:
 
 
 def start(name, folder, root, worker_script=None, options=None):
-    """Starts one server for the document root. `options`: the run's, for the Askr binary and its gateways."""
+    """Starts one server for the document root. `options`: the run's, for how Askr is started."""
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     if name == "askr":
@@ -66,18 +66,19 @@ def start(name, folder, root, worker_script=None, options=None):
 
 def start_askr(folder, root, worker_script, options):
     port = free_port()
-    command = [options.askr, "serve", "--listen", f"127.0.0.1:{port}", "--root", root, "--workers", "2",
-               "--gateways", str(options.gateways)]
+    command = [*options.under, options.askr, "serve", "--listen", f"127.0.0.1:{port}", "--root", root,
+               "--workers", str(options.workers), "--gateways", str(options.gateways)]
     if worker_script:
         command += ["--worker-script", worker_script, "--app-base", root.parent]
     for key, value in INI.items():
         command += ["--ini", f"{key}={value}"]
-    return opened("askr", port, [ProcessTree(command + options.askr_flags, folder / "log", cwd=folder)])
+    patience = 180 if options.under else 30
+    return opened("askr", port, [ProcessTree(command + options.askr_flags, folder / "log", cwd=folder)], patience)
 
 
-def opened(name, port, trees):
+def opened(name, port, trees, patience=30):
     try:
-        wait_until_open(port, trees[-1])
+        wait_until_open(port, trees[-1], patience)
     except BaseException:
         for tree in trees:
             tree.stop()

@@ -63,11 +63,6 @@ Method method_of(uint8_t method) {
   }
 }
 
-// A method that no server knows is 501, anything that is no method at all is 400 (RFC 9110 section 9.1).
-bool is_token_so_far(const char* begin, const char* error) {
-  return std::all_of(begin, error, is_token_char) && (is_token_char(*error) || (*error == ' ' && error != begin));
-}
-
 // "HTTP/3.7" and not "HTTP/1.1x": well-formed, but not a version we speak.
 bool is_foreign_version_before(const char* base, const char* end) {
   if (end - base < 3 || !is_digit(end[-3]) || end[-2] != '.' || !is_digit(end[-1])) return false;
@@ -84,8 +79,9 @@ struct RequestParser::State {
   std::vector<Field> fields;
   const char* base = nullptr;  // of the running call
   Span method, target, version;
-  uint32_t start = 0;  // of the request line, behind blank lines
-  uint32_t fed = 0;    // what llhttp has seen
+  uint32_t start = 0;              // of the request line, behind blank lines
+  uint32_t fed = 0;                // what llhttp has seen
+  bool is_method_unknown = false;  // to llhttp, which is done then
 
   // --- the body
   uint64_t remaining = 0;
@@ -112,6 +108,7 @@ struct RequestParser::State {
   Refusal skip_blank_lines(size_t available);
   Refusal explain_head_error(llhttp_errno_t error) const;
   Refusal explain_limit() const;
+  Refusal judge_method(size_t end) const;
   Refusal build(size_t end, RequestHead& head);
   [[nodiscard]] bool has_exact_lines(size_t end) const;
   void choose_body(const RequestHead& head);
@@ -225,6 +222,7 @@ void RequestParser::begin() {
   state.fields.clear();
   state.method = state.target = state.version = {};
   state.start = state.fed = 0;
+  state.is_method_unknown = false;
   state.stage = Stage::head;
   state.refusal = {};
 }
@@ -247,8 +245,14 @@ ParseStep RequestParser::parse_head(const char* base, size_t old_size, size_t ne
   const size_t to = std::min(available, limit);
   if (from >= to) return {ParseStatus::need_more, new_size};
 
-  const llhttp_errno_t error = llhttp_execute(&state.parser, base + from, to - from);
+  llhttp_errno_t error = HPE_OK;
+  if (!state.is_method_unknown) error = llhttp_execute(&state.parser, base + from, to - from);
   state.fed = static_cast<uint32_t>(to);
+  if (error == HPE_INVALID_METHOD) state.is_method_unknown = true;
+  if (state.is_method_unknown) {
+    if (const Refusal bad = state.judge_method(to); bad.status != 0) return state.fail(bad, new_size);
+    error = HPE_OK;
+  }
   if (error == HPE_OK) {
     if (to == limit) return state.fail(state.explain_limit(), new_size);
     return {ParseStatus::need_more, new_size};
@@ -275,9 +279,6 @@ Refusal RequestParser::State::explain_head_error(llhttp_errno_t error) const {
   const char* position = llhttp_get_error_pos(&parser);
   if (refusal.status != 0) return refusal;
   switch (error) {
-    case HPE_INVALID_METHOD:
-      if (is_token_so_far(base + start, position)) return {501, "unknown method"};
-      return {400, "this is not HTTP"};
     case HPE_INVALID_CONSTANT:
       // llhttp knows the methods of RTSP and ICE too, and refuses them once it sees "HTTP/".
       if (!target.empty() && position >= base + target.end + 6 && std::memcmp(base + target.end, " HTTP/", 6) == 0) {
@@ -293,6 +294,17 @@ Refusal RequestParser::State::explain_head_error(llhttp_errno_t error) const {
       break;
   }
   return {400, llhttp_get_error_reason(&parser)};
+}
+
+// A method that nobody here knows is 501, what does not even look like one is 400 (RFC 9110 section 9.1). Without a
+// refusal it is not known yet.
+Refusal RequestParser::State::judge_method(size_t end) const {
+  for (size_t i = start; i < end; ++i) {
+    if (is_token_char(base[i])) continue;
+    if (base[i] == ' ' && i > start) return {501, "unknown method"};
+    return {400, "this is not HTTP"};
+  }
+  return {};
 }
 
 Refusal RequestParser::State::explain_limit() const {

@@ -334,6 +334,10 @@ TEST_CASE("methods are known, unknown or nonsense") {
   CHECK(status_of(with_method("CONNECT")) == 501);
   CHECK(status_of("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n") == 501);
   CHECK(status_of(with_method("G(T")) == 400);
+  CHECK(status_of("nonsense\r\n\r\n") == 400);
+  CHECK(status_of("nonsense") == -1);
+  CHECK(status_of("GETX") == -1);
+  CHECK(status_of(std::string(300, 'x') + " / HTTP/1.1\r\n\r\n", {200, 3}) == 414);
   CHECK(status_of("\x16\x03\x01\x02") == 400);
   CHECK(status_of(std::string("\0", 1)) == 400);
 }

@@ -62,6 +62,8 @@ class Connection final : public Watcher, public Timed {
   void answer();  // transaction.response and .body are complete
   void answer_error(int status, unsigned retry_after = 0);
   bool answer_at_once();  // small worker response: head and body in one write, without a copy
+  // The worker has to wait until the client has read more.
+  [[nodiscard]] bool is_client_behind() const;
   void take_segments();
   void settle(exchange::Progress progress);
   bool take_worker_head(std::string_view bytes);

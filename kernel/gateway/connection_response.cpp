@@ -94,12 +94,15 @@ void Connection::take_segments() {
 
   exchange::SegmentView segment;
   while (gateway_.port.peek(context.slot, segment)) {
-    const bool behind =
-        gateway_.port.streaming(context.slot) ? context.output.pending() > kStreamWindow : context.output.full();
-    if (behind && context.committed) {
-      context.stalled = true;
-      set_timer(Timeout::send, gateway_.settings.server.send_timeout);
-      return;
+    if (is_client_behind()) {
+      // Only a write that finds the socket full makes the loop call again.
+      context.broken = context.output.write(*transport_) == Flow::broken || context.broken;
+      if (context.broken) break;
+      context.stalled = is_client_behind();
+      if (context.stalled) {
+        set_timer(Timeout::send, gateway_.settings.server.send_timeout);
+        return;
+      }
     }
     switch (segment.kind) {
       case SegmentKind::interim:
@@ -119,6 +122,11 @@ void Connection::take_segments() {
     return;
   }
   settle(gateway_.port.progress(context.slot) == Progress::aborted ? Progress::aborted : progress);
+}
+
+bool Connection::is_client_behind() const {
+  if (!context_->committed) return false;
+  return gateway_.port.streaming(context_->slot) ? context_->output.pending() > kStreamWindow : context_->output.full();
 }
 
 bool Connection::answer_at_once() {

@@ -29,7 +29,8 @@ class Bell final : public Watcher {
  public:
   explicit Bell(int fd) : fd_(fd) {}
   void on_ready(uint32_t /*events*/) override {
-    while (::read(fd_, buffer_, sizeof buffer_) > 0) rang_ = true;
+    // Once: an eventfd is empty then, and a signalfd with another signal is ready again.
+    rang_ = ::read(fd_, buffer_, sizeof buffer_) > 0 || rang_;
   }
   bool take() { return std::exchange(rang_, false); }
   // Of a signalfd: the last signal.

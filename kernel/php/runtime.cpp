@@ -65,18 +65,13 @@ uint64_t spread_limit() {
   return tenth == 0 ? limit : limit - static_cast<uint64_t>(getpid()) * 2654435761U % (tenth + 1);
 }
 
-bool php_can_change_signals() {
-  return zend_hash_str_exists(&module_registry, "pcntl", 5);
-}
-
 int serve_requests(exchange::WorkerPort& port) {
   const uint64_t limit = spread_limit();
-  const bool restore_signals = php_can_change_signals();
   port.mark_ready();
   for (uint64_t served = 0; limit == 0 || served < limit; ++served) {
     if (port.wait() == exchange::Wait::retire) return kRetired;
     serve_request(port.request());
-    if (restore_signals) restore_signal_handlers();
+    restore_signal_handlers();
   }
   return kRecycled;
 }

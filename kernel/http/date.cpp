@@ -124,7 +124,7 @@ std::optional<int64_t> to_seconds(const Fields& fields) {
                             day{static_cast<unsigned>(fields.day)}};
   // 60 is a leap second.
   if (!date.ok() || fields.hour > 23 || fields.minute > 59 || fields.second > 60) return std::nullopt;
-  const int64_t midnight = sys_days{date}.time_since_epoch().count() * kDay;
+  const int64_t midnight = int64_t{sys_days{date}.time_since_epoch().count()} * kDay;
   return midnight + int64_t{fields.hour} * 3600 + int64_t{fields.minute} * 60 + fields.second;
 }
 

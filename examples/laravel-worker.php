@@ -33,6 +33,7 @@ if (class_exists(\Laravel\Octane\Worker::class)) {
 }
 
 require_once __DIR__.'/laravel/StateSnapshot.php';
+require_once __DIR__.'/laravel/FrameworkState.php';
 require_once __DIR__.'/laravel/Sandbox.php';
 
 try {

@@ -5,9 +5,7 @@ namespace Askr\Laravel;
 use Carbon\Carbon;
 use Carbon\FactoryImmutable;
 use Closure;
-use Illuminate\Contracts\Debug\ExceptionHandler;
 use Illuminate\Contracts\Foundation\MaintenanceMode;
-use Illuminate\Contracts\Routing\ResponseFactory;
 use Illuminate\Database\Connection;
 use Illuminate\Database\DatabaseManager;
 use Illuminate\Database\Eloquent\Model;
@@ -15,14 +13,9 @@ use Illuminate\Database\Events\ConnectionEstablished;
 use Illuminate\Events\Dispatcher;
 use Illuminate\Foundation\Application;
 use Illuminate\Http\Request;
-use Illuminate\Queue\QueueManager;
-use Illuminate\Redis\RedisManager;
 use Illuminate\Routing\CompiledRouteCollection;
-use Illuminate\Routing\Contracts\CallableDispatcher;
-use Illuminate\Routing\Contracts\ControllerDispatcher;
 use Illuminate\Routing\Events\RouteMatched;
 use Illuminate\Routing\Route;
-use Illuminate\View\Engines\CompilerEngine;
 use Illuminate\View\Factory as View;
 use Illuminate\View\FileViewFinder;
 use Illuminate\Support\ServiceProvider;
@@ -50,94 +43,6 @@ use Throwable;
 final class Sandbox
 {
     private const STEPS = 3;
-
-    private const KEPT = [
-        DatabaseManager::class => ['connections'],
-        RedisManager::class => ['connections'],
-        QueueManager::class => ['connections'],
-        CompilerEngine::class => ['compiledOrNotExpired'],
-        Connection::class => ['pdo', 'readPdo'],
-        FileViewFinder::class => ['views'],
-    ];
-
-    /** Services most requests need: resolved once, before the state is remembered. */
-    private const WARM = [
-        'auth', 'blade.compiler', 'cache', 'cache.store', 'config', 'cookie', 'date', 'db', 'db.factory',
-        'db.transactions', 'encrypter', 'events', 'files', 'filesystem', 'hash', 'log', 'queue', 'redirect', 'redis',
-        'router', 'routes', 'session', 'session.store', 'translator', 'url', 'validator', 'view',
-        'view.engine.resolver', 'view.finder', CallableDispatcher::class, ControllerDispatcher::class,
-        ExceptionHandler::class, ResponseFactory::class,
-    ];
-
-    /**
-     * Middleware of the framework that has no state and takes nothing of the request into its constructor: one
-     * instance serves all requests instead of two new ones for each.
-     */
-    private const SHARED_MIDDLEWARE = [
-        \Illuminate\Auth\Middleware\Authenticate::class,
-        \Illuminate\Auth\Middleware\Authorize::class,
-        \Illuminate\Cookie\Middleware\AddQueuedCookiesToResponse::class,
-        \Illuminate\Cookie\Middleware\EncryptCookies::class,
-        \Illuminate\Foundation\Http\Middleware\ConvertEmptyStringsToNull::class,
-        \Illuminate\Foundation\Http\Middleware\InvokeDeferredCallbacks::class,
-        \Illuminate\Foundation\Http\Middleware\PreventRequestsDuringMaintenance::class,
-        \Illuminate\Foundation\Http\Middleware\TrimStrings::class,
-        \Illuminate\Foundation\Http\Middleware\ValidateCsrfToken::class,
-        \Illuminate\Http\Middleware\HandleCors::class,
-        \Illuminate\Http\Middleware\TrustHosts::class,
-        \Illuminate\Http\Middleware\TrustProxies::class,
-        \Illuminate\Http\Middleware\ValidatePathEncoding::class,
-        \Illuminate\Http\Middleware\ValidatePostSize::class,
-        \Illuminate\Routing\Middleware\SubstituteBindings::class,
-        \Illuminate\Session\Middleware\StartSession::class,
-        \Illuminate\View\Middleware\ShareErrorsFromSession::class,
-    ];
-
-    /** Classes of the framework whose static properties are settings that a request may change. */
-    private const CLASSES = [
-        \Illuminate\Auth\AuthenticationException::class,
-        \Illuminate\Auth\Middleware\Authenticate::class,
-        \Illuminate\Auth\Middleware\RedirectIfAuthenticated::class,
-        \Illuminate\Auth\Notifications\ResetPassword::class,
-        \Illuminate\Auth\Notifications\VerifyEmail::class,
-        \Illuminate\Container\Container::class,
-        \Illuminate\Cookie\Middleware\EncryptCookies::class,
-        \Illuminate\Database\Eloquent\Relations\Relation::class,
-        \Illuminate\Foundation\Http\Middleware\ConvertEmptyStringsToNull::class,
-        \Illuminate\Foundation\Http\Middleware\PreventRequestsDuringMaintenance::class,
-        \Illuminate\Foundation\Http\Middleware\TrimStrings::class,
-        \Illuminate\Foundation\Http\Middleware\VerifyCsrfToken::class,
-        \Illuminate\Http\Middleware\HandleCors::class,
-        \Illuminate\Http\Middleware\TrustHosts::class,
-        \Illuminate\Http\Middleware\TrustProxies::class,
-        \Illuminate\Http\Resources\Json\JsonResource::class,
-        \Illuminate\Pagination\AbstractCursorPaginator::class,
-        \Illuminate\Pagination\AbstractPaginator::class,
-        \Illuminate\Queue\Queue::class,
-        \Illuminate\Routing\Middleware\ThrottleRequests::class,
-        \Illuminate\Routing\Middleware\ValidateSignature::class,
-        \Illuminate\Support\DateFactory::class,
-        \Illuminate\Support\EncodedHtmlString::class,
-        \Illuminate\Support\Facades\Facade::class,
-        \Illuminate\Support\Number::class,
-        \Illuminate\Support\Once::class,
-        \Illuminate\Support\Str::class,
-        \Illuminate\Validation\Rules\Email::class,
-        \Illuminate\Validation\Rules\File::class,
-        \Illuminate\Validation\Rules\Password::class,
-        \Illuminate\View\Compilers\BladeCompiler::class,
-        \Symfony\Component\HttpFoundation\Request::class,
-    ];
-
-    private const MODEL_SETTINGS = [
-        'dispatcher', 'encrypter', 'ignoreOnTouch', 'ignoreTimestampsOn', 'isBroadcasting', 'lazyLoadingViolationCallback',
-        'missingAttributeViolationCallback', 'discardedAttributeViolationCallback',
-        'modelsShouldAutomaticallyEagerLoadRelationships', 'modelsShouldPreventAccessingMissingAttributes',
-        'modelsShouldPreventLazyLoading', 'modelsShouldPreventSilentlyDiscardingAttributes', 'relationResolvers',
-        'resolver', 'snakeAttributes', 'unguarded',
-    ];
-
-    private const MODEL_BOOT_STATE = ['booted', 'bootedCallbacks', 'globalScopes', 'traitInitializers'];
 
     private StateSnapshot $state;
 
@@ -172,7 +77,7 @@ final class Sandbox
 
     public function __construct(private readonly Application $app)
     {
-        $this->state = new StateSnapshot(self::KEPT);
+        $this->state = new StateSnapshot(FrameworkState::KEPT);
         $this->routes = new StateSnapshot;
         $this->models = new StateSnapshot;
         $this->global_scopes = Closure::bind(static fn (): array => Model::$globalScopes, null, Model::class);
@@ -221,7 +126,7 @@ final class Sandbox
 
     private function warm(): void
     {
-        foreach (self::WARM as $service) {
+        foreach (FrameworkState::WARM as $service) {
             $this->resolve($service);
         }
         // Bound as a new object for each request, though all it does is look whether a file is there.
@@ -233,7 +138,7 @@ final class Sandbox
 
     private function share_middleware(): void
     {
-        foreach (array_filter(self::SHARED_MIDDLEWARE, class_exists(...)) as $class) {
+        foreach (array_filter(FrameworkState::SHARED_MIDDLEWARE, class_exists(...)) as $class) {
             if (! $this->app->bound($class)) {
                 $this->app->singleton($class);
             }
@@ -266,11 +171,11 @@ final class Sandbox
 
     private function remember(): void
     {
-        foreach (array_filter(self::CLASSES, class_exists(...)) as $class) {
+        foreach (array_filter(FrameworkState::CLASSES, class_exists(...)) as $class) {
             $this->state->add_class($class);
         }
-        $this->state->add_class(Model::class, self::MODEL_SETTINGS);
-        $this->models->add_class(Model::class, self::MODEL_BOOT_STATE);
+        $this->state->add_class(Model::class, FrameworkState::MODEL_SETTINGS);
+        $this->models->add_class(Model::class, FrameworkState::MODEL_BOOT_STATE);
 
         $kept = iterator_to_array($this->app->tagged('askr.keep'), false);
         $stop = static fn (object $object): bool => $object instanceof Route || $object instanceof Request

@@ -196,9 +196,14 @@ void Connection::settle(Progress progress) {
     return;
   }
   const pipeline::Transaction& transaction = context.transaction;
-  log::error("502 {} {}: {} (request {})", transaction.head.method_text, transaction.head.target,
-             progress == Progress::crashed ? "the worker died" : "the worker gave no response", transaction.id());
-  answer_error(502);
+  const bool script_failed = progress == Progress::aborted && context.has_head;
+  const int status = script_failed ? 500 : 502;
+  const std::string_view why = progress == Progress::crashed ? "the worker died"
+                               : script_failed               ? "the script failed"
+                                                             : "the worker gave no response";
+  log::error("{} {} {}: {} (request {})", status, transaction.head.method_text, transaction.head.target, why,
+             transaction.id());
+  answer_error(status);
 }
 
 // False: the head made no sense, the request has been answered.

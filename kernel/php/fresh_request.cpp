@@ -143,7 +143,7 @@ void begin_request() {
   php_output_deactivate();
   forget_uploads();
   open_request_info();
-  PG(header_is_being_sent) = 0;
+  PG(header_is_being_sent) = false;
   PG(connection_status) = PHP_CONNECTION_NORMAL;
   sapi_activate();
   SG(sapi_started) = 1;

@@ -20,6 +20,7 @@ PHP_FUNCTION(askr_handle_request) {
 // The place where a worker that is forked from a booted script would begin. Workers boot by themselves here.
 PHP_FUNCTION(askr_cow_ready) {
   ZEND_PARSE_PARAMETERS_NONE();
+  RETURN_NULL();
 }
 
 PHP_FUNCTION(askr_finish_request) {
@@ -111,6 +112,7 @@ PHP_FUNCTION(askr_cache_increment) {
 
 PHP_FUNCTION(askr_cache_flush) {
   ZEND_PARSE_PARAMETERS_NONE();
+  RETURN_NULL();
 }
 
 PHP_FUNCTION(askr_cache_forget_tag) {
@@ -118,6 +120,7 @@ PHP_FUNCTION(askr_cache_forget_tag) {
   ZEND_PARSE_PARAMETERS_START(1, 1)
   Z_PARAM_STR(tag)
   ZEND_PARSE_PARAMETERS_END();
+  RETURN_NULL();
 }
 
 PHP_FUNCTION(askr_broadcast) {

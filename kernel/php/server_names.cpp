@@ -74,9 +74,9 @@ char lower(char letter) {
 }
 
 size_t bucket_of(std::string_view header) {
-  const auto first = static_cast<size_t>(lower(header.front()));
-  const auto last = static_cast<size_t>(lower(header.back()));
-  return (header.size() * 13 + first * 5 + last) % kBuckets;
+  const auto first = static_cast<unsigned char>(lower(header.front()));
+  const auto last = static_cast<unsigned char>(lower(header.back()));
+  return (header.size() * 13 + first * size_t{5} + last) % kBuckets;
 }
 
 bool same_header(std::string_view left, std::string_view right) {

@@ -460,6 +460,14 @@ def test_a_fatal_error_after_the_head_was_sent_cuts_the_body(server):
             client.read_response()
 
 
+def test_a_fatal_error_after_output_that_nobody_has_seen_is_500(server):
+    app = server(scripts(index="echo str_repeat('x', 50000); undefined_function();"))
+    response = app.get("/")
+    assert response.status == 500
+    assert b"xxx" not in response.body
+    app.wait_log(r"undefined_function.*index\.php(\(\d+\)|:\d+|.* line \d+)")
+
+
 def test_max_execution_time_is_phps_own_limit(server):
     app = server(scripts(index="while (true) { $x = md5('x'); }"), ini=["max_execution_time=1"], workers=1)
     assert app.get("/").status == 500

@@ -80,9 +80,9 @@ class Merger {
   std::vector<std::string> problems_;
 };
 
-void resolve_auto(Loaded& loaded, std::string_view path, unsigned least, unsigned& field) {
+void resolve_auto(Loaded& loaded, std::string_view path, unsigned automatic, unsigned& field) {
   if (field != 0) return;
-  field = std::max(available_cores(), least);
+  field = automatic;
   loaded.origin(path).note = ", auto";
 }
 
@@ -90,8 +90,10 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   ServerSettings& server = loaded.settings.server;
   if (server.listen.empty()) server.listen.push_back({"127.0.0.1", 8000, {}});
   if (server.root.empty()) server.root = is_folder(folder + "/public") ? folder + "/public" : folder;
-  resolve_auto(loaded, "server.workers", server.workers_min, server.workers);
-  resolve_auto(loaded, "server.gateways", 1, server.gateways);
+  const unsigned cores = available_cores();
+  resolve_auto(loaded, "server.workers", std::max(cores, server.workers_min), server.workers);
+  // PHP needs the other half: as many gateways as cores would only take turns with the workers (docs/performance.md).
+  resolve_auto(loaded, "server.gateways", std::max(1U, cores / 2), server.gateways);
   if (server.workers_min == 0) server.workers_min = server.workers;
   if (server.workers_max == 0) server.workers_max = server.workers;
   if (server.spool_dir.empty()) server.spool_dir = lookup(environment, "TMPDIR");

@@ -24,22 +24,31 @@ namespace {
 constexpr int64_t kSpin = 40 * kMicrosecond;
 constexpr unsigned kSpareDescriptors = 64;
 
-// Consumes an eventfd or signalfd; what it means is looked up once a turn.
+// Consumes a signalfd; what it means is looked up once a turn.
 class Bell final : public Watcher {
  public:
   explicit Bell(int fd) : fd_(fd) {}
   void on_ready(uint32_t /*events*/) override {
-    // Once: an eventfd is empty then, and a signalfd with another signal is ready again.
+    // Once: with another signal it is ready again.
     rang_ = ::read(fd_, buffer_, sizeof buffer_) > 0 || rang_;
   }
   bool take() { return std::exchange(rang_, false); }
-  // Of a signalfd: the last signal.
   [[nodiscard]] uint32_t signal() const { return reinterpret_cast<const signalfd_siginfo*>(buffer_)->ssi_signo; }
 
  private:
   int fd_;
   bool rang_ = false;
   alignas(signalfd_siginfo) char buffer_[sizeof(signalfd_siginfo)] = {};
+};
+
+// An eventfd that is never read: watched edge-triggered, each write is one event, and a poke costs no read.
+class Poke final : public Watcher {
+ public:
+  void on_ready(uint32_t /*events*/) override { poked_ = true; }
+  bool take() { return std::exchange(poked_, false); }
+
+ private:
+  bool poked_ = false;
 };
 
 class Gateway {
@@ -68,7 +77,8 @@ class Gateway {
   GatewayState state_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   UniqueFd signals_;
-  std::unique_ptr<Bell> event_bell_, signal_bell_;
+  std::unique_ptr<Bell> signal_bell_;
+  Poke poke_;
   uint32_t root_version_ = 0;
 };
 
@@ -84,9 +94,8 @@ Result<> Gateway::prepare() {
   signals_.reset(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!signals_) return system_error("cannot make a signalfd");
   signal_bell_ = std::make_unique<Bell>(signals_.get());
-  event_bell_ = std::make_unique<Bell>(options_.exchange.gateway_event(options_.index));
   ASKR_TRY(loop_.add(signals_.get(), EPOLLIN, *signal_bell_));
-  ASKR_TRY(loop_.add(options_.exchange.gateway_event(options_.index), EPOLLIN, *event_bell_));
+  ASKR_TRY(loop_.add(options_.exchange.gateway_event(options_.index), EPOLLIN | EPOLLET, poke_));
 
   limit_connections();
   for (const Listener& listener : options_.listeners) {
@@ -124,7 +133,7 @@ void Gateway::turn() {
   state_.now = monotonic_now();
   loop_.dispatch();
 
-  if (event_bell_->take()) follow_root();
+  if (poke_.take()) follow_root();
   if (signal_bell_->take()) follow_signals();
   state_.port.wake_workers();
   if (state_.in_flight > 0 && !state_.port.has_news()) state_.port.spin_for_news(kSpin);

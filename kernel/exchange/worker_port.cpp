@@ -84,7 +84,7 @@ void WorkerPort::mark_ready() {
 }
 
 bool WorkerPort::State::should_stop() const {
-  const uint32_t retire = record.retire.load(std::memory_order_relaxed);
+  const uint32_t retire = record.retire.load();  // ordered behind the store of `parked`: the master stores, then looks there
   return retire == kRetireNow || (retire == kRetireWhenIdle && exchange.queue().looks_empty());
 }
 

@@ -36,8 +36,8 @@ void Connection::set_timer(Timeout kind, int64_t duration) {
 void Connection::on_ready(uint32_t events) {
   if (state_ == State::closed) return;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
-  const bool hung_up = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  if (hung_up && (state_ == State::waiting || state_ == State::sending) && is_client_at_end()) {
+  hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (hung_up_ && (state_ == State::waiting || state_ == State::sending) && is_client_at_end()) {
     on_client_gone();
     return;
   }

@@ -94,6 +94,7 @@ class Connection final : public Watcher, public Timed {
   size_t place_ = 0;      // in gateway_.connections
   State state_ = State::idle;
   bool readable_ = false;
+  bool hung_up_ = false;       // the client has closed its side; its last bytes may still wait to be read
   bool taking_input_ = false;  // take_input() is below us on the stack
   bool close_after_ = false;   // the framing of the input is not to be trusted any more
   pipeline::Endpoint endpoint_;

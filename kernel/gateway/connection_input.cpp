@@ -20,8 +20,9 @@ void Connection::receive() {
       on_end_of_input();
       return;
     }
-    // Less than asked for: the socket is empty, and its next bytes will be a new event.
-    if (static_cast<size_t>(got) < gateway_.input.size()) readable_ = false;
+    // Less than asked for: the socket is empty, and its next bytes will be a new event. The end of input will not, when
+    // it came together with these bytes.
+    if (static_cast<size_t>(got) < gateway_.input.size() && !hung_up_) readable_ = false;
     if (state_ != State::lingering) take_input(gateway_.input.data(), static_cast<size_t>(got));
   }
 }

@@ -8,7 +8,7 @@ import pytest
 from askrtest.http import request_bytes
 from askrtest.server import free_port
 from askrtest.scripts import php
-from askrtest.wait import holds_for
+from askrtest.wait import holds_for, wait_until
 
 ECHO = {"index.php": php("echo.php"), "plain.txt": "plain\n"}
 
@@ -65,6 +65,18 @@ def test_a_client_that_leaves_in_the_middle_of_a_body_never_reaches_php(server, 
         client.send(request_bytes("POST", "/", {"Content-Length": "100"}) + b"half")
     assert app.get("/plain.txt").status == 200
     holds_for(lambda: not marker.exists(), "the script did not run", 0.3)
+
+
+def test_the_end_of_a_client_is_seen_even_when_it_comes_with_its_last_bytes(server):
+    app = server(ECHO, gateways=1)
+
+    def connections():
+        return sum(p["connections"] for p in app.status()["processes"])
+
+    for _ in range(200):
+        with app.client() as client:
+            client.send(request_bytes("POST", "/", {"Content-Length": "100"}) + b"half")
+    wait_until(lambda: connections() == 0, "no connection is left")
 
 
 # ---------------------------------------------------------------- addresses

@@ -16,7 +16,7 @@ FRONT = "<?php echo 'front ', $_SERVER['REQUEST_URI'];"
 
 @pytest.fixture(scope="module")
 def app(module_server):
-    return module_server(
+    made = module_server(
         {
             "index.php": FRONT,
             "letters.txt": LETTERS,
@@ -54,6 +54,9 @@ def app(module_server):
             ".well-known/acme-challenge/token": "token",
         }
     )
+    # A date of this very second is no strong validator (RFC 9110 section 8.8.2.2).
+    os.utime(made.root / "letters.txt", (time.time() - 100, time.time() - 100))
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -282,7 +282,10 @@ def kill(pid, number=signal.SIGKILL):
     os.kill(pid, number)
 
     def gone():
-        return not is_alive(pid) or Process(pid).started != started
+        try:
+            return not is_alive(pid) or Process(pid).started != started
+        except FileNotFoundError:  # reaped between the two looks
+            return True
 
     wait_until(gone, f"process {pid} ends")
 

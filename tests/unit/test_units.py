@@ -11,6 +11,7 @@ UNITS = Path(os.environ.get("ASKR_BUILD", ROOT / "build")) / "bin/unit"
 
 # Rooms with unit tests in this tree; an executable that was not built is a failure, not a silent gap.
 ROOMS = sorted({test.parent.name for test in (ROOT / "tests/unit").glob("*/*_test.cpp")})
+ROOMS += sorted({f"plugin_{test.parent.name}" for test in (ROOT / "tests/unit/plugins").glob("*/*_test.cpp")})
 
 
 @pytest.mark.time_limit(240)

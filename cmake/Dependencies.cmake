@@ -4,6 +4,7 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(toml11 REQUIRED)
+find_package(Boost REQUIRED COMPONENTS filesystem) # what Boost.DLL needs; it is header-only itself
 
 # llhttp: a system library where there is one, otherwise the C sources of Debian's node-llhttp, which `./dev`
 # unpacks (not installs: its dependencies would pull in Node.js) below the build folder.

@@ -14,7 +14,7 @@ namespace askr::cli {
 
 // Which settings a command's --help lists. All commands accept all of them, so that one set of flags fits every
 // command about the same server.
-enum class HelpScope { all_settings, which_server, root_only };
+enum class HelpScope { all_settings, which_server, root_only, none };
 
 // What a command is run with.
 struct Invocation {
@@ -22,6 +22,9 @@ struct Invocation {
   config::Environment environment;
   std::string folder;  // working directory
 };
+
+// Commands that know no settings need no plugins, and must work when one is broken.
+enum class PluginUse { options, none };
 
 struct Switch {
   std::string_view name, help;
@@ -36,6 +39,7 @@ struct Command {
   std::vector<Switch> switches;
   size_t most_operands = 0;
   Result<int> (*run)(const Invocation& invocation);
+  PluginUse plugins = PluginUse::options;
 };
 
 std::span<const Command> commands();
@@ -48,5 +52,6 @@ Result<int> run_reload(const Invocation& invocation);
 Result<int> run_pipeline(const Invocation& invocation);
 Result<int> run_plugins(const Invocation& invocation);
 Result<int> run_regions(const Invocation& invocation);
+Result<int> run_plugin(const Invocation& invocation);
 
 }  // namespace askr::cli

@@ -64,6 +64,17 @@ std::span<const Command> commands() {
        {},
        0,
        run_plugins},
+      {"plugin",
+       "plugin inspect|verify FILE.so",
+       "look at a plugin, or check that this server would load it",
+       "`inspect` prints what the plugin says of itself. `verify` also loads it as a server would, up to the step "
+       "before shared memory is mapped, with its options at their defaults, and exits with 1 when that fails. Both do "
+       "it in a process of their own, so a plugin that crashes does no harm.",
+       HelpScope::none,
+       {},
+       2,
+       run_plugin,
+       PluginUse::none},
       {"regions",
        "regions [options]",
        "the shared memory of a server",

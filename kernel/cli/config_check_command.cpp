@@ -1,21 +1,21 @@
 #include <cstdio>
 
 #include "cli/command.hpp"
-#include "cli/plugin_names.hpp"
+#include "cli/server_plan.hpp"
 #include "config/load.hpp"
 
 namespace askr::cli {
 
 Result<int> run_config_check(const Invocation& invocation) {
-  config::CommandLine line = invocation.line;
+  Invocation checked = invocation;
+  config::CommandLine& line = checked.line;
   if (!line.operands.empty()) {
     if (!line.config_file.empty()) return usage_error("config-check takes one file: FILE or --config FILE");
     line.config_file = line.operands.front();
   }
-  const config::Loaded loaded = ASKR_TRY(config::load(line, invocation.environment, invocation.folder));
-  std::fputs(config::effective_toml(loaded).c_str(), stdout);
-  ASKR_TRY(check_plugin_names(loaded));
-  ASKR_TRY(config::check_files(loaded));
+  const process::ServerPlan plan = ASKR_TRY(plan_server(checked));
+  std::fputs(config::effective_toml(plan.loaded).c_str(), stdout);
+  ASKR_TRY(config::check_files(plan.loaded));
   return 0;
 }
 

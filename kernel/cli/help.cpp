@@ -43,11 +43,13 @@ std::string entry(std::string_view left, std::string_view text) {
 std::string option_entry(const config::Option& option) {
   const std::string text =
       fmt::format("{}{} [{}]", option.help, option.is_list() ? "; repeatable" : "", option.default_value());
-  return entry(fmt::format("{} {}", option.flag, option.placeholder), text);
+  const bool plain = option.placeholder.empty();
+  return entry(plain ? std::string(option.flag) : fmt::format("{} {}", option.flag, option.placeholder), text);
 }
 
 bool is_listed(const config::Option& option, HelpScope scope) {
   if (scope == HelpScope::all_settings) return true;
+  if (scope == HelpScope::none) return false;
   if (scope == HelpScope::root_only) return option.path == "server.root" || option.path == "worker.script";
   return option.path == "server.listen" || option.path == "server.control";
 }
@@ -55,7 +57,9 @@ bool is_listed(const config::Option& option, HelpScope scope) {
 std::string switches_help(const Command& command) {
   std::string out = "Options\n";
   for (const Switch& each : command.switches) out += entry(each.name, each.help);
-  out += entry("--config FILE", "Settings from FILE [askr.toml, if there is one]");
+  if (command.help_scope != HelpScope::none) {
+    out += entry("--config FILE", "Settings from FILE [askr.toml, if there is one]");
+  }
   out += entry("--help", "This text");
   return out;
 }
@@ -87,13 +91,15 @@ std::string main_help() {
       "\nThe first steps\n"
       "  askr doctor --root /var/www/app/public    what is missing\n"
       "  askr serve --root /var/www/app/public     http://127.0.0.1:8000\n"
-      "\n`askr COMMAND --help` says more, `askr --version` what this is.\n";
+      "\nPlugins may add commands; `askr plugins` lists them.\n"
+      "`askr COMMAND --help` says more, `askr --version` what this is.\n";
   return out;
 }
 
 std::string command_help(const Command& command) {
   std::string out = fmt::format("Usage: askr {}\n\n{}\n\n", command.usage, wrap(command.description, 0));
   out += switches_help(command) + settings_help(command.help_scope);
+  if (command.help_scope == HelpScope::none) return out;
   const bool all = command.help_scope == HelpScope::all_settings;
   out += '\n' + wrap(all ? kSettingsNote : "All settings of `askr serve` are accepted here too.", 0) + '\n';
   return out;

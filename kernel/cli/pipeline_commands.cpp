@@ -7,8 +7,7 @@
 #include <memory>
 
 #include "cli/command.hpp"
-#include "cli/plugin_names.hpp"
-#include "config/load.hpp"
+#include "cli/server_plan.hpp"
 #include "gateway/kernel_plugins.hpp"
 #include "process/serve.hpp"
 
@@ -17,26 +16,26 @@ namespace {
 
 using pipeline::Phase;
 
-// The hooks keep pointers to their plugins, so both live together.
+// The hooks keep pointers to their plugins, so all live together.
 struct Hooks {
+  process::ServerPlan plan;
+  std::unique_ptr<plugin::Host> plugins;
   gateway::StaticFiles static_files;
   std::unique_ptr<gateway::AccessLog> access_log;
   pipeline::Pipeline pipeline;
 };
 
-Result<std::unique_ptr<Hooks>> build_hooks(const config::Settings& settings) {
+Result<std::unique_ptr<Hooks>> build_hooks(const Invocation& invocation) {
   auto hooks = std::make_unique<Hooks>();
+  hooks->plan = ASKR_TRY(plan_server(invocation));
+  hooks->plugins = ASKR_TRY(process::make_host(hooks->plan));
   // Nothing will be logged, and a look at the pipeline should leave no file behind.
   hooks->access_log = ASKR_TRY(gateway::AccessLog::open("/dev/null"));
-  gateway::install_kernel_plugins(settings, hooks->static_files, hooks->access_log.get(), hooks->pipeline);
+  gateway::install_kernel_plugins(hooks->plan.loaded.settings, hooks->static_files, hooks->access_log.get(),
+                                  hooks->pipeline);
+  hooks->plugins->install(hooks->pipeline);
   ASKR_TRY(hooks->pipeline.seal());
   return hooks;
-}
-
-Result<config::Settings> load_settings(const Invocation& invocation) {
-  config::Loaded loaded = ASKR_TRY(config::load(invocation.line, invocation.environment, invocation.folder));
-  ASKR_TRY(check_plugin_names(loaded));
-  return std::move(loaded.settings);
 }
 
 std::string_view place_of(Phase phase) {
@@ -58,7 +57,7 @@ void print(const std::string& text) {
 }  // namespace
 
 Result<int> run_pipeline(const Invocation& invocation) {
-  const auto hooks = ASKR_TRY(build_hooks(ASKR_TRY(load_settings(invocation))));
+  const auto hooks = ASKR_TRY(build_hooks(invocation));
   print(fmt::format("{:<16}{:<10}{}\n", "PHASE", "WHERE", "HOOKS, IN ORDER"));
   for (unsigned i = 0; i < pipeline::kPhaseCount; ++i) {
     const auto phase = static_cast<Phase>(i);
@@ -69,21 +68,33 @@ Result<int> run_pipeline(const Invocation& invocation) {
 }
 
 Result<int> run_plugins(const Invocation& invocation) {
-  const config::Settings settings = ASKR_TRY(load_settings(invocation));
-  const std::vector<std::string_view> active = gateway::active_kernel_plugins(settings);
-  print(fmt::format("{:<14}{:<10}{}\n", "PLUGIN", "FROM", "STATE"));
+  const process::ServerPlan plan = ASKR_TRY(plan_server(invocation));
+  const auto host = ASKR_TRY(process::make_host(plan));
+  const std::vector<std::string_view> kernel = gateway::active_kernel_plugins(plan.loaded.settings);
+  print(fmt::format("{:<14}{:<10}{:<6}{}\n", "PLUGIN", "VERSION", "STATE", "WHAT IT DOES, AND WHERE IT IS"));
   for (const std::string_view name : gateway::kKernelPlugins) {
-    const bool on = std::find(active.begin(), active.end(), name) != active.end();
-    print(fmt::format("{:<14}{:<10}{}\n", name, "kernel", on ? "on" : "off"));
+    const bool on = std::find(kernel.begin(), kernel.end(), name) != kernel.end();
+    print(fmt::format("{:<14}{:<10}{:<6}part of the server\n", name, ASKR_VERSION, on ? "on" : "off"));
+  }
+  for (const plugin::Library& library : installed_plugins()) {
+    const bool on = std::find(plan.plugins.begin(), plan.plugins.end(), &library) != plan.plugins.end();
+    print(fmt::format("{:<14}{:<10}{:<6}{} ({})\n", library.id(), library.descriptor->version, on ? "on" : "off",
+                      library.descriptor->summary, library.path));
+  }
+  for (const auto& plugin : host->plugins()) {
+    for (const askr_command* command : plugin->commands) {
+      print(fmt::format("\naskr {}\n    {} (plugin {})\n", command->usage, command->summary, plugin->id()));
+    }
   }
   return 0;
 }
 
 Result<int> run_regions(const Invocation& invocation) {
-  const config::Settings settings = ASKR_TRY(load_settings(invocation));
+  const process::ServerPlan plan = ASKR_TRY(plan_server(invocation));
+  const auto host = ASKR_TRY(process::make_host(plan));
   print(fmt::format("{:<18}{:<10}{:>12}{:>9}\n", "REGION", "OWNER", "SIZE", "LAYOUT"));
-  for (const arena::Region& region : exchange::Exchange::regions(process::exchange_options(settings))) {
-    print(fmt::format("{:<18}{:<10}{:>9} KB{:>9}\n", region.name, region.owner, region.size >> 10,
+  for (const arena::Region& region : process::all_regions(plan.loaded.settings, *host)) {
+    print(fmt::format("{:<18}{:<10}{:>9} KB{:>9}\n", region.name, region.owner, (region.size + 1023) >> 10,
                       region.layout_version));
   }
   print("Reserved, not used: a page costs memory only once a request has touched it.\n");

@@ -6,7 +6,10 @@
 #include <cstdio>
 
 #include "cli/command.hpp"
+#include "cli/control_client.hpp"
 #include "cli/help.hpp"
+#include "cli/plugin_commands.hpp"
+#include "cli/server_plan.hpp"
 #include "config/load.hpp"
 #include "config/nearest.hpp"
 #include "config/quote.hpp"
@@ -40,8 +43,21 @@ Result<int> run_command(const Command& command, const Words& words) {
   Words switches;
   for (const Switch& each : command.switches) switches.emplace_back(each.name);
   const std::string folder = config::working_directory();
+  const config::Environment environment = config::process_environment();
+  if (command.plugins == PluginUse::options) ASKR_TRY(open_plugins(words, environment, folder));
   config::CommandLine line = ASKR_TRY(config::parse_command_line(words, switches, command.most_operands, folder));
-  return command.run({std::move(line), config::process_environment(), folder});
+  return command.run({std::move(line), environment, folder});
+}
+
+// A word that is no command of the server may be one of a plugin.
+Result<int> run_plugin_command(const std::string& name, const Words& words) {
+  constexpr size_t kMostOperands = 64;
+  const std::string folder = config::working_directory();
+  const config::Environment environment = config::process_environment();
+  ASKR_TRY(open_plugins(words, environment, folder));
+  if (installed_plugins().empty()) return unknown_command(name);
+  config::CommandLine line = ASKR_TRY(config::parse_command_line(words, {}, kMostOperands, folder));
+  return ask_plugin(name, {std::move(line), environment, folder});
 }
 
 int print(const std::string& text) {
@@ -60,9 +76,16 @@ Result<int> dispatch(const Words& words) {
   const bool help = name == "help";
   if (help && words.size() == 1) return print(main_help());
   const Command* command = find_command(help ? words[1] : name);
-  if (command == nullptr) return unknown_command(help ? words[1] : name);
+  if (command == nullptr && (help || name.starts_with("-"))) return unknown_command(help ? words[1] : name);
+  if (command == nullptr) return run_plugin_command(name, Words(words.begin() + 1, words.end()));
   const Words rest(words.begin() + 1, words.end());
-  if (help || asks_for_help(rest)) return print(command_help(*command));
+  if (help || asks_for_help(rest)) {
+    // Without the options of a plugin that does not load: this text is how one finds out what to do about it.
+    if (auto opened = open_plugins(rest, config::process_environment(), config::working_directory()); !opened) {
+      std::fputs(("askr: " + opened.error().message + "\n").c_str(), stderr);
+    }
+    return print(command_help(*command));
+  }
   return run_command(*command, rest);
 }
 

@@ -39,7 +39,18 @@ Result<uint64_t> parse_count_or_auto(std::string_view text) {
   return number;
 }
 
+Result<int64_t> parse_boolean(std::string_view text) {
+  for (const std::string_view yes : {"true", "on", "yes", "1"}) {
+    if (text == yes) return int64_t{1};
+  }
+  for (const std::string_view no : {"false", "off", "no", "0"}) {
+    if (text == no) return int64_t{0};
+  }
+  return usage_error("expected true or false, got " + quote(text));
+}
+
 Result<int64_t> parse_integer(const Option& option, std::string_view text) {
+  if (option.kind == Kind::boolean) return parse_boolean(text);
   if (option.kind == Kind::duration) return parse_duration(text);
   if (option.kind == Kind::size) return static_cast<int64_t>(ASKR_TRY(parse_size(text)));
   if (option.kind == Kind::count_or_auto) return static_cast<int64_t>(ASKR_TRY(parse_count_or_auto(text)));
@@ -61,7 +72,7 @@ Result<std::string> parse_choice(const Option& option, const std::string& text) 
 
 Result<std::string> parse_text(const Option& option, const std::string& text, const std::string& folder) {
   if (text.find('\0') != std::string::npos) return usage_error("a NUL character is not allowed");
-  if (option.kind == Kind::path) return resolve(text, folder);
+  if (option.kind == Kind::path || option.kind == Kind::paths) return resolve(text, folder);
   if (option.kind == Kind::choice) return parse_choice(option, text);
   if (option.kind == Kind::networks) return parse_network(text);
   return text;

@@ -72,6 +72,18 @@ bool CommandLine::has_switch(std::string_view name) const {
   return std::find(switches.begin(), switches.end(), name) != switches.end();
 }
 
+std::vector<std::string> peek_flag(const std::vector<std::string>& words, std::string_view flag) {
+  std::vector<std::string> values;
+  WordReader reader(words);
+  while (!reader.done()) {
+    if (reader.take() != flag) continue;
+    if (auto value = reader.take_value(std::string(flag))) {
+      for (std::string& each : split_list(value.value(), ',')) values.push_back(std::move(each));
+    }
+  }
+  return values;
+}
+
 Result<CommandLine> parse_command_line(const std::vector<std::string>& words, const std::vector<std::string>& switches,
                                        size_t most_operands, const std::string& folder) {
   CommandLine line;
@@ -85,7 +97,8 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& words, co
       line.config_file = ASKR_TRY(reader.take_value(word));
       if (line.config_file.empty()) return usage_error("--config: a value is missing");
     } else if (const Option* option = find_flag(word)) {
-      add_assignment(*option, ASKR_TRY(reader.take_value(word)), folder, line);
+      const bool plain = option->kind == Kind::boolean && !reader.has_attached();
+      add_assignment(*option, plain ? "true" : ASKR_TRY(reader.take_value(word)), folder, line);
     } else if (word.size() > 1 && word[0] == '-') {
       return unknown_flag(word, switches);
     } else if (line.operands.size() == most_operands) {

@@ -23,4 +23,7 @@ struct CommandLine {
 Result<CommandLine> parse_command_line(const std::vector<std::string>& words, const std::vector<std::string>& switches,
                                        size_t most_operands, const std::string& folder);
 
+// What a repeatable flag was given, in words that were not checked yet.
+std::vector<std::string> peek_flag(const std::vector<std::string>& words, std::string_view flag);
+
 }  // namespace askr::config

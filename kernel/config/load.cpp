@@ -102,6 +102,24 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   server.control = control_path(loaded.settings);
 }
 
+// A default that does not parse is a mistake of the plugin, found at every start.
+Result<> set_plugin_defaults(Settings& settings) {
+  for (const Option& option : options()) {
+    if (option.member != nullptr) continue;
+    if (settings.plugin_values.size() <= option.plugin_value) settings.plugin_values.resize(option.plugin_value + 1);
+    std::vector<std::string> values{std::string(option.default_text)};
+    if (option.is_list()) values = split_list(option.default_text, option.separator);
+    const bool absent = option.default_text.empty() && option.kind != Kind::text && option.kind != Kind::path;
+    if (absent) continue;
+    ASKR_TRY(assign({&option,
+                     std::move(values),
+                     {Source::default_value, "default of plugin " + std::string(option.plugin), {}},
+                     {}},
+                    settings));
+  }
+  return ok();
+}
+
 std::string place_of(const Loaded& loaded, std::string_view path) {
   return describe_place(loaded.origin(path), path);
 }
@@ -153,6 +171,7 @@ std::string working_directory() {
 Result<Loaded> load(const CommandLine& line, const Environment& environment, const std::string& folder) {
   Loaded loaded;
   loaded.origins.resize(options().size());
+  ASKR_TRY(set_plugin_defaults(loaded.settings));
   Merger merger(loaded);
   const ConfigFile file = find_config_file(line, folder);
   loaded.settings.config_file = file.path;

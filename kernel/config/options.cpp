@@ -33,6 +33,8 @@ std::string quoted_list(const std::vector<ListenAddress>& addresses) {
 }
 
 std::string format_number(Kind kind, uint64_t number) {
+  if (kind == Kind::boolean) return number != 0 ? "true" : "false";
+  if (kind == Kind::duration) return quote(format_duration(static_cast<int64_t>(number)));
   if (kind == Kind::size) return quote(format_size(number));
   if (kind == Kind::count_or_auto && number == 0) return quote("auto");
   return fmt::format("{}", number);
@@ -55,11 +57,20 @@ std::string environment_name(std::string_view path) {
 }
 
 bool Option::is_list() const {
-  return kind == Kind::addresses || kind == Kind::networks || kind == Kind::texts;
+  return kind == Kind::addresses || kind == Kind::networks || kind == Kind::texts || kind == Kind::paths;
+}
+
+Field Option::field(Settings& settings) const {
+  if (member != nullptr) return member(settings);
+  PluginValue& value = settings.plugin_values[plugin_value];
+  if (is_list()) return &value.list;
+  if (kind == Kind::text || kind == Kind::path || kind == Kind::choice) return &value.text;
+  return &value.number;
 }
 
 std::string Option::default_value() const {
   if (!default_text.empty()) return std::string(default_text);
+  if (member == nullptr) return kind == Kind::boolean ? "false" : is_list() || kind == Kind::text ? "none" : "0";
   Settings settings;
   std::string text = format_field(*this, settings);
   std::erase(text, '"');
@@ -92,10 +103,11 @@ std::string format_field(const Option& option, Settings& settings) {
     std::string operator()(const std::string* text) const { return quote(*text); }
     std::string operator()(const unsigned* number) const { return format_number(kind, *number); }
     std::string operator()(const uint64_t* number) const { return format_number(kind, *number); }
-    std::string operator()(const int64_t* duration) const { return quote(format_duration(*duration)); }
+    std::string operator()(const int64_t* number) const { return format_number(kind, static_cast<uint64_t>(*number)); }
     std::string operator()(const std::vector<std::string>* items) const { return quoted_list(*items); }
     std::string operator()(const std::vector<ListenAddress>* items) const { return quoted_list(*items); }
   };
+  if (option.secret) return quote("***");
   return std::visit(Formatter{option.kind}, option.field(settings));
 }
 

@@ -25,6 +25,8 @@ enum class Kind : uint8_t {
   addresses,      // list of listen addresses
   networks,       // list of addresses, CIDR blocks or "unix"
   texts,          // list
+  paths,          // list; each as Kind::path
+  boolean,        // a flag without a value; "true" or "false" elsewhere
 };
 
 // The field of Settings that an option fills.
@@ -37,21 +39,29 @@ struct Option {
   std::string_view placeholder;  // "ADDR"
   std::string_view group;        // heading in --help
   Kind kind;
-  Field (*field)(Settings& settings);
-  std::string_view help;               // one sentence without a full stop
-  std::string_view default_text = {};  // where the default is more than the value of the field: "auto", "off"
-  int64_t minimum = 0, maximum = 0;    // of numbers, sizes and durations, in their unit; 0, 0: any
-  std::string_view choices = {};       // of Kind::choice: "debug info warning error"
-  char separator = ',';                // of lists, in flags and the environment
+  Field (*member)(Settings& settings);  // nullptr: the option of a plugin, see plugin_value
+  std::string_view help;                // one sentence without a full stop
+  std::string_view default_text = {};   // where the default is more than the value of the field: "auto", "off"
+  int64_t minimum = 0, maximum = 0;     // of numbers, sizes and durations, in their unit; 0, 0: any
+  std::string_view choices = {};        // of Kind::choice: "debug info warning error"
+  char separator = ',';                 // of lists, in flags and the environment
+  std::string_view plugin = {};         // id of whose option it is; empty: the server's own
+  size_t plugin_value = 0;              // index into Settings::plugin_values
+  bool secret = false;                  // its value is not shown
 
   [[nodiscard]] std::string_view section() const;
   [[nodiscard]] std::string_view key() const;
   [[nodiscard]] bool is_list() const;
+  // Where its value is.
+  [[nodiscard]] Field field(Settings& settings) const;
   // For a person: "16M", "auto", "none".
   [[nodiscard]] std::string default_value() const;
 };
 
 std::span<const Option> options();
+// Adds the options of plugins. Before anything is parsed: pointers to options are not valid any more. Texts of `added`
+// outlive the process.
+void add_options(std::vector<Option> added);
 // nullptr when there is none.
 const Option* find_option(std::string_view path);
 const Option* find_flag(std::string_view flag);

@@ -8,11 +8,11 @@ namespace askr::config {
 namespace {
 
 constexpr std::string_view kSections[] = {"cache", "broadcast", "pusher", "record", "tls", "admin"};
-constexpr std::string_view kKeys[] = {"worker.cow", "worker.cow_strict", "worker.isolation", "plugins.dir"};
+constexpr std::string_view kKeys[] = {"worker.cow", "worker.cow_strict", "worker.isolation"};
 constexpr std::string_view kFlags[] = {"--cow",           "--cow-strict", "--isolation", "--response-cache",
                                        "--cache-slots",   "--broadcast",  "--pusher",    "--pusher-secret",
                                        "--record-errors", "--tls-cert",   "--tls-key",   "--tls-self-signed",
-                                       "--admin",         "--plugin-dir"};
+                                       "--admin"};
 constexpr std::string_view kSecrets[] = {"ASKR_ADMIN_TOKEN", "ASKR_PUSHER_SECRET"};
 
 template <size_t N>
@@ -20,10 +20,17 @@ bool contains(const std::string_view (&names)[N], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
+// A section is reserved as long as no plugin has options in it.
+bool is_reserved_section(std::string_view section) {
+  const auto all = options();
+  return contains(kSections, section) &&
+         std::none_of(all.begin(), all.end(), [&](const Option& option) { return option.section() == section; });
+}
+
 }  // namespace
 
 bool is_reserved_path(std::string_view path) {
-  return contains(kSections, path.substr(0, path.find('.'))) || contains(kKeys, path);
+  return is_reserved_section(path.substr(0, path.find('.'))) || contains(kKeys, path);
 }
 
 bool is_reserved_flag(std::string_view flag) {
@@ -32,7 +39,9 @@ bool is_reserved_flag(std::string_view flag) {
 
 bool is_reserved_environment(std::string_view name) {
   if (contains(kSecrets, name)) return false;
-  const auto in_section = [&](std::string_view section) { return name.starts_with(environment_name(section) + '_'); };
+  const auto in_section = [&](std::string_view section) {
+    return is_reserved_section(section) && name.starts_with(environment_name(section) + '_');
+  };
   const auto is_key = [&](std::string_view key) { return name == environment_name(key); };
   return std::any_of(std::begin(kSections), std::end(kSections), in_section) ||
          std::any_of(std::begin(kKeys), std::end(kKeys), is_key);

@@ -61,15 +61,25 @@ struct WorkerSettings {
 
 struct PluginSettings {
   std::vector<std::string> enable, disable;
+  std::vector<std::string> required;  // never taken out of a running server, however often they crash
+  std::vector<std::string> dir;       // folders beside the one that comes with the server
 
   [[nodiscard]] bool is_disabled(std::string_view name) const;
+};
+
+// The value of a plugin's option; its kind says which of them.
+struct PluginValue {
+  std::string text;
+  int64_t number = 0;
+  std::vector<std::string> list;
 };
 
 struct Settings {
   ServerSettings server;
   WorkerSettings worker;
   PluginSettings plugins;
-  std::string config_file;  // empty: none was read
+  std::string config_file;                 // empty: none was read
+  std::vector<PluginValue> plugin_values;  // see Option::plugin_value
 
   [[nodiscard]] bool worker_mode() const { return !worker.script.empty(); }
 };

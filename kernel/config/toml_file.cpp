@@ -30,7 +30,7 @@ class TomlReader {
       } else if (is_reserved_path(name)) {
         report(value, name, "not part of this build");
       } else if (value.is_table()) {
-        report(value, name, "unknown section" + suggestion(name, {"server", "worker", "plugins"}));
+        report(value, name, "unknown section" + suggestion(name, section_names()));
       } else {
         report(value, name, "unknown key" + suggest_path(name));
       }
@@ -46,6 +46,12 @@ class TomlReader {
       if (option.section() == name) return true;
     }
     return false;
+  }
+
+  static std::vector<std::string> section_names() {
+    std::vector<std::string> names;
+    for (const Option& option : options()) names.emplace_back(option.section());
+    return names;
   }
 
   // A key in the wrong section is worth more than a similar name.
@@ -101,6 +107,7 @@ class TomlReader {
     const bool numeric = option.kind == Kind::number || option.kind == Kind::count_or_auto ||
                          option.kind == Kind::size || option.kind == Kind::duration;
     if (value.is_string()) return value.as_string().str;
+    if (option.kind == Kind::boolean && value.is_boolean()) return std::string(value.as_boolean() ? "true" : "false");
     if (numeric && value.is_integer()) return std::to_string(value.as_integer());
     if (option.kind == Kind::duration && value.is_floating()) return fmt::format("{:.6f}", value.as_floating());
     return usage_error(fmt::format("expected {}, got {}", wanted(option.kind), describe(value)));
@@ -116,6 +123,8 @@ class TomlReader {
         return "a size such as \"16M\"";
       case Kind::duration:
         return "a duration such as \"60s\"";
+      case Kind::boolean:
+        return "true or false";
       default:
         return "a string";
     }
@@ -172,6 +181,19 @@ Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::s
   std::vector<std::string> lines;
   for (auto& [line, message] : reader.problems) lines.push_back(std::move(message));
   return join_problems(lines);
+}
+
+std::vector<std::string> peek_toml_list(const std::string& path, const std::string& section, const std::string& key) {
+  std::vector<std::string> items;
+  try {
+    const toml::value root = toml::parse(path);
+    const toml::value& value = toml::find(root, section, key);
+    if (value.is_string()) return split_list(value.as_string().str, ',');
+    for (const toml::value& item : value.as_array()) items.push_back(item.as_string().str);
+  } catch (const std::exception&) {
+    return {};  // what is wrong with it will be said when the file is read
+  }
+  return items;
 }
 
 Result<std::vector<Assignment>> read_toml_file(const std::string& path, const std::string& shown) {

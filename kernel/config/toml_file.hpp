@@ -17,4 +17,7 @@ Result<std::vector<Assignment>> read_toml_file(const std::string& path, const st
 Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::string& shown,
                                            const std::string& folder);
 
+// One list out of a file that was not checked yet; empty when there is none or the file cannot be read.
+std::vector<std::string> peek_toml_list(const std::string& path, const std::string& section, const std::string& key);
+
 }  // namespace askr::config

@@ -31,8 +31,9 @@ struct Global {
   std::atomic<uint32_t> active_generation;  // workers of others take no new requests
   std::atomic<uint32_t> stopping;           // the server shuts down
   std::atomic<uint64_t> respawns;
-  std::atomic<uint32_t> root_version;  // changes when `root` does
-  char root[4096];                     // resolved document root of the active generation, NUL terminated
+  std::atomic<uint64_t> dropped_plugins;  // a bit each: taken out because it keeps crashing gateways
+  std::atomic<uint32_t> root_version;     // changes when `root` does
+  char root[4096];                        // resolved document root of the active generation, NUL terminated
 };
 
 class Exchange {

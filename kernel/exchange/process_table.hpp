@@ -54,6 +54,10 @@ struct alignas(128) ProcessRecord {
   // --- worker: over its time limit. slot + 1, set by a gateway, cleared by the master.
   std::atomic<uint32_t> kill_slot;
 
+  // --- gateway: index + 1 of a plugin. Which one it was in when it died, and which one has blocked its loop (set when
+  // that is noticed, taken back by the master when it has said so).
+  std::atomic<uint32_t> crashed_in, blocked_in;
+
   // --- gateway
   std::atomic<uint32_t> sleeping;     // 1: in epoll_wait, wants a poke
   std::atomic<uint32_t> connections;  // open client connections

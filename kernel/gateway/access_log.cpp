@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "gateway/json_string.hpp"
+#include "pipeline/request_table.hpp"
 
 namespace askr::gateway {
 namespace {
@@ -56,9 +57,9 @@ Result<> AccessLog::reopen() {
 }
 
 void AccessLog::install(pipeline::Pipeline& pipeline) {
-  const auto hook = [](void* state, pipeline::Transaction& transaction) {
-    static_cast<AccessLog*>(state)->record(transaction);
-    return pipeline::Verdict::next;
+  const auto hook = [](void* self, askr_request request) -> askr_verdict {
+    static_cast<AccessLog*>(self)->record(*pipeline::request_table().find(request));
+    return ASKR_NEXT;
   };
   pipeline.add(pipeline::Phase::log, {"access-log", hook, this, {}, {}});
 }

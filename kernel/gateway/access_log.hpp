@@ -13,6 +13,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "pipeline/pipeline.hpp"
+#include "pipeline/transaction.hpp"
 
 namespace askr::gateway {
 

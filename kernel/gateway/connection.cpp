@@ -12,6 +12,7 @@ constexpr int64_t kLinger = 2 * kSecond;
 }  // namespace
 
 void Connection::accept(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint) {
+  if (!is_welcome(gateway, endpoint)) return;
   auto* connection = new Connection(gateway, std::move(transport), std::move(endpoint));
   const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   if (!gateway.loop.add(connection->transport_->fd(), events, *connection)) {
@@ -26,6 +27,19 @@ void Connection::accept(GatewayState& gateway, std::unique_ptr<Transport> transp
   connection->receive();
 }
 
+bool Connection::is_welcome(GatewayState& gateway, const pipeline::Endpoint& endpoint) {
+  if (gateway.pipeline.empty(pipeline::Phase::connection)) return true;
+  const askr_connection_info client{sizeof(askr_connection_info),
+                                    endpoint.client_port,
+                                    endpoint.secure,
+                                    {endpoint.client_address.data(), endpoint.client_address.size()}};
+  return gateway.pipeline.run_connection_hooks(client) == pipeline::Verdict::next;
+}
+
+Connection::~Connection() {
+  slots_.clear(pipeline::slot_kinds().connection);
+}
+
 Connection::Connection(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint)
     : gateway_(gateway), transport_(std::move(transport)), timer_(*this), endpoint_(std::move(endpoint)) {}
 
@@ -37,7 +51,8 @@ void Connection::on_ready(uint32_t events) {
   if (state_ == State::closed) return;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
   hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  if (hung_up_ && (state_ == State::waiting || state_ == State::sending) && is_client_at_end()) {
+  const bool answering = state_ == State::waiting || state_ == State::sending || state_ == State::suspended;
+  if (hung_up_ && answering && is_client_at_end()) {
     on_client_gone();
     return;
   }
@@ -68,7 +83,16 @@ void Connection::on_timeout(Timeout kind) {
       on_client_gone();
       return;
     case Timeout::request:
-      break;
+      on_request_timeout();
+      return;
+  }
+}
+
+void Connection::on_request_timeout() {
+  if (state_ == State::suspended) {
+    blame(context_->phase, "has suspended a request and not resumed it in time");
+    answer_error(504);
+    return;
   }
   const exchange::Slot& slot = gateway_.port.slot(context_->slot);
   const int64_t started = slot.started.load(std::memory_order_relaxed);

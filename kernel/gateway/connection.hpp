@@ -1,10 +1,11 @@
 // Connection: one HTTP/1.x client. Reads requests, runs the pipeline's phases, hands over to a worker and sends the
 // response; one request at a time, pipelined ones in order.
 //
-//   idle -> head -> body -> waiting -> sending -> idle        (any -> lingering -> closed)
+//   idle -> head -> (suspended) -> body -> waiting -> sending -> idle        (any -> lingering -> closed)
 //
-// Split by direction: connection_input.cpp reads, connection_request.cpp decides, connection_response.cpp answers.
-// A second protocol (HTTP/2) would stand beside this class, over the same Transport and with the same RequestContext.
+// Split by direction: connection_input.cpp reads, connection_request.cpp decides, connection_plugin.cpp waits for
+// plugins, connection_worker.cpp takes what workers publish, connection_response.cpp answers. A second protocol
+// (HTTP/2) would stand beside this class, over the same Transport and with the same RequestContext.
 #pragma once
 
 #include <memory>
@@ -16,11 +17,11 @@
 
 namespace askr::gateway {
 
-class Connection final : public Watcher, public Timed {
+class Connection final : public Watcher, public Timed, public pipeline::Driver {
  public:
   // Registers itself with the loop and the gateway's lists; deleted by the gateway after it closed itself.
   static void accept(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint);
-  ~Connection() = default;
+  ~Connection();
 
   void on_ready(uint32_t events) override;
   void on_timeout(Timeout kind) override;
@@ -28,12 +29,21 @@ class Connection final : public Watcher, public Timed {
   void on_news();
   // The server stops: closes at once when idle, else after the current response.
   void on_stopping();
+  // A plugin was taken out of the pipeline: a suspended request may have waited for it.
+  void on_plugin_dropped();
+
+  // --- pipeline::Driver
+  bool resume(pipeline::Verdict verdict) override;
+  askr_status read_body(uint64_t limit, askr_body_callback callback, void* context) override;
+  // At the end of a turn: what resume() has promised.
+  void go_on();
 
  private:
-  enum class State : uint8_t { idle, head, body, waiting, sending, lingering, closed };
+  enum class State : uint8_t { idle, head, suspended, body, waiting, sending, lingering, closed };
   enum class Ending : uint8_t { clean, abort };
 
   Connection(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint);
+  static bool is_welcome(GatewayState& gateway, const pipeline::Endpoint& endpoint);
 
   // --- input
   [[nodiscard]] bool wants_input() const;
@@ -46,35 +56,59 @@ class Connection final : public Watcher, public Timed {
   // --- request
   void begin_request();
   void on_head();
+  void run_phases();
+  void enter(pipeline::Phase phase);
+  bool passed_hooks();
   void refuse(int status, const char* reason);
-  bool passed_hooks(pipeline::Phase phase);
-  void prepare_body();
+  void begin_body(uint64_t limit);
+  void on_body();
+  void prepare_dispatch();
   void dispatch();
   void fill_request(exchange::RequestView& view);
+  void on_request_timeout();
   void on_client_gone();
   void leave_worker();
 
   // When a queued request is looked at first: its wake-up may have gone to a worker that cannot run (stopped, swapped
   // out), so another one is woken then.
   static constexpr int64_t kWakeAgain = 20 * kMillisecond;
+  // How far a streaming worker may be ahead of its client.
+  static constexpr uint64_t kStreamWindow = 256U << 10;
+
+  // --- plugins
+  bool act_on(pipeline::Verdict verdict);
+  void suspend();
+  void blame(pipeline::Phase phase, std::string_view what);
+  bool passed_body_hooks(std::string_view piece, bool last);
+  pipeline::Verdict run_body_hooks(std::string_view piece, bool last);
+  void deliver_body(askr_status status);
+  bool run_response_head();
+  bool filter_own_body();
+  bool filter_held_body(uint32_t piece_flags);
+
+  // --- workers
+  // The worker has to wait until the client has read more.
+  [[nodiscard]] bool is_client_behind() const;
+  bool answer_at_once();  // small worker response: head and body in one write, without a copy
+  void take_segments();
+  void settle(exchange::Progress progress);
+  void settle_running();
+  void settle_complete();
+  bool run_again();
+  bool take_worker_head(std::string_view bytes);
+  void take_worker_body(std::string_view bytes);
+  void send_interim(std::string_view bytes);
+  bool commit(bool length_known);
+  void give_up_on_worker(int status);
+  void finish_body();
 
   // --- response
   void answer();  // transaction.response and .body are complete
   void answer_error(int status, unsigned retry_after = 0);
-  bool answer_at_once();  // small worker response: head and body in one write, without a copy
-  // The worker has to wait until the client has read more.
-  [[nodiscard]] bool is_client_behind() const;
-  void take_segments();
-  void settle(exchange::Progress progress);
-  bool take_worker_head(std::string_view bytes);
-  void take_worker_body(std::string_view bytes);
-  void send_interim(std::string_view bytes);
-  bool run_response_head();
   void choose_framing(bool length_known, uint64_t length);
   std::string_view write_head();
-  void commit(bool length_known);
-  void emit(std::string_view bytes);
-  void finish_body();
+  void emit(std::string_view bytes, uint32_t piece_flags = 0);
+  void send_body(std::string_view bytes);
   void cut_off(std::string_view why);
   void send_more();
   void after_write(Flow flow);
@@ -98,6 +132,7 @@ class Connection final : public Watcher, public Timed {
   bool taking_input_ = false;  // take_input() is below us on the stack
   bool close_after_ = false;   // the framing of the input is not to be trusted any more
   pipeline::Endpoint endpoint_;
+  pipeline::SlotValues slots_;
 };
 
 }  // namespace askr::gateway

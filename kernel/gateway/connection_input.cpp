@@ -47,7 +47,8 @@ void Connection::take_input(const char* data, size_t size) {
     size -= used;
   }
   taking_input_ = false;
-  if (size > 0 && (state_ == State::waiting || state_ == State::sending)) leftover_.assign(data, size);
+  const bool for_later = state_ == State::waiting || state_ == State::sending || state_ == State::suspended;
+  if (size > 0 && for_later) leftover_.assign(data, size);
 }
 
 void Connection::begin_request() {
@@ -88,15 +89,28 @@ size_t Connection::take_head(const char* data, size_t size) {
 size_t Connection::take_body(const char* data, size_t size) {
   RequestContext& context = *context_;
   struct Sink {
+    Connection& connection;
     BodyIntake& body;
     Intake result = Intake::ok;
-  } sink{context.body};
+    pipeline::Verdict verdict = pipeline::Verdict::next;  // of plugins; acted upon when the parser has returned
+  } sink{*this, context.body};
   const auto add = [](void* to, const char* bytes, size_t count) {
     auto& target = *static_cast<Sink*>(to);
-    if (target.result == Intake::ok) target.result = target.body.add({bytes, count});
+    if (target.verdict != pipeline::Verdict::next || target.result != Intake::ok) return;
+    target.verdict = target.connection.run_body_hooks({bytes, count}, false);
+    if (target.verdict == pipeline::Verdict::next) target.result = target.body.add({bytes, count});
   };
   const http::ParseStep step = context.parser.parse_body(data, size, add, &sink);
+  if (sink.verdict != pipeline::Verdict::next) {
+    context.phase = pipeline::Phase::request_body;
+    act_on(sink.verdict);
+    return size;
+  }
   if (sink.result == Intake::too_large) {
+    if (context.reader.callback != nullptr) {
+      deliver_body(ASKR_E_TOO_LARGE);
+      return size;
+    }
     refuse(413, "the body is larger than server.max_body_size");
     return size;
   }
@@ -112,7 +126,7 @@ size_t Connection::take_body(const char* data, size_t size) {
     set_timer(Timeout::body, gateway_.settings.server.body_timeout);
     return size;
   }
-  dispatch();
+  on_body();
   return step.consumed;
 }
 

@@ -10,11 +10,12 @@ namespace askr::gateway {
 
 using pipeline::Phase;
 using pipeline::TargetKind;
-using pipeline::Verdict;
 
 void Connection::on_head() {
   pipeline::Transaction& transaction = context_->transaction;
   transaction.endpoint = &endpoint_;
+  transaction.driver = this;
+  transaction.connection_slots = &slots_;
   transaction.times.accepted = gateway_.now;
   context_->keep_alive = transaction.head.keep_alive && !gateway_.stopping;
   context_->input_complete = !transaction.head.chunked && transaction.head.content_length == 0;
@@ -29,35 +30,44 @@ void Connection::on_head() {
     answer();
     return;
   }
-  if (!passed_hooks(Phase::request_head)) return;
-  resolve_target(gateway_.root, transaction);
-  if (transaction.target.kind == TargetKind::bad_path) {
-    answer_error(400);
-    return;
+  run_phases();
+}
+
+// From where the request is to the worker. Ends early when a hook answers, fails or suspends; a resumed request comes
+// here again.
+void Connection::run_phases() {
+  RequestContext& context = *context_;
+  pipeline::Transaction& transaction = context.transaction;
+  if (context.phase == Phase::request_head) {
+    if (!passed_hooks()) return;
+    resolve_target(gateway_.root, transaction);
+    if (transaction.target.kind == TargetKind::bad_path) {
+      answer_error(400);
+      return;
+    }
+    enter(Phase::route);
   }
-  if (!passed_hooks(Phase::route) || !passed_hooks(Phase::lookup)) return;
+  if (context.phase == Phase::route) {
+    if (!passed_hooks()) return;
+    enter(Phase::lookup);
+  }
+  if (!passed_hooks()) return;
   if (transaction.target.kind != TargetKind::script) {
     answer_error(404);
     return;
   }
-  prepare_body();
+  prepare_dispatch();
 }
 
-// True: go on. False: a hook has answered or failed, and the answer is on its way.
-bool Connection::passed_hooks(Phase phase) {
-  if (gateway_.pipeline.empty(phase)) return true;
-  switch (gateway_.pipeline.run(phase, context_->transaction)) {
-    case Verdict::next:
-      return true;
-    case Verdict::done:
-      answer();
-      return false;
-    case Verdict::suspend:  // nobody in the kernel suspends; plugins come with the SDK
-    case Verdict::fail:
-      answer_error(500);
-      return false;
-  }
-  return true;
+void Connection::enter(Phase phase) {
+  context_->phase = phase;
+  context_->position = 0;
+}
+
+// True: go on. False: a hook has answered, failed or suspended.
+bool Connection::passed_hooks() {
+  RequestContext& context = *context_;
+  return act_on(gateway_.pipeline.run(context.phase, context.transaction.handle, context.position));
 }
 
 // The request cannot be understood or taken: one answer, then the connection ends, because where the next request
@@ -78,16 +88,26 @@ void Connection::refuse(int status, const char* reason) {
   answer_error(status);
 }
 
-void Connection::prepare_body() {
+// PHP will answer: the body is read first, unless a plugin has had it read already.
+void Connection::prepare_dispatch() {
   const http::RequestHead& head = context_->transaction.head;
   const uint64_t limit = gateway_.settings.server.max_body_size;
+  if (context_->has_body) {
+    dispatch();
+    return;
+  }
   if (head.has_content_length && head.content_length > limit) {
     refuse(413, "the body is larger than server.max_body_size");
     return;
   }
+  begin_body(limit);
+}
+
+void Connection::begin_body(uint64_t limit) {
+  const http::RequestHead& head = context_->transaction.head;
   context_->body.begin(limit, gateway_.settings.server.spool_dir);
   if (!head.chunked && head.content_length == 0) {
-    dispatch();
+    on_body();
     return;
   }
   state_ = State::body;
@@ -98,9 +118,21 @@ void Connection::prepare_body() {
   }
 }
 
+// The body is complete.
+void Connection::on_body() {
+  RequestContext& context = *context_;
+  context.input_complete = context.has_body = true;
+  const http::RequestHead& head = context.transaction.head;
+  if ((head.chunked || head.content_length > 0) && !passed_body_hooks({}, true)) return;
+  if (context.reader.callback != nullptr) {
+    deliver_body(ASKR_OK);
+  } else {
+    dispatch();
+  }
+}
+
 void Connection::dispatch() {
   RequestContext& context = *context_;
-  context.input_complete = true;
   fill_request(gateway_.request);
   const exchange::GatewayPort::Body body{context.body.bytes(), context.body.spool_fd()};
   const int64_t queue_deadline = gateway_.now + gateway_.settings.server.queue_timeout;
@@ -179,7 +211,7 @@ void Connection::on_client_gone() {
   log::debug("{} {}: {} (request {})", transaction.head.method_text, transaction.head.target, transaction.failure,
              transaction.id());
   transaction.times.done = gateway_.now;
-  gateway_.pipeline.run(Phase::log, transaction);
+  gateway_.pipeline.run_all(Phase::log, transaction.handle);
   gateway_.contexts.give_back(std::move(context_));
   close(Ending::abort);
 }

@@ -12,10 +12,15 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/log.hpp"
 #include "gateway/connection.hpp"
+#include "gateway/faults.hpp"
 #include "gateway/kernel_plugins.hpp"
+#include "pipeline/request_table.hpp"
+#include "plugin/gateway_loop.hpp"
 
 namespace askr::gateway {
 namespace {
@@ -56,6 +61,7 @@ class Gateway {
   Gateway(const GatewayOptions& options, EventLoop& loop, TrustedProxies proxies)
       : options_(options),
         loop_(loop),
+        plugin_loop_(loop),
         state_(options.settings, options.exchange, options.index, loop, pipeline_, std::move(proxies)) {}
 
   Result<> prepare();
@@ -65,13 +71,18 @@ class Gateway {
   void turn();
   void collect_responses();
   void follow_root();
+  void follow_dropped_plugins();
   void follow_signals();
+  void resume_requests();
+  [[nodiscard]] int64_t until_next_timer() const;
   void begin_stop();
   void delete_closed();
   void limit_connections();
 
   const GatewayOptions& options_;
   EventLoop& loop_;
+  plugin::GatewayLoop plugin_loop_;
+  std::optional<Watchdog> watchdog_;  // only with plugins to watch
   pipeline::Pipeline pipeline_;
   StaticFiles static_files_;
   GatewayState state_;
@@ -80,11 +91,16 @@ class Gateway {
   std::unique_ptr<Bell> signal_bell_;
   Poke poke_;
   uint32_t root_version_ = 0;
+  uint64_t dropped_plugins_ = 0;
 };
 
 Result<> Gateway::prepare() {
   install_kernel_plugins(options_.settings, static_files_, options_.access_log, pipeline_);
+  options_.plugins.install(pipeline_);
+  dropped_plugins_ = options_.exchange.global().dropped_plugins.load();
   ASKR_TRY(pipeline_.seal());
+  note_crashes(options_.plugins, state_.record);
+  if (!options_.plugins.plugins().empty()) watchdog_.emplace(options_.plugins, options_.exchange, state_.record);
 
   sigset_t set;
   sigemptyset(&set);
@@ -98,6 +114,10 @@ Result<> Gateway::prepare() {
   ASKR_TRY(loop_.add(options_.exchange.gateway_event(options_.index), EPOLLIN | EPOLLET, poke_));
 
   limit_connections();
+  plugin_loop_.set_now(monotonic_now());
+  ASKR_TRY(
+      options_.plugins.start_process({sizeof(askr_process), ASKR_ROLE_GATEWAY, options_.index, 0,
+                                      options_.exchange.options().gateways, options_.exchange.options().workers_max}));
   for (const Listener& listener : options_.listeners) {
     acceptors_.push_back(std::make_unique<Acceptor>(state_, listener.socket_of(options_.index)));
     acceptors_.back()->start();
@@ -122,26 +142,66 @@ int Gateway::run() {
   options_.exchange.poke_master();
   while (!(state_.stopping && state_.connections.empty())) turn();
   delete_closed();
+  options_.plugins.stop_process();
+  plugin_loop_.report_leftovers();
   return 0;
 }
 
+int64_t Gateway::until_next_timer() const {
+  if (!state_.resumed.empty()) return 0;
+  const int64_t now = monotonic_now();
+  const int64_t own = state_.timers.until_next(now);
+  const int64_t of_plugins = plugin_loop_.until_next(now);
+  if (own < 0 || of_plugins < 0) return std::max(own, of_plugins);
+  return std::min(own, of_plugins);
+}
+
 void Gateway::turn() {
-  const int64_t sleep = state_.timers.until_next(monotonic_now());
+  const int64_t sleep = until_next_timer();
   const bool may_sleep = state_.port.prepare_sleep();
   loop_.wait(may_sleep ? sleep : 0);
   state_.port.awake();
   state_.now = monotonic_now();
+  plugin_loop_.set_now(state_.now);
+  if (watchdog_) watchdog_->begin_turn();
   loop_.dispatch();
 
-  if (poke_.take()) follow_root();
+  if (poke_.take()) {
+    follow_root();
+    follow_dropped_plugins();
+    options_.plugins.run_wakes(options_.index);
+  }
   if (signal_bell_->take()) follow_signals();
   state_.port.wake_workers();
   if (state_.in_flight > 0 && !state_.port.has_news()) state_.port.spin_for_news(kSpin);
   collect_responses();
   state_.timers.expire(state_.now);
+  plugin_loop_.expire(state_.now);
+  resume_requests();
   state_.port.wake_workers();
   if (options_.access_log != nullptr) options_.access_log->flush();
   delete_closed();
+  if (watchdog_) watchdog_->end_turn();
+}
+
+// Those that plugins have resumed; what these resume in turn waits for the next turn.
+void Gateway::resume_requests() {
+  for (const askr_request request : std::exchange(state_.resumed, {})) {
+    const pipeline::Transaction* transaction = pipeline::request_table().find(request);
+    if (transaction != nullptr) static_cast<Connection*>(transaction->driver)->go_on();
+  }
+}
+
+// The master has taken plugins out that kept crashing. Suspended requests hold positions in the pipeline as it was.
+void Gateway::follow_dropped_plugins() {
+  const uint64_t dropped = options_.exchange.global().dropped_plugins.load();
+  if (dropped == dropped_plugins_) return;
+  const std::vector<Connection*> open = state_.connections;
+  for (Connection* connection : open) connection->on_plugin_dropped();
+  for (const auto& plugin : options_.plugins.plugins()) {
+    if (((dropped & ~dropped_plugins_) >> plugin->index & 1) != 0) pipeline_.drop(plugin->id());
+  }
+  dropped_plugins_ = dropped;
 }
 
 void Gateway::collect_responses() {
@@ -189,6 +249,7 @@ void Gateway::begin_stop() {
   if (state_.stopping) return;
   state_.stopping = true;
   state_.record.state.store(exchange::ProcessState::draining, std::memory_order_relaxed);
+  options_.plugins.drain();
   for (auto& acceptor : acceptors_) acceptor->close();
   const std::vector<Connection*> open = state_.connections;
   for (Connection* connection : open) connection->on_stopping();

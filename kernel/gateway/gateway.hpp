@@ -7,6 +7,7 @@
 #include "exchange/exchange.hpp"
 #include "gateway/access_log.hpp"
 #include "gateway/listener.hpp"
+#include "plugin/host.hpp"
 
 namespace askr::gateway {
 
@@ -15,6 +16,7 @@ struct GatewayOptions {
   exchange::Exchange& exchange;
   unsigned index = 0;
   const std::vector<Listener>& listeners;
+  plugin::Host& plugins;
   AccessLog* access_log = nullptr;  // nullptr: off
 };
 

@@ -14,6 +14,7 @@
 #include "gateway/timers.hpp"
 #include "gateway/trusted_proxies.hpp"
 #include "pipeline/pipeline.hpp"
+#include "pipeline/transaction.hpp"
 
 namespace askr::gateway {
 
@@ -45,7 +46,8 @@ struct GatewayState {
   std::vector<Connection*> connections;  // all open ones; each knows its place
   std::vector<Connection*> closed;       // deleted at the end of the turn
   uint32_t first_slot = 0;
-  unsigned in_flight = 0;  // requests at the workers
+  unsigned in_flight = 0;             // requests at the workers
+  std::vector<askr_request> resumed;  // by plugins, in this turn
 
   // --- scratch memory, used within one call
   std::array<char, 128U << 10> input;

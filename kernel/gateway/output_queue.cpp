@@ -48,13 +48,13 @@ void OutputQueue::append(std::string_view bytes) {
   pending_ += bytes.size();
 }
 
-void OutputQueue::append(std::shared_ptr<const std::string> bytes, uint64_t offset, uint64_t length) {
-  if (length == 0) return;
+void OutputQueue::append(std::shared_ptr<const void> keeper, std::string_view bytes) {
+  if (bytes.empty()) return;
   Piece& piece = pieces_.emplace_back();
-  piece.shared = std::move(bytes);
-  piece.offset = offset;
-  piece.length = length;
-  pending_ += length;
+  piece.keeper = std::move(keeper);
+  piece.shared = bytes;
+  piece.length = bytes.size();
+  pending_ += bytes.size();
 }
 
 void OutputQueue::append(std::shared_ptr<const UniqueFd> file, uint64_t offset, uint64_t length) {
@@ -97,7 +97,7 @@ Flow OutputQueue::write_memory(Transport& transport) {
   size_t total = 0;
   for (const Piece& piece : pieces_) {
     if (piece.file || piece.spooled || count == kMaxPieces) break;
-    const std::string& bytes = piece.shared ? *piece.shared : piece.owned;
+    const std::string_view bytes = piece.owned.empty() ? piece.shared : piece.owned;
     pieces[static_cast<size_t>(count++)] = as_iovec(bytes.data() + piece.offset, piece.length);
     total += piece.length;
   }

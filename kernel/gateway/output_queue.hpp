@@ -29,7 +29,8 @@ class OutputQueue {
   // Sends pieces at once if nothing waits before them; copies what the client did not take.
   Flow send(Transport& transport, const iovec* pieces, int count);
   void append(std::string_view bytes);
-  void append(std::shared_ptr<const std::string> bytes, uint64_t offset, uint64_t length);
+  // Sent from where they are; `keeper` owns them and is let go when they are out.
+  void append(std::shared_ptr<const void> keeper, std::string_view bytes);
   void append(std::shared_ptr<const UniqueFd> file, uint64_t offset, uint64_t length);
 
   // Writes until everything is out or the client takes no more.
@@ -44,7 +45,8 @@ class OutputQueue {
  private:
   struct Piece {
     std::string owned;  // one of the four
-    std::shared_ptr<const std::string> shared;
+    std::shared_ptr<const void> keeper;
+    std::string_view shared;
     std::shared_ptr<const UniqueFd> file;
     bool spooled = false;
     uint64_t offset = 0, length = 0;

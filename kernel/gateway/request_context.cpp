@@ -1,5 +1,7 @@
 #include "gateway/request_context.hpp"
 
+#include "pipeline/request_table.hpp"
+
 namespace askr::gateway {
 namespace {
 
@@ -39,21 +41,30 @@ void RequestContext::clear() {
   slot = kNoSlot;
   framing = http::BodyFraming::none;
   body_left = 0;
-  has_head = committed = discard_body = stalled = broken = input_complete = false;
+  phase = pipeline::Phase::request_head;
+  position = body_position = 0;
+  resumed = has_body = false;
+  reader = {};
+  has_head = committed = hooks_done = unflushed = filter_failed = discard_body = stalled = broken = input_complete =
+      false;
   keep_alive = true;
 }
 
 std::unique_ptr<RequestContext> ContextPool::take() {
-  if (free_.empty()) return std::make_unique<RequestContext>(limits_, spool_folder_);
-  std::unique_ptr<RequestContext> context = std::move(free_.back());
-  free_.pop_back();
+  std::unique_ptr<RequestContext> context;
+  if (free_.empty()) {
+    context = std::make_unique<RequestContext>(limits_, spool_folder_);
+  } else {
+    context = std::move(free_.back());
+    free_.pop_back();
+  }
+  pipeline::request_table().enter(context->transaction);
   return context;
 }
 
 void ContextPool::give_back(std::unique_ptr<RequestContext> context) {
-  if (free_.size() >= kKept) return;
   context->clear();
-  free_.push_back(std::move(context));
+  if (free_.size() < kKept) free_.push_back(std::move(context));
 }
 
 }  // namespace askr::gateway

@@ -15,6 +15,13 @@ namespace askr::gateway {
 
 inline constexpr uint32_t kNoSlot = ~0U;
 
+// See askr_request_api.read_body.
+struct BodyReader {
+  askr_body_callback callback = nullptr;
+  void* context = nullptr;
+  uint64_t limit = 0;
+};
+
 struct RequestContext {
   RequestContext(const http::ParserLimits& limits, const std::string& spool_folder)
       : parser(limits), output(spool_folder) {}
@@ -29,6 +36,15 @@ struct RequestContext {
   BodyIntake body;
   uint32_t slot = kNoSlot;
 
+  // --- where it is in the pipeline
+  pipeline::Phase phase = pipeline::Phase::request_head;
+  uint32_t position = 0;  // of the next hook in that phase
+  bool resumed = false;   // a plugin has said how a suspended request goes on, and it will this turn
+  pipeline::Verdict resume_with = pipeline::Verdict::next;
+  bool has_body = false;       // the body was read, or there is none
+  uint32_t body_position = 0;  // of the hook of request_body that ran last
+  BodyReader reader;           // the plugin that wants the body before a worker gets it
+
   // --- the response
   OutputQueue output;
   std::string held;  // body bytes kept back until the length is known or they are many
@@ -36,6 +52,9 @@ struct RequestContext {
   uint64_t body_left = 0;       // with content_length: what is still to come
   bool has_head = false;        // the worker's head was read
   bool committed = false;       // our head is on its way: no retry and no error page any more
+  bool hooks_done = false;      // response_head has run
+  bool unflushed = false;       // filters may hold bytes back that the script has flushed
+  bool filter_failed = false;   // the body cannot be completed
   bool discard_body = false;    // HEAD, 204, 304
   bool stalled = false;         // back-pressure: the worker's segments wait for the client
   bool broken = false;          // a write failed: the client has gone

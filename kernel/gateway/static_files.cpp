@@ -16,6 +16,7 @@
 #include "http/mime_types.hpp"
 #include "http/ranges.hpp"
 #include "http/uri.hpp"
+#include "pipeline/request_table.hpp"
 
 namespace askr::gateway {
 namespace {
@@ -63,12 +64,8 @@ Verdict redirect_to_slash(Transaction& transaction) {
 }
 
 BodyPart part_of(const OpenFile& file, const http::ByteRange& range) {
-  return {file.bytes, file.file, range.first, range.size};
-}
-
-BodyPart part_of(std::string text) {
-  const uint64_t size = text.size();
-  return {std::make_shared<const std::string>(std::move(text)), nullptr, 0, size};
+  if (!file.bytes) return {{}, file.file, nullptr, range.first, range.size};
+  return {std::string_view(*file.bytes).substr(range.first, range.size), nullptr, file.bytes, 0, range.size};
 }
 
 uint64_t random_number() {
@@ -99,8 +96,8 @@ void StaticFiles::clear_cache() {
 }
 
 void StaticFiles::install(pipeline::Pipeline& pipeline) {
-  const auto hook = [](void* self, Transaction& transaction) {
-    return static_cast<StaticFiles*>(self)->answer(transaction);
+  const auto hook = [](void* self, askr_request request) {
+    return static_cast<askr_verdict>(static_cast<StaticFiles*>(self)->answer(*pipeline::request_table().find(request)));
   };
   pipeline.add(pipeline::Phase::route, {"static", hook, this, {}, {}});
 }
@@ -181,11 +178,12 @@ void StaticFiles::State::send_multipart(Transaction& transaction, const OpenFile
   transaction.response.headers.add("Content-Type", "multipart/byteranges; boundary=" + boundary);
   const std::string_view type = types.type_of(transaction.target.file_path);
   for (const http::ByteRange& range : request.ranges) {
-    transaction.body.push_back(part_of(fmt::format("\r\n--{}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
-                                                   boundary, type, http::content_range(range, file.size))));
+    transaction.body.push_back(
+        BodyPart::of_text(fmt::format("\r\n--{}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n", boundary, type,
+                                      http::content_range(range, file.size))));
     transaction.body.push_back(part_of(file, range));
   }
-  transaction.body.push_back(part_of("\r\n--" + boundary + "--\r\n"));
+  transaction.body.push_back(BodyPart::of_text("\r\n--" + boundary + "--\r\n"));
 }
 
 }  // namespace askr::gateway

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "pipeline/pipeline.hpp"
+#include "pipeline/transaction.hpp"
 
 namespace askr::gateway {
 

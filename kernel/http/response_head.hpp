@@ -21,6 +21,9 @@ class HeaderList {
   [[nodiscard]] bool contains(std::string_view name) const { return find(name).data() != nullptr; }
   void clear();
   [[nodiscard]] size_t size() const { return entries_.size(); }
+  // `index` is below size().
+  [[nodiscard]] std::string_view name_at(size_t index) const { return name_of(entries_[index]); }
+  [[nodiscard]] std::string_view value_at(size_t index) const { return value_of(entries_[index]); }
 
   // visit(name, value) in order.
   template <class Visitor>

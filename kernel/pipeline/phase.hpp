@@ -23,7 +23,8 @@ inline constexpr unsigned kPhaseCount = 11;
 
 std::string_view phase_name(Phase phase);
 
-enum class Verdict : uint8_t {
+// The values are those of askr/abi/pipeline.h.
+enum class Verdict : int32_t {
   next,     // go on
   done,     // this hook has answered: transaction.response and transaction.body are filled
   suspend,  // will be resumed once, later, in the same gateway

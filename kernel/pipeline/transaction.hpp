@@ -1,7 +1,8 @@
-// Transaction: one request and its response as the gateway and the hooks see it. Lives in its connection and is
-// reused for the connection's next request; nothing in it outlives the `log` phase.
+// Transaction: one request and its response as the gateway and the hooks see it. Comes from a pool and is used again
+// for other requests; nothing in it outlives the `log` phase. Plugins reach it through its handle only.
 #pragma once
 
+#include <askr/abi/request.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -14,6 +15,9 @@
 #include "base/fd.hpp"
 #include "http/request_head.hpp"
 #include "http/response_head.hpp"
+#include "pipeline/body_filters.hpp"
+#include "pipeline/phase.hpp"
+#include "pipeline/plugin_memory.hpp"
 
 namespace askr::pipeline {
 
@@ -47,16 +51,33 @@ struct Target {
 
 // A piece of a response body that does not come from a worker.
 struct BodyPart {
-  std::shared_ptr<const std::string> bytes;  // memory, or
-  std::shared_ptr<const UniqueFd> file;      // a file, sent with sendfile
-  uint64_t offset = 0;                       // into bytes or file
-  uint64_t length = 0;
+  std::string_view bytes;                // memory, or
+  std::shared_ptr<const UniqueFd> file;  // a file, sent with sendfile
+  std::shared_ptr<const void> keeper;    // owns `bytes`
+  uint64_t offset = 0;                   // into the file
+  uint64_t length = 0;                   // of bytes or of the piece of the file
+
+  static BodyPart of_text(std::string text);
 };
 
 // Monotonic nanoseconds; 0: did not happen.
 struct Times {
   int64_t accepted = 0, queued = 0, started = 0, first_byte = 0, done = 0;
 };
+
+// What a transaction asks of the connection that it belongs to, on behalf of a plugin.
+class Driver {
+ public:
+  // Goes on with a suspended request at the end of this turn of the loop. False: it is not suspended.
+  virtual bool resume(Verdict verdict) = 0;
+  // See askr_request_api.read_body.
+  virtual askr_status read_body(uint64_t limit, askr_body_callback callback, void* context) = 0;
+
+ protected:
+  ~Driver() = default;
+};
+
+inline constexpr uint64_t kUnknownLength = ASKR_LENGTH_UNKNOWN;
 
 struct Transaction {
   http::RequestHead head;
@@ -76,6 +97,18 @@ struct Transaction {
   bool ran_in_worker = false;
   std::string_view failure;  // static text: why the response was cut short, for the log
 
+  // --- what plugins have to do with it
+  askr_request handle{};  // {0}: this transaction serves no request now
+  Driver* driver = nullptr;
+  SlotValues* connection_slots = nullptr;   // of its connection
+  uint64_t worker_length = kUnknownLength;  // of a worker's body, once that is known
+  BodyFilters filters;
+  SlotValues slots;
+  RequestMemory memory;
+
+  // enum askr_body_kind, and the length in bytes or kUnknownLength.
+  [[nodiscard]] askr_body_kind body_kind() const;
+  [[nodiscard]] uint64_t body_length() const;
   [[nodiscard]] std::string_view id() const { return {id_bytes.data(), id_size}; }
   void clear();
 };

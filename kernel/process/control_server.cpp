@@ -12,7 +12,7 @@
 namespace askr::process {
 namespace {
 
-constexpr size_t kLongestCommand = 64;
+constexpr size_t kLongestCommand = 4096;
 constexpr size_t kMostClients = 16;
 
 }  // namespace

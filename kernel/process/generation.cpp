@@ -76,7 +76,7 @@ Result<> Generation::start_template() {
     ours.reset();
     socket_.reset();
     host_.close_in_child();
-    run_template({host_.exchange, master, number_, runtime_options(), std::move(theirs)});
+    run_template({host_.exchange, master, number_, runtime_options(), std::move(theirs), host_.plugins});
   }
   exchange::ProcessRecord& record = host_.exchange.records()[template_record_];
   record.role = exchange::Role::template_;

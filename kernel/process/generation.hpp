@@ -25,6 +25,7 @@ struct GenerationHost {
   exchange::Exchange& exchange;
   EventLoop& loop;
   Alarms& alarms;
+  plugin::Host& plugins;
   std::function<void()> close_in_child;  // descriptors that templates and workers have no business with
 };
 

@@ -14,6 +14,12 @@
 #include "process/title.hpp"
 
 namespace askr::process {
+namespace {
+
+constexpr size_t kCrashesAllowed = 3;
+constexpr int64_t kCrashWindow = 60 * kSecond;
+
+}  // namespace
 
 Result<std::unique_ptr<Master>> Master::create(const MasterOptions& options) {
   EventLoop loop = ASKR_TRY(EventLoop::create());
@@ -25,7 +31,7 @@ Result<std::unique_ptr<Master>> Master::create(const MasterOptions& options) {
 Master::Master(const MasterOptions& options, EventLoop loop)
     : options_(options),
       loop_(std::move(loop)),
-      host_{options.settings, options.exchange, loop_, alarms_, [this] { close_in_child(); }},
+      host_{options.settings, options.exchange, loop_, alarms_, options.plugins, [this] { close_in_child(); }},
       control_(loop_, [this](const std::string& command,
                              ControlServer::Reply reply) { on_command(command, std::move(reply)); }),
       started_(monotonic_now()),
@@ -168,6 +174,7 @@ void Master::start_gateway(unsigned index) {
   record.sleeping = 0;
   record.connections = 0;
   record.ready = 0;
+  record.crashed_in = record.blocked_in = 0;
   gateway_ready_[index] = false;
   const pid_t pid = ::fork();
   if (pid == 0) {
@@ -175,8 +182,8 @@ void Master::start_gateway(unsigned index) {
     control_.forget();
     set_title("askr: gateway " + std::to_string(index));
     log::set_speaker("gateway " + std::to_string(index));
-    ::_exit(
-        gateway::run_gateway({options_.settings, options_.exchange, index, options_.listeners, options_.access_log}));
+    ::_exit(gateway::run_gateway(
+        {options_.settings, options_.exchange, index, options_.listeners, options_.plugins, options_.access_log}));
   }
   if (pid < 0) {
     fail(system_error("cannot fork a gateway").message);
@@ -190,7 +197,11 @@ void Master::start_gateway(unsigned index) {
 
 void Master::check_gateways() {
   for (unsigned index = 0; index < gateways_.size(); ++index) {
-    const auto& record = options_.exchange.records()[options_.exchange.gateway_record(index)];
+    auto& record = options_.exchange.records()[options_.exchange.gateway_record(index)];
+    if (const uint32_t blocked_in = record.blocked_in.exchange(0); blocked_in != 0) {
+      log::warning("plugin {} has blocked the event loop of gateway {} for more than 100 ms", plugin_name(blocked_in),
+                   index);
+    }
     if (gateway_ready_[index] || record.ready.load() == 0) continue;
     gateway_ready_[index] = true;
     gateway_policy_.on_ready();
@@ -215,6 +226,7 @@ void Master::on_gateway_exit(Child& child, int status) {
   }
   log::error("gateway {} (pid {}) {}; its connections are closed, the others go on", index, pid,
              describe_status(status));
+  note_crash(index, record.crashed_in.exchange(0));
   const int64_t delay = gateway_policy_.on_death(was_ready);
   if (delay < 0) {
     fail("gateways died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before they were ready");
@@ -223,6 +235,31 @@ void Master::on_gateway_exit(Child& child, int status) {
   alarms_.at(monotonic_now() + delay, [this, index] {
     if (phase_ == Phase::serving && !gateways_[index]) start_gateway(index);
   });
+}
+
+std::string Master::plugin_name(uint32_t place) const {
+  const auto& plugins = options_.plugins.plugins();
+  return place == 0 || place > plugins.size() ? "?" : std::string(plugins[place - 1]->id());
+}
+
+// A plugin in which gateways die again and again is taken out, so that the site stays up.
+void Master::note_crash(unsigned gateway, uint32_t plugin) {
+  if (plugin == 0) return;
+  const std::string name = plugin_name(plugin);
+  std::vector<int64_t>& crashes = plugin_crashes_[plugin];
+  const int64_t now = monotonic_now();
+  std::erase_if(crashes, [now](int64_t when) { return now - when > kCrashWindow; });
+  crashes.push_back(now);
+  log::error("gateway {} died inside plugin {} ({} times within a minute)", gateway, name, crashes.size());
+  if (crashes.size() < kCrashesAllowed) return;
+  const auto& required = options_.settings.plugins.required;
+  if (std::find(required.begin(), required.end(), name) != required.end()) return;
+  log::error(
+      "plugin {} IS TAKEN OUT: gateways died in it {} times within a minute; the server goes on without it "
+      "until its next start (plugins.required forbids that)",
+      name, crashes.size());
+  options_.exchange.global().dropped_plugins.fetch_or(1ULL << (plugin - 1));
+  options_.exchange.poke_all_gateways();
 }
 
 // PHP has no business with clients: templates and workers hold no listening socket and no access log.
@@ -265,12 +302,33 @@ void Master::reopen_logs() {
 
 void Master::on_command(const std::string& command, ControlServer::Reply reply) {
   if (command == "status") {
-    reply(status_json(options_.settings, options_.exchange, started_));
+    reply(status_json(options_.settings, options_.exchange, options_.plugins, started_));
   } else if (command == "reload") {
     reload(std::move(reply));
+  } else if (command.starts_with("[")) {
+    run_plugin_command(command, reply);
   } else {
     reply(nlohmann::json{{"ok", false}, {"message", "unknown command (status, reload)"}}.dump() + "\n");
   }
+}
+
+// ["cache", "forget-tag", "posts"]: a command of a plugin with its arguments.
+void Master::run_plugin_command(const std::string& json, const ControlServer::Reply& reply) {
+  const nlohmann::json words = nlohmann::json::parse(json, nullptr, false);
+  std::vector<std::string> arguments;
+  if (words.is_array()) {
+    for (const nlohmann::json& word : words) arguments.push_back(word.is_string() ? word.get<std::string>() : "");
+  }
+  if (arguments.empty()) {
+    reply(nlohmann::json{{"exit_code", 2}, {"text", "not a list of words\n"}}.dump() + "\n");
+    return;
+  }
+  const std::string name = arguments.front();
+  arguments.erase(arguments.begin());
+  const auto [exit_code, text] = options_.plugins.run_command(name, arguments);
+  reply(nlohmann::json{{"exit_code", exit_code}, {"text", text}}.dump(-1, ' ', false,
+                                                                      nlohmann::json::error_handler_t::replace) +
+        "\n");
 }
 
 // A reload asked for while one is under way is a new one afterwards: the files may have changed again.
@@ -372,6 +430,7 @@ void Master::report_ready() {
   for (const std::string_view plugin : gateway::active_kernel_plugins(options_.settings)) {
     report.plugins.emplace_back(plugin);
   }
+  for (const auto& plugin : options_.plugins.plugins()) report.plugins.emplace_back(plugin->id());
   report.warnings = facts.warnings;
   report.boot_ns = monotonic_now() - started_;
   options_.on_ready(report);

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ struct MasterOptions {
   const config::Settings& settings;
   exchange::Exchange& exchange;
   std::vector<gateway::Listener>& listeners;
+  plugin::Host& plugins;
   gateway::AccessLog* access_log = nullptr;
   const std::function<void(const StartReport&)>& on_ready;
 };
@@ -56,12 +58,15 @@ class Master {
   void start_gateway(unsigned index);
   void on_gateway_exit(Child& child, int status);
   void check_gateways();
+  void note_crash(unsigned gateway, uint32_t plugin);
+  [[nodiscard]] std::string plugin_name(uint32_t place) const;  // index + 1, as in the process table
   void close_in_child();
 
   // --- requests from outside
   void on_signal(uint32_t number);
   void reopen_logs();
   void on_command(const std::string& command, ControlServer::Reply reply);
+  void run_plugin_command(const std::string& json, const ControlServer::Reply& reply);
   void reload(ControlServer::Reply reply);
   void finish_reload(bool done, const std::string& message);
   void end_overdue_workers();
@@ -99,6 +104,7 @@ class Master {
   std::vector<std::unique_ptr<Child>> gateways_;  // by index; nullptr while dead
   std::vector<bool> gateway_ready_;
   RespawnPolicy gateway_policy_;
+  std::map<uint32_t, std::vector<int64_t>> plugin_crashes_;  // by index, when
   bool reported_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "gateway/access_log.hpp"
 #include "gateway/listener.hpp"
 #include "gateway/spool_file.hpp"
+#include "php/plugin_interface.hpp"
 #include "process/master.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -38,7 +39,8 @@ Result<> check_spool(const std::string& folder) {
   return ok();
 }
 
-Result<int> run(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready) {
+Result<int> run(const ServerPlan& plan, const std::function<void(const StartReport&)>& on_ready) {
+  const config::Settings& settings = plan.loaded.settings;
   const config::ServerSettings& server = settings.server;
   ASKR_TRY(raise_descriptor_limit());
   ASKR_TRY(check_spool(server.spool_dir));
@@ -51,11 +53,14 @@ Result<int> run(const config::Settings& settings, const std::function<void(const
   }
 
   const exchange::ExchangeOptions options = exchange_options(settings);
-  arena::Arena arena = ASKR_TRY(arena::Arena::create(exchange::Exchange::regions(options)));
+  const std::unique_ptr<plugin::Host> plugins = ASKR_TRY(make_host(plan));
+  arena::Arena arena = ASKR_TRY(arena::Arena::create(all_regions(settings, *plugins)));
   exchange::Exchange exchange = ASKR_TRY(exchange::Exchange::create(arena, options));
+  ASKR_TRY(plugins->share(arena, exchange));
   std::unique_ptr<Master> master =
-      ASKR_TRY(Master::create({settings, exchange, listeners, access_log.get(), on_ready}));
+      ASKR_TRY(Master::create({settings, exchange, listeners, *plugins, access_log.get(), on_ready}));
   const int code = master->run();
+  plugins->stop_master();
   gateway::remove_unix_sockets(listeners);
   return code;
 }
@@ -66,8 +71,18 @@ exchange::ExchangeOptions exchange_options(const config::Settings& settings) {
   return {settings.server.gateways, settings.server.workers_max, settings.server.queue_size};
 }
 
-int serve(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready) {
-  auto code = run(settings, on_ready);
+std::vector<arena::Region> all_regions(const config::Settings& settings, const plugin::Host& plugins) {
+  std::vector<arena::Region> regions = exchange::Exchange::regions(exchange_options(settings));
+  for (arena::Region& region : plugins.regions(settings.server.gateways)) regions.push_back(std::move(region));
+  return regions;
+}
+
+Result<std::unique_ptr<plugin::Host>> make_host(const ServerPlan& plan) {
+  return plugin::Host::create(plan.plugins, plan.loaded, php::php_interface());
+}
+
+int serve(const ServerPlan& plan, const std::function<void(const StartReport&)>& on_ready) {
+  auto code = run(plan, on_ready);
   if (code) return code.value();
   log::error("{}", code.error().message);
   return code.error().exit_code;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "config/settings.hpp"
+#include "config/load.hpp"
 #include "exchange/exchange.hpp"
+#include "plugin/host.hpp"
 
 namespace askr::process {
 
@@ -21,12 +23,22 @@ struct StartReport {
   int64_t boot_ns = 0;
 };
 
+// Settings, and the plugins that are active with them.
+struct ServerPlan {
+  config::Loaded loaded;
+  std::vector<const plugin::Library*> plugins;  // in the order of their lifecycle
+};
+
 // Runs the server in this process (the master) until it is told to stop. `on_ready` prints the banner.
 // Returns the exit code; errors were written as one line to standard error.
-int serve(const config::Settings& settings, const std::function<void(const StartReport&)>& on_ready);
+int serve(const ServerPlan& plan, const std::function<void(const StartReport&)>& on_ready);
+
+// Loads the plugins as far as they can be without shared memory.
+Result<std::unique_ptr<plugin::Host>> make_host(const ServerPlan& plan);
 
 // How large the shared memory of a server with these settings is laid out.
 exchange::ExchangeOptions exchange_options(const config::Settings& settings);
+std::vector<arena::Region> all_regions(const config::Settings& settings, const plugin::Host& plugins);
 
 // Where a server with these settings listens for `askr status` and `askr reload`.
 std::string control_path(const config::Settings& settings);

@@ -33,7 +33,8 @@ uint64_t seconds_since(int64_t start) {
 
 }  // namespace
 
-std::string status_json(const config::Settings& settings, const exchange::Exchange& exchange, int64_t started) {
+std::string status_json(const config::Settings& settings, const exchange::Exchange& exchange,
+                        const plugin::Host& plugins, int64_t started) {
   nlohmann::json processes = nlohmann::json::array();
   uint64_t rss_total = 0;
   unsigned workers_alive = 0;
@@ -59,6 +60,16 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
   nlohmann::json listen = nlohmann::json::array();
   for (const config::ListenAddress& address : settings.server.listen) listen.push_back(address.text());
   const exchange::ExchangeUsage usage = exchange::usage(exchange);
+  nlohmann::json metrics = nlohmann::json::object();
+  for (uint32_t id = 0; id < plugins.metrics().all().size(); ++id) {
+    const plugin::Metrics::Cell* cell = plugins.metrics().cell(id);
+    metrics[plugins.metrics().all()[id].name] = cell == nullptr ? 0 : cell->value.load();
+  }
+  nlohmann::json active = nlohmann::json::array();
+  const uint64_t dropped = exchange.global().dropped_plugins.load();
+  for (const auto& plugin : plugins.plugins()) {
+    if ((dropped >> plugin->index & 1) == 0) active.push_back(plugin->id());
+  }
   const nlohmann::json status = {{"version", ASKR_VERSION},
                                  {"listen", listen},
                                  {"mode", settings.worker_mode() ? "worker" : "per-request"},
@@ -74,6 +85,8 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                                    {"slots_used", usage.slots_used},
                                    {"blocks", usage.blocks},
                                    {"blocks_used", usage.blocks_used}}},
+                                 {"plugins", active},
+                                 {"metrics", metrics},
                                  {"processes", processes}};
   return status.dump() + "\n";
 }

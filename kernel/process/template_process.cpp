@@ -35,6 +35,12 @@ void handle(int signal, void (*handler)(int)) {
   ::sigaction(signal, &action, nullptr);
 }
 
+Result<> start_plugins(const TemplateOptions& options, uint32_t position) {
+  const exchange::ExchangeOptions& sizes = options.exchange.options();
+  return options.plugins.start_process(
+      {sizeof(askr_process), ASKR_ROLE_WORKER, position, options.generation, sizes.gateways, sizes.workers_max});
+}
+
 [[noreturn]] void run_worker(const TemplateOptions& options, uint32_t position) {
   own_record = &options.exchange.workers()[position];
   own_record->pid.store(::getpid());
@@ -44,7 +50,12 @@ void handle(int signal, void (*handler)(int)) {
   set_title(fmt::format("askr: worker {}", position));
   log::set_speaker(fmt::format("worker {}", position));
   exchange::WorkerPort port(options.exchange, position, options.generation);
+  if (auto started = start_plugins(options, position); !started) {
+    log::error("{}", started.error().message);
+    ::_exit(1);
+  }
   const int code = php::run_worker(port);
+  options.plugins.stop_process();
   // No destructors and no module shutdown: they belong to the template.
   ::_exit(code);
 }

@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "exchange/exchange.hpp"
 #include "php/runtime.hpp"
+#include "plugin/host.hpp"
 
 namespace askr::process {
 
@@ -33,6 +34,7 @@ struct TemplateOptions {
   uint32_t generation;
   php::RuntimeOptions runtime;
   UniqueFd socket;
+  plugin::Host& plugins;
 };
 
 // The process after fork(). Does not return.

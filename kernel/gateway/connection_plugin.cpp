@@ -1,0 +1,192 @@
+// What a request has to do with plugins beyond running their hooks: waiting for one, reading the body for one, the
+// filters of its response, and saying which one is to blame.
+#include <unistd.h>
+
+#include "base/log.hpp"
+#include "gateway/connection.hpp"
+#include "gateway/error_pages.hpp"
+
+namespace askr::gateway {
+
+using pipeline::Phase;
+using pipeline::Verdict;
+
+namespace {
+
+bool may_suspend(Phase phase) {
+  return phase == Phase::request_head || phase == Phase::route || phase == Phase::lookup;
+}
+
+// All of a body that is at most the size that filters may see.
+bool append_file(const pipeline::BodyPart& part, std::string& out) {
+  const size_t before = out.size();
+  out.resize(before + part.length);
+  for (uint64_t done = 0; done < part.length;) {
+    const ssize_t got = ::pread(part.file->get(), out.data() + before + done, part.length - done,
+                                static_cast<off_t>(part.offset + done));
+    if (got <= 0) return false;
+    done += static_cast<uint64_t>(got);
+  }
+  return true;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- verdicts
+
+// True: go on with the next phase.
+bool Connection::act_on(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::next:
+      return true;
+    case Verdict::done:
+      answer();
+      return false;
+    case Verdict::suspend:
+      if (may_suspend(context_->phase)) {
+        suspend();
+        return false;
+      }
+      blame(context_->phase, "cannot suspend a request in this phase");
+      break;
+    case Verdict::fail:
+      blame(context_->phase, "has failed a request");
+      break;
+  }
+  answer_error(500);
+  return false;
+}
+
+void Connection::blame(Phase phase, std::string_view what) {
+  const pipeline::Transaction& transaction = context_->transaction;
+  const uint32_t position = phase == Phase::request_body ? context_->body_position : context_->position;
+  log::error("plugin {} {}, in {} of {} {} (request {})", gateway_.pipeline.plugin_before(phase, position), what,
+             pipeline::phase_name(phase), transaction.head.method_text, transaction.head.target, transaction.id());
+}
+
+void Connection::suspend() {
+  state_ = State::suspended;
+  set_timer(Timeout::request, gateway_.settings.server.request_timeout);
+  if (context_->reader.callback == nullptr) return;
+  if (context_->has_body) {
+    deliver_body(ASKR_OK);
+  } else {
+    begin_body(context_->reader.limit);
+  }
+}
+
+bool Connection::resume(Verdict verdict) {
+  if (state_ != State::suspended || context_->resumed) return false;
+  context_->resumed = true;
+  context_->resume_with = verdict;
+  gateway_.resumed.push_back(context_->transaction.handle);
+  return true;
+}
+
+void Connection::on_plugin_dropped() {
+  if (state_ != State::suspended && context_ && context_->reader.callback == nullptr) return;
+  if (!context_ || (state_ != State::suspended && state_ != State::body)) return;
+  context_->reader = {};
+  answer_error(503, 1);
+}
+
+void Connection::go_on() {
+  const Verdict verdict = context_->resume_with;
+  context_->resumed = false;
+  timer_.cancel();
+  state_ = State::sending;
+  if (act_on(verdict)) run_phases();
+  if (state_ != State::body || leftover_.empty()) return;
+  const std::string input = std::exchange(leftover_, {});
+  take_input(input.data(), input.size());
+  if (readable_ && wants_input()) receive();
+}
+
+// ---------------------------------------------------------------- request bodies
+
+askr_status Connection::read_body(uint64_t limit, askr_body_callback callback, void* context) {
+  const http::RequestHead& head = context_->transaction.head;
+  if (state_ == State::waiting || context_->committed || context_->reader.callback != nullptr) {
+    return ASKR_E_WRONG_STEP;
+  }
+  if (head.has_content_length && head.content_length > limit) return ASKR_E_TOO_LARGE;
+  context_->reader = {callback, context, limit};
+  return ASKR_OK;
+}
+
+// The reader may resume the request from inside its callback, or later.
+void Connection::deliver_body(askr_status status) {
+  state_ = State::suspended;
+  set_timer(Timeout::request, gateway_.settings.server.request_timeout);
+  const BodyReader reader = std::exchange(context_->reader, {});
+  const BodyIntake& body = context_->body;
+  std::string spooled;
+  if (status == ASKR_OK && body.spool_fd() >= 0) {
+    const pipeline::BodyPart part{
+        {}, std::make_shared<const UniqueFd>(::dup(body.spool_fd())), nullptr, 0, body.size()};
+    if (!append_file(part, spooled)) status = ASKR_E_FAILED;
+  }
+  const std::string_view bytes = body.spool_fd() >= 0 ? spooled : body.bytes();
+  reader.callback(reader.context, context_->transaction.handle, status, {bytes.data(), bytes.size()});
+}
+
+// False: a hook has answered or failed.
+bool Connection::passed_body_hooks(std::string_view piece, bool last) {
+  if (gateway_.pipeline.empty(Phase::request_body)) return true;
+  const Verdict verdict = run_body_hooks(piece, last);
+  if (verdict == Verdict::next) return true;
+  context_->phase = Phase::request_body;
+  return act_on(verdict);
+}
+
+Verdict Connection::run_body_hooks(std::string_view piece, bool last) {
+  return gateway_.pipeline.run_body_hooks(context_->transaction.handle, {piece.data(), piece.size()}, last,
+                                          context_->body_position);
+}
+
+// ---------------------------------------------------------------- responses
+
+// Once per response. False: a hook has failed; nothing was sent.
+bool Connection::run_response_head() {
+  RequestContext& context = *context_;
+  pipeline::Transaction& transaction = context.transaction;
+  transaction.response.headers.set("X-Request-Id", transaction.id());
+  if (context.hooks_done || gateway_.pipeline.empty(Phase::response_head)) return true;
+  context.hooks_done = true;
+  context.position = 0;
+  if (gateway_.pipeline.run(Phase::response_head, transaction.handle, context.position) == Verdict::next) return true;
+  blame(Phase::response_head, "has failed a response");
+  transaction.filters.clear();
+  return false;
+}
+
+// An answer of the gateway's own becomes one piece of memory, as the filters have made it.
+bool Connection::filter_own_body() {
+  pipeline::Transaction& transaction = context_->transaction;
+  std::string before;
+  for (const pipeline::BodyPart& part : transaction.body) {
+    if (part.file == nullptr) {
+      before.append(part.bytes);
+    } else if (!append_file(part, before)) {
+      return false;
+    }
+  }
+  std::string after;
+  const auto collect = [&after](std::string_view bytes, uint32_t) { after.append(bytes); };
+  if (!transaction.filters.run(transaction.handle, before, ASKR_PIECE_LAST, collect)) return false;
+  transaction.body.clear();
+  transaction.body.push_back(pipeline::BodyPart::of_text(std::move(after)));
+  return true;
+}
+
+// The same for what a worker has sent so far.
+bool Connection::filter_held_body(uint32_t piece_flags) {
+  pipeline::Transaction& transaction = context_->transaction;
+  std::string after;
+  const auto collect = [&after](std::string_view bytes, uint32_t) { after.append(bytes); };
+  if (!transaction.filters.run(transaction.handle, context_->held, piece_flags, collect)) return false;
+  context_->held.swap(after);
+  return true;
+}
+
+}  // namespace askr::gateway

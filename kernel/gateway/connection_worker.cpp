@@ -1,0 +1,286 @@
+// Responses of workers.
+//
+// A response is kept back until it is complete or large (kHold) or flush() was called. Complete ones get a
+// Content-Length; the common small one leaves in a single write straight from the worker's block.
+#include <spdlog/fmt/fmt.h>
+
+#include <array>
+
+#include "base/log.hpp"
+#include "exchange/codec.hpp"
+#include "gateway/connection.hpp"
+#include "gateway/pieces.hpp"
+
+namespace askr::gateway {
+
+using exchange::Progress;
+using exchange::SegmentKind;
+using http::BodyFraming;
+
+namespace {
+
+constexpr size_t kHold = 256U << 10;
+constexpr uint32_t kSegmentsAtOnce = 30;
+
+}  // namespace
+
+void Connection::on_news() {
+  take_segments();
+}
+
+void Connection::take_segments() {
+  RequestContext& context = *context_;
+  // Read before the segments: what is published before `complete` is seen is then all there is.
+  const Progress progress = gateway_.port.progress(context.slot);
+  context.stalled = false;
+  if (progress == Progress::complete && !context.has_head && answer_at_once()) return;
+
+  exchange::SegmentView segment;
+  while (gateway_.port.peek(context.slot, segment)) {
+    if (is_client_behind()) {
+      // Only a write that finds the socket full makes the loop call again.
+      context.broken = context.output.write(*transport_) == Flow::broken || context.broken;
+      if (context.broken) break;
+      context.stalled = is_client_behind();
+      if (context.stalled) {
+        set_timer(Timeout::send, gateway_.settings.server.send_timeout);
+        return;
+      }
+    }
+    switch (segment.kind) {
+      case SegmentKind::interim:
+        send_interim(segment.bytes);
+        break;
+      case SegmentKind::head:
+        if (!take_worker_head(segment.bytes)) return;
+        break;
+      case SegmentKind::body:
+        take_worker_body(segment.bytes);
+        break;
+    }
+    gateway_.port.consume(context.slot);
+    const bool begins = context.held.size() > kHold || (context.has_head && gateway_.port.streaming(context.slot));
+    if (!context.committed && begins && !commit(false)) return;
+  }
+  if (context.broken) {
+    on_client_gone();
+    return;
+  }
+  if (context.filter_failed) {
+    gateway_.port.abandon(context.slot);
+    leave_worker();
+    cut_off("a body filter failed");
+    return;
+  }
+  settle(gateway_.port.progress(context.slot) == Progress::aborted ? Progress::aborted : progress);
+}
+
+bool Connection::is_client_behind() const {
+  if (!context_->committed) return false;
+  return gateway_.port.streaming(context_->slot) ? context_->output.pending() > kStreamWindow : context_->output.full();
+}
+
+// The common case: everything is there when we look first.
+bool Connection::answer_at_once() {
+  RequestContext& context = *context_;
+  exchange::SegmentView segment;
+  if (!gateway_.port.peek(context.slot, segment) || segment.kind != SegmentKind::head) return false;
+  exchange::SegmentView body;
+  if (gateway_.port.peek(context.slot, body, kSegmentsAtOnce)) return false;
+
+  if (!take_worker_head(segment.bytes)) return true;
+  std::array<iovec, kSegmentsAtOnce + 1> pieces;
+  int count = 1;
+  uint64_t length = 0;
+  for (uint32_t ahead = 1; gateway_.port.peek(context.slot, body, ahead); ++ahead) {
+    pieces[static_cast<size_t>(count++)] = as_iovec(body.bytes);
+    length += body.bytes.size();
+  }
+  context.transaction.worker_length = length;
+  if (!run_response_head()) {
+    give_up_on_worker(500);
+    return true;
+  }
+  if (!context.transaction.filters.empty()) {
+    for (int index = 1; index < count; ++index) context.held.append(as_view(pieces[static_cast<size_t>(index)]));
+    settle_complete();
+    return true;
+  }
+  choose_framing(true, length);
+  pieces[0] = as_iovec(write_head());
+  if (context.discard_body) count = 1;
+  if (!context.discard_body) context.transaction.body_bytes_sent = length;
+  const Flow flow = context.output.send(*transport_, pieces.data(), count);
+  finish_body();
+  after_write(flow);
+  return true;
+}
+
+// What the worker's progress means once its segments are taken.
+void Connection::settle(Progress progress) {
+  RequestContext& context = *context_;
+  if (progress == Progress::running) {
+    settle_running();
+    return;
+  }
+  if (progress == Progress::complete && context.has_head) {
+    settle_complete();
+    return;
+  }
+  if (progress == Progress::crashed && run_again()) return;
+  gateway_.port.release(context.slot);
+  leave_worker();
+  if (context.committed) {
+    cut_off(progress == Progress::crashed ? "the worker died" : "the script failed");
+    return;
+  }
+  const pipeline::Transaction& transaction = context.transaction;
+  const bool script_failed = progress == Progress::aborted && context.has_head;
+  const int status = script_failed ? 500 : 502;
+  const std::string_view why = progress == Progress::crashed ? "the worker died"
+                               : script_failed               ? "the script failed"
+                                                             : "the worker gave no response";
+  log::error("{} {} {}: {} (request {})", status, transaction.head.method_text, transaction.head.target, why,
+             transaction.id());
+  answer_error(status);
+}
+
+void Connection::settle_running() {
+  RequestContext& context = *context_;
+  const bool streaming = gateway_.port.streaming(context.slot);
+  if (context.has_head && !context.committed && streaming && !commit(false)) return;
+  if (!context.committed) return;
+  if (context.unflushed && streaming) emit({}, ASKR_PIECE_FLUSH);
+  context.unflushed = false;
+  send_more();
+}
+
+void Connection::settle_complete() {
+  RequestContext& context = *context_;
+  if (!context.committed) {
+    if (!commit(true)) return;
+  } else {
+    emit({}, ASKR_PIECE_LAST);
+  }
+  if (context.framing == BodyFraming::chunked && !context.discard_body) context.output.append("0\r\n\r\n");
+  const bool too_short =
+      context.framing == BodyFraming::content_length && context.body_left > 0 && !context.discard_body;
+  if (too_short || context.filter_failed) {
+    gateway_.port.release(context.slot);
+    leave_worker();
+    cut_off(too_short ? "the script sent less than its Content-Length" : "a body filter failed");
+    return;
+  }
+  finish_body();
+  send_more();
+}
+
+// The worker died before anything was sent: a request that is safe to repeat gets another one, once.
+bool Connection::run_again() {
+  RequestContext& context = *context_;
+  if (context.committed || !gateway_.port.first_attempt(context.slot) ||
+      !http::is_repeatable(context.transaction.head.method)) {
+    return false;
+  }
+  context.has_head = false;
+  context.held.clear();
+  context.transaction.response.clear();
+  gateway_.port.retry(context.slot, gateway_.now + gateway_.settings.server.queue_timeout);
+  set_timer(Timeout::request, kWakeAgain);
+  return true;
+}
+
+// False: the head made no sense, the request has been answered.
+bool Connection::take_worker_head(std::string_view bytes) {
+  RequestContext& context = *context_;
+  http::ResponseHead& response = context.transaction.response;
+  gateway_.head_in.assign(bytes);
+  exchange::ResponseHeadReader reader(gateway_.head_in);
+  response.clear();
+  response.status = reader.status();
+  response.reason = reader.reason();
+  std::string_view name;
+  std::string_view value;
+  while (reader.next(name, value)) response.headers.add(name, value);
+  if (!reader.valid() || response.status < 200) {
+    give_up_on_worker(502);
+    return false;
+  }
+  context.has_head = true;
+  const exchange::Slot& slot = gateway_.port.slot(context.slot);
+  context.transaction.times.queued = slot.queued.load(std::memory_order_relaxed);
+  context.transaction.times.started = slot.started.load(std::memory_order_relaxed);
+  context.transaction.times.first_byte = slot.first_byte.load(std::memory_order_relaxed);
+  return true;
+}
+
+void Connection::take_worker_body(std::string_view bytes) {
+  RequestContext& context = *context_;
+  if (!context.committed) {
+    context.held.append(bytes);
+    return;
+  }
+  context.unflushed = !context.transaction.filters.empty();
+  emit(bytes);
+}
+
+// 1xx responses exist since HTTP/1.1 (RFC 9110 section 15.2).
+void Connection::send_interim(std::string_view bytes) {
+  if (context_->transaction.head.minor_version == 0 || context_->committed) return;
+  gateway_.head_in.assign(bytes);
+  exchange::ResponseHeadReader reader(gateway_.head_in);
+  std::string text = fmt::format("HTTP/1.1 {} {}\r\n", reader.status(), http::reason_phrase(reader.status()));
+  std::string_view name;
+  std::string_view value;
+  while (reader.next(name, value)) {
+    if (name.find_first_of("\r\n") != std::string_view::npos || value.find_first_of("\r\n") != std::string_view::npos) {
+      continue;
+    }
+    text.append(name).append(": ").append(value).append("\r\n");
+  }
+  if (!reader.valid() || reader.status() >= 200) return;
+  text += "\r\n";
+  const iovec piece = as_iovec(text);
+  context_->output.send(*transport_, &piece, 1);
+}
+
+// The head goes out, followed by what was held back. False: it could not be made, and another answer is on its way.
+bool Connection::commit(bool length_known) {
+  RequestContext& context = *context_;
+  pipeline::Transaction& transaction = context.transaction;
+  if (length_known) transaction.worker_length = context.held.size();
+  const bool bodiless = transaction.head.method == http::Method::head || transaction.response.status == 204 ||
+                        transaction.response.status == 304;
+  bool made = run_response_head();
+  if (made && !bodiless && !transaction.filters.empty()) {
+    const uint32_t flush = gateway_.port.streaming(context.slot) ? ASKR_PIECE_FLUSH : 0;
+    made = filter_held_body(length_known ? uint32_t{ASKR_PIECE_LAST} : flush);
+  }
+  if (!made) {
+    transaction.filters.clear();
+    give_up_on_worker(500);
+    return false;
+  }
+  choose_framing(length_known, context.held.size());
+  context.output.append(write_head());
+  send_body(context.held);
+  context.held.clear();
+  return true;
+}
+
+// What still comes from the worker is not wanted.
+void Connection::give_up_on_worker(int status) {
+  gateway_.port.abandon(context_->slot);
+  leave_worker();
+  answer_error(status);
+}
+
+// The worker is done with this request.
+void Connection::finish_body() {
+  RequestContext& context = *context_;
+  gateway_.port.release(context.slot);
+  leave_worker();
+  state_ = State::sending;
+}
+
+}  // namespace askr::gateway

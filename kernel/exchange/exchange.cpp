@@ -78,6 +78,8 @@ const char* state_name(ProcessState state) {
       return "busy";
     case ProcessState::draining:
       return "draining";
+    case ProcessState::deferred:
+      return "deferred";
     case ProcessState::none:
       break;
   }

@@ -16,7 +16,7 @@ enum class Role : uint32_t { none, master, gateway, template_, worker };
 inline constexpr uint32_t kRetireNow = 1;       // after the current request
 inline constexpr uint32_t kRetireWhenIdle = 2;  // once the queue is empty: the master has died
 
-enum class ProcessState : uint32_t { none, starting, idle, busy, draining };
+enum class ProcessState : uint32_t { none, starting, idle, busy, draining, deferred };  // deferred: after a response
 
 const char* role_name(Role role);
 const char* state_name(ProcessState state);

@@ -84,7 +84,8 @@ void WorkerPort::mark_ready() {
 }
 
 bool WorkerPort::State::should_stop() const {
-  const uint32_t retire = record.retire.load();  // ordered behind the store of `parked`: the master stores, then looks there
+  const uint32_t retire =
+      record.retire.load();  // ordered behind the store of `parked`: the master stores, then looks there
   return retire == kRetireNow || (retire == kRetireWhenIdle && exchange.queue().looks_empty());
 }
 
@@ -150,6 +151,10 @@ Wait WorkerPort::wait() {
     if (s.take()) return Wait::request;
     s.sleep();
   }
+}
+
+void WorkerPort::set_deferred(bool deferred) {
+  state_->record.state.store(deferred ? ProcessState::deferred : ProcessState::busy, std::memory_order_relaxed);
 }
 
 const RequestView& WorkerPort::request() const {

@@ -63,6 +63,9 @@ class WorkerPort {
   [[nodiscard]] bool head_sent() const;
   [[nodiscard]] bool client_gone() const;
 
+  // Shows this worker as one that works for no client, after its response; wait() takes it back.
+  void set_deferred(bool deferred);
+
   // Async-signal-safe: what this worker was doing when it died, "PHP at /a/b.php:12" or a backtrace of several lines.
   // Goes into the worker's record, from where the master logs it. Truncated to what fits (2 KB).
   void leave_note(const char* text, size_t size);

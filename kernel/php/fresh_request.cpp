@@ -1,12 +1,14 @@
 // The order follows php_request_startup() and php_request_shutdown() of PHP, minus what would unload the application.
 #include "php/fresh_request.hpp"
 
+#include "php/callables.hpp"
 #include "php/output.hpp"
 #include "php/request_copy.hpp"
 #include "php/script_file.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
 #include "php/uploads.hpp"
+#include "php/worker_hooks.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {
@@ -53,14 +55,6 @@ void restore_setting(std::string_view name) {
   zend_string* key = zend_string_init(name.data(), name.size(), false);
   zend_restore_ini_entry(key, ZEND_INI_STAGE_DEACTIVATE);
   zend_string_release(key);
-}
-
-// session_set_save_handler() of one request must not leave the next one with a handler whose functions are gone.
-void end_session() {
-  end_extension(session_module());
-  static constexpr std::string_view kHandler = "session.save_handler";
-  if (strcmp(zend_ini_string(kHandler.data(), kHandler.size(), 0), "user") == 0) restore_setting(kHandler);
-  zend_hash_str_del(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
 }
 
 void start_output() {
@@ -122,6 +116,14 @@ void idle_output() {
 
 }  // namespace
 
+// session_set_save_handler() of one request must not leave the next one with a handler whose functions are gone.
+void end_session() {
+  end_extension(session_module());
+  static constexpr std::string_view kHandler = "session.save_handler";
+  if (strcmp(zend_ini_string(kHandler.data(), kHandler.size(), 0), "user") == 0) restore_setting(kHandler);
+  zend_hash_str_del(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
+}
+
 void end_boot() {
   boot_ignores_abort = PG(ignore_user_abort);
   boot_shutdown_functions = BG(user_shutdown_function_names);
@@ -138,6 +140,7 @@ void end_boot() {
 }
 
 void begin_request() {
+  run_request_begin();
   enter_directory_of(state.script_filename);
   SG(headers_sent) = 1;  // what was set between requests is for nobody
   php_output_deactivate();
@@ -162,7 +165,12 @@ void end_request_of_loop(void (*settle)()) {
   end_session();
   settle();
   php_output_deactivate();
+  if (has_callables()) keep_request();
   complete_response();
+  idle_output();
+  run_request_end();
+  php_output_discard_all();
+  php_output_deactivate();
   state.request = nullptr;
 
   end_extension(filter_module());

@@ -12,6 +12,8 @@ void end_boot();
 void begin_request();
 // Completes the response, then cleans up. `settle` deals with an exception that a callback of the application has left.
 void end_request_of_loop(void (*settle)());
+// Saves and closes the session, if there is one.
+void end_session();
 // The script has ended: the shutdown functions of its boot run after all, before those of an unfinished request.
 void rejoin_shutdown_functions();
 

@@ -1,11 +1,13 @@
 #include "php/request.hpp"
 
 #include "base/log.hpp"
+#include "php/callables.hpp"
 #include "php/fresh_request.hpp"
 #include "php/output.hpp"
 #include "php/request_copy.hpp"
 #include "php/script_file.hpp"
 #include "php/state.hpp"
+#include "php/worker_hooks.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {
@@ -26,6 +28,18 @@ void note_broken_response() {
   state.response_broken = state.failure.seen && state.port->head_sent() && !PG(display_errors);
 }
 
+// A plugin keeps callables for the time after the response, and PHP completes that only when it takes everything apart.
+// So what belongs to the response is done before: shutdown functions, output buffers, the session.
+void end_response_early() {
+  php_call_shutdown_functions();
+  php_free_shutdown_functions();
+  php_output_end_all();
+  end_session();
+  keep_request();
+  complete_response();
+  run_request_end();
+}
+
 }  // namespace
 
 void run_script() {
@@ -33,6 +47,7 @@ void run_script() {
     if (php_request_startup() == SUCCESS) execute_file();
     note_broken_response();
     rejoin_shutdown_functions();
+    if (has_callables()) end_response_early();
     php_request_shutdown(nullptr);
   }
   zend_end_try();
@@ -42,6 +57,7 @@ void serve_request(const exchange::RequestView& request) {
   state.request = &request;
   state.failure.seen = state.response_broken = state.drop_body = false;
   state.script_filename.assign(state.options.root).append(request.script_name);
+  run_request_begin();
   switch (check_script(state.script_filename)) {
     case ScriptCheck::missing:
       answer_plainly(404, "File not found.\n");
@@ -57,6 +73,7 @@ void serve_request(const exchange::RequestView& request) {
       complete_response();  // when PHP failed before its extensions could end the request
       break;
   }
+  run_request_end();
   state.request = nullptr;
 }
 

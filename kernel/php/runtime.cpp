@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "php/callables.hpp"
 #include "php/crash.hpp"
 #include "php/ini.hpp"
 #include "php/input_filter.hpp"
@@ -108,6 +109,7 @@ void stop_runtime() {
 int run_worker(exchange::WorkerPort& port) {
   state.port = &port;
   install_signal_handlers(port);
+  prepare_callables();
   return state.worker_mode ? run_worker_script(spread_limit()) : serve_requests(port);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "php/plugin_interface.hpp"
 
 namespace askr::exchange {
 class WorkerPort;
@@ -23,6 +24,7 @@ struct RuntimeOptions {
   uint64_t max_body_size = 0;    // becomes post_max_size and upload_max_filesize unless `ini` sets them
   std::string upload_dir;        // where PHP puts uploads; made if missing (0700)
   uint64_t max_requests = 0;     // recycle after so many, spread by up to a tenth per worker; 0: never
+  PluginParts plugins;
 };
 
 struct RuntimeFacts {

@@ -14,10 +14,12 @@
 #include "php/functions.hpp"
 #include "php/ini.hpp"
 #include "php/output.hpp"
+#include "php/plugin_functions.hpp"
 #include "php/request_copy.hpp"
 #include "php/server_names.hpp"
 #include "php/state.hpp"
 #include "php/variables.hpp"
+#include "php/worker_hooks.hpp"
 
 namespace askr::php {
 
@@ -69,6 +71,7 @@ zend_result start_extension(INIT_FUNC_ARGS) {
   (void)type;
   (void)module_number;
   make_server_names();
+  bind_functions(state.options.plugins.functions);
   return SUCCESS;
 }
 
@@ -79,6 +82,7 @@ zend_result end_request(SHUTDOWN_FUNC_ARGS) {
   (void)module_number;
   if (state.request == nullptr) return SUCCESS;
   complete_response();
+  run_request_end();
   state.request = nullptr;
   return SUCCESS;
 }
@@ -91,19 +95,13 @@ void show_info(ZEND_MODULE_INFO_FUNC_ARGS) {
   php_info_print_table_end();
 }
 
-zend_module_entry extension = {STANDARD_MODULE_HEADER,
-                               "askr",
-                               function_table(),
-                               start_extension,
-                               nullptr,
-                               nullptr,
-                               end_request,
-                               show_info,
-                               ASKR_VERSION,
-                               STANDARD_MODULE_PROPERTIES};
+zend_module_entry extension = {
+    STANDARD_MODULE_HEADER,    "askr", nullptr, start_extension, nullptr, nullptr, end_request, show_info, ASKR_VERSION,
+    STANDARD_MODULE_PROPERTIES};
 
 // Extensions end a request in the reverse order of their registration; ours comes first to be the last there.
 int register_extensions() {
+  extension.functions = merge_functions(function_table(), state.options.plugins.functions);
   if (zend_register_internal_module(&extension) == nullptr) return FAILURE;
   return php_register_internal_extensions();
 }

@@ -29,6 +29,8 @@ struct State {
   bool booting = false;          // the worker script runs and has not yet asked for a request
   bool response_broken = false;  // the body cannot be completed; the client has to notice
   bool drop_body = false;        // an error response was sent in place of what PHP writes
+  bool ending = false;           // the hooks of request_end run
+  bool recycle = false;          // worker mode: the worker has to be replaced after this request
 };
 
 extern State state;

@@ -9,11 +9,11 @@ namespace askr::php {
 namespace {
 
 constexpr int64_t kTolerance = 100 * kMillisecond;
+int64_t set_at = 0;
 
 }  // namespace
 
 void restart_time_limit() {
-  static int64_t set_at = 0;
   static const zend_long limit = EG(timeout_seconds);  // what the boot chose
   const int64_t now = monotonic_now();
   if (EG(timeout_seconds) != limit) {
@@ -28,6 +28,11 @@ void restart_time_limit() {
     return;
   }
   set_at = now;
+}
+
+void suspend_time_limit() {
+  zend_unset_timeout();
+  set_at = 0;
 }
 
 }  // namespace askr::php

@@ -5,5 +5,7 @@ namespace askr::php {
 
 // The limit counts from here. Call at the start of each request.
 void restart_time_limit();
+// No limit until it is restarted.
+void suspend_time_limit();
 
 }  // namespace askr::php

@@ -39,7 +39,7 @@ void start_loop() {
 }
 
 bool wait_for_request() {
-  if (loop.limit > 0 && loop.served >= loop.limit) return false;
+  if (state.recycle || (loop.limit > 0 && loop.served >= loop.limit)) return false;
   if (state.port->wait() == exchange::Wait::retire) {
     loop.retired = true;
     return false;

@@ -57,7 +57,27 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.max_body_size = settings.server.max_body_size;
   options.upload_dir = settings.server.spool_dir + "/askr-uploads";
   options.max_requests = settings.server.max_requests;
+  options.plugins = plugin_parts();
   return options;
+}
+
+php::PluginParts Generation::plugin_parts() const {
+  php::PluginParts parts;
+  for (const auto& plugin : host_.plugins.plugins()) {
+    for (const askr_php_function* function : plugin->functions) {
+      parts.functions.push_back({std::string(plugin->id()), function, plugin->self});
+    }
+  }
+  pipeline::Pipeline pipeline;
+  host_.plugins.install(pipeline);
+  if (auto sealed = pipeline.seal(); !sealed) log::error("{}", sealed.error().message);  // the gateways say so first
+  for (const pipeline::Hook& hook : pipeline.hooks(pipeline::Phase::request_begin)) {
+    parts.request_begin.push_back({hook.plugin, hook.function, hook.self});
+  }
+  for (const pipeline::Hook& hook : pipeline.hooks(pipeline::Phase::request_end)) {
+    parts.request_end.push_back({hook.plugin, hook.function, hook.self});
+  }
+  return parts;
 }
 
 Result<> Generation::start_template() {

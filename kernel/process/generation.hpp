@@ -77,6 +77,7 @@ class Generation final : public Watcher {
   void log_worker_end(const Child& worker, int status, exchange::LostRequest lost) const;
   void give_up(const std::string& why);
   [[nodiscard]] php::RuntimeOptions runtime_options() const;
+  [[nodiscard]] php::PluginParts plugin_parts() const;
 
   GenerationHost& host_;
   const uint32_t number_;

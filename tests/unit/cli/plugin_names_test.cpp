@@ -13,10 +13,10 @@ config::Loaded load_words(const std::vector<std::string>& words) {
 }
 
 TEST_CASE("plugins are switched by names that exist, one way at a time") {
-  CHECK(cli::check_plugin_names(load_words({"--plugin=static", "--no-plugin=access-log"})));
-  CHECK(cli::check_plugin_names(load_words({"--plugin=statik"})).error().message ==
+  CHECK(cli::check_plugin_names(load_words({"--plugin=static", "--no-plugin=access-log"}), {}));
+  CHECK(cli::check_plugin_names(load_words({"--plugin=statik"}), {}).error().message ==
         "--plugin: there is no plugin \"statik\", did you mean static?");
-  const auto both = cli::check_plugin_names(load_words({"--plugin=static", "--no-plugin=static"}));
+  const auto both = cli::check_plugin_names(load_words({"--plugin=static", "--no-plugin=static"}), {});
   CHECK(both.error().message == "--plugin: \"static\" is enabled and disabled");
   CHECK(both.error().exit_code == 2);
 }

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <functional>
 #include <regex>
 
 #include "folder.hpp"
 #include "gateway/json_string.hpp"
+#include "pipeline/request_table.hpp"
 
 using askr::gateway::AccessLog;
 using askr::pipeline::Phase;
@@ -24,8 +26,7 @@ std::string json(std::string_view bytes) {
   return out;
 }
 
-Transaction example() {
-  Transaction transaction;
+void fill(Transaction& transaction) {
   transaction.client_address = "192.0.2.1";
   transaction.head.method_text = "GET";
   transaction.head.target = "/a?b=\"c\"";
@@ -34,15 +35,19 @@ Transaction example() {
   transaction.times = {1'000'000, 2'000'000, 2'500'000, 3'000'000, 6'123'456};
   transaction.id_bytes = {'i', 'd'};
   transaction.id_size = 2;
-  return transaction;
 }
 
-void log(AccessLog& access_log, Transaction transaction) {
+void log(AccessLog& access_log, const std::function<void(Transaction&)>& change = {}) {
+  Transaction transaction;
+  askr::pipeline::request_table().enter(transaction);
+  fill(transaction);
+  if (change) change(transaction);
   Pipeline pipeline;
   access_log.install(pipeline);
   REQUIRE(pipeline.seal());
   CHECK(pipeline.hooks(Phase::log).front().plugin == "access-log");
-  pipeline.run(Phase::log, transaction);
+  pipeline.run_all(Phase::log, transaction.handle);
+  transaction.clear();
 }
 
 }  // namespace
@@ -52,7 +57,7 @@ TEST_CASE("a request is one line of JSON") {
   auto opened = AccessLog::open(folder.at("access.log"));
   REQUIRE(opened);
   AccessLog& access_log = *opened.value();
-  log(access_log, example());
+  log(access_log);
   CHECK(folder.read("access.log").empty());
   access_log.flush();
   const std::string line = folder.read("access.log");
@@ -68,9 +73,7 @@ TEST_CASE("a request that PHP had no part in took no time there") {
   const Folder folder;
   auto opened = AccessLog::open(folder.at("access.log"));
   REQUIRE(opened);
-  Transaction transaction = example();
-  transaction.times = {5'000'000, 0, 0, 0, 4'000'000};
-  log(*opened.value(), transaction);
+  log(*opened.value(), [](Transaction& transaction) { transaction.times = {5'000'000, 0, 0, 0, 4'000'000}; });
   opened.value()->flush();
   CHECK(folder.read("access.log").find(R"("dur_ms":0.000,"php_ms":0.000,"queue_ms":0.000)") != std::string::npos);
 }
@@ -81,11 +84,11 @@ TEST_CASE("lines are appended and go to the new file after a rotation") {
   auto opened = AccessLog::open(folder.at("access.log"));
   REQUIRE(opened);
   AccessLog& access_log = *opened.value();
-  log(access_log, example());
+  log(access_log);
   std::filesystem::rename(folder.at("access.log"), folder.at("old.log"));
   REQUIRE(access_log.reopen());
-  log(access_log, example());
-  log(access_log, example());
+  log(access_log);
+  log(access_log);
   access_log.flush();
   const std::string old = folder.read("old.log");
   CHECK(old.starts_with("before\n{"));
@@ -112,7 +115,7 @@ TEST_CASE("a full pipe holds nobody up") {
   auto opened = AccessLog::open(fifo);
   REQUIRE(opened);
   for (int i = 0; i < 2000; ++i) {
-    log(*opened.value(), example());
+    log(*opened.value());
     opened.value()->flush();
   }
   std::string all;

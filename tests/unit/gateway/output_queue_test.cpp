@@ -115,7 +115,9 @@ TEST_CASE("shared memory and files are sent from where they are") {
   auto spool = SpoolFile::create(kFolder);
   REQUIRE(spool);
   REQUIRE(spool.value().append("0123456789"));
-  queue.append(std::make_shared<const std::string>("abcdef"), 2, 3);
+  auto text = std::make_shared<const std::string>("abcdef");
+  queue.append(text, std::string_view(*text).substr(2, 3));
+  CHECK(text.use_count() == 2);
   queue.append(std::make_shared<const UniqueFd>(::dup(spool.value().fd())), 4, 5);
   for (int turn = 0; turn < 100 && !queue.empty(); ++turn) {
     client.room = 1;

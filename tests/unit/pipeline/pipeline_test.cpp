@@ -1,5 +1,7 @@
 #include "pipeline/pipeline.hpp"
 
+#include "pipeline/transaction.hpp"
+
 #include <catch2/catch.hpp>
 
 using askr::pipeline::Hook;
@@ -13,7 +15,7 @@ namespace {
 using Ids = std::vector<std::string>;
 
 Hook hook(std::string id, Ids before = {}, Ids after = {}) {
-  return {std::move(id), [](void*, Transaction&) { return Verdict::next; }, nullptr, std::move(before),
+  return {std::move(id), [](void*, askr_request) -> askr_verdict { return ASKR_NEXT; }, nullptr, std::move(before),
           std::move(after)};
 }
 
@@ -30,9 +32,9 @@ Hook answering(Verdict& verdict, int& calls) {
   };
   static std::vector<std::unique_ptr<State>> states;
   states.push_back(std::make_unique<State>(State{verdict, calls}));
-  const auto function = [](void* state, Transaction&) {
+  const auto function = [](void* state, askr_request) {
     ++static_cast<State*>(state)->calls;
-    return static_cast<State*>(state)->verdict;
+    return static_cast<askr_verdict>(static_cast<State*>(state)->verdict);
   };
   return {"answering", function, states.back().get(), {}, {}};
 }
@@ -106,15 +108,18 @@ TEST_CASE("the first hook that does not answer next ends the phase") {
       pipeline.add(phase, answering(third, calls[2]));
     }
     REQUIRE(pipeline.seal());
-    Transaction transaction;
-    CHECK(pipeline.run(Phase::route, transaction) == answer);
+    uint32_t position = 0;
+    CHECK(pipeline.run(Phase::route, {}, position) == answer);
+    CHECK(position == 2);
+    CHECK(pipeline.plugin_before(Phase::route, position) == "answering");
+    CHECK(pipeline.run(Phase::route, {}, position) == Verdict::next);
+    CHECK(calls[2] == 1);
     CHECK(calls[1] == 1);
-    CHECK(calls[2] == 0);
     // Observers all run, whatever one of them says.
-    CHECK(pipeline.run(Phase::log, transaction) == Verdict::next);
+    pipeline.run_all(Phase::log, {});
     CHECK(calls[0] == 2);
     CHECK(calls[1] == 2);
-    CHECK(calls[2] == 1);
+    CHECK(calls[2] == 2);
   }
 }
 

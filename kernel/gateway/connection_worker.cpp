@@ -96,7 +96,7 @@ bool Connection::answer_at_once() {
     pieces[static_cast<size_t>(count++)] = as_iovec(body.bytes);
     length += body.bytes.size();
   }
-  context.transaction.worker_length = length;
+  if (context.transaction.head.method != http::Method::head) context.transaction.worker_length = length;
   if (!run_response_head()) {
     give_up_on_worker(500);
     return true;
@@ -248,9 +248,9 @@ void Connection::send_interim(std::string_view bytes) {
 bool Connection::commit(bool length_known) {
   RequestContext& context = *context_;
   pipeline::Transaction& transaction = context.transaction;
-  if (length_known) transaction.worker_length = context.held.size();
-  const bool bodiless = transaction.head.method == http::Method::head || transaction.response.status == 204 ||
-                        transaction.response.status == 304;
+  const bool is_head = transaction.head.method == http::Method::head;  // the body it speaks of was not made
+  if (length_known && !is_head) transaction.worker_length = context.held.size();
+  const bool bodiless = is_head || transaction.response.status == 204 || transaction.response.status == 304;
   bool made = run_response_head();
   if (made && !bodiless && !transaction.filters.empty()) {
     const uint32_t flush = gateway_.port.streaming(context.slot) ? ASKR_PIECE_FLUSH : 0;

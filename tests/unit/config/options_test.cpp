@@ -51,18 +51,22 @@ TEST_CASE("a mistyped name finds the nearest known one") {
 }
 
 // The example with the # taken off its settings; comments keep theirs, they have a space behind it.
+// The sections of plugins come last; whether they fit is tested where plugins are loaded.
+constexpr std::string_view kFirstPlugin = "[compress]";
+
 std::string uncommented_example() {
   std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../../askr.toml.example");
   REQUIRE(file);
   std::ostringstream text;
   for (std::string line; std::getline(file, line);) {
+    if (line == kFirstPlugin) break;
     const bool setting = line.size() > 1 && line[0] == '#' && line[1] != ' ';
     text << (setting ? line.substr(1) : line) << '\n';
   }
   return text.str();
 }
 
-TEST_CASE("askr.toml.example names every option once, with its default") {
+TEST_CASE("askr.toml.example names every option of the server once, with its default") {
   const auto parsed = parse_toml(uncommented_example(), "askr.toml.example", "/");
   if (!parsed) FAIL(parsed.error().message);
   std::set<std::string_view> named;

@@ -9,7 +9,7 @@ packages_of() {
     build) echo g++ cmake ninja-build ccache pkg-config git ca-certificates libphp8.2-embed php8.2-dev php8.2-opcache \
       libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev catch2 libboost-filesystem-dev libbrotli-dev zlib1g-dev media-types ;;
     demo) echo php8.2-sqlite3 ;;
-    test) echo python3 python3-pytest python3-requests composer unzip php8.2-cli php8.2-mysql php8.2-gd php8.2-curl \
+    test) echo python3 python3-pytest python3-requests python3-brotli composer unzip php8.2-cli php8.2-mysql php8.2-gd php8.2-curl \
       php8.2-mbstring php8.2-xml php8.2-intl php8.2-zip mariadb-server mediawiki wordpress \
       wordpress-theme-twentytwentythree ;;
     bench) echo wrk nginx php8.2-fpm apache2 libapache2-mod-php8.2 caddy ;;

@@ -115,27 +115,26 @@ Result<int> run_plugin(const Invocation& invocation) {
   });
 }
 
+// Which plugins are active is the running server's business, so it is asked even for a word that is known nowhere.
 Result<int> ask_plugin(const std::string& name, const Invocation& invocation) {
-  const process::ServerPlan plan = ASKR_TRY(plan_server(invocation));
-  const auto host = ASKR_TRY(process::make_host(plan));
-  if (!host->has_command(name)) {
-    std::vector<std::string> known;
-    for (const Command& command : commands()) known.emplace_back(command.name);
-    for (const auto& plugin : host->plugins()) {
-      for (const askr_command* command : plugin->commands) known.emplace_back(command->name);
-    }
-    return usage_error(config::quote(name) + ": unknown command" + config::suggestion(name, known));
-  }
   nlohmann::json words = nlohmann::json::array({name});
   for (const std::string& word : invocation.line.operands) words.push_back(word);
-  const std::string text = ASKR_TRY(ask_server(ASKR_TRY(find_server(invocation)), words.dump()));
-  const nlohmann::json answer = nlohmann::json::parse(text, nullptr, false);
-  if (!answer.is_object() || !answer.contains("exit_code") || !answer.contains("text")) {
-    return Error{"the server's answer makes no sense: " + text.substr(0, 80)};
+  const auto server = find_server(invocation);
+  auto text = server ? ask_server(server.value(), words.dump()) : Result<std::string>(server.error());
+  const nlohmann::json answer = nlohmann::json::parse(text ? text.value() : "{}", nullptr, false);
+  if (answer.is_object() && answer.contains("exit_code") && answer.contains("text")) {
+    const int code = answer["exit_code"].get<int>();
+    std::fputs(answer["text"].get<std::string>().c_str(), code == 0 ? stdout : stderr);
+    return code;
   }
-  const int code = answer["exit_code"].get<int>();
-  std::fputs(answer["text"].get<std::string>().c_str(), code == 0 ? stdout : stderr);
-  return code;
+  std::vector<std::string> known;
+  for (const Command& command : commands()) known.emplace_back(command.name);
+  if (answer.is_object() && answer.contains("commands")) {
+    for (const nlohmann::json& command : answer["commands"]) known.push_back(command.get<std::string>());
+  }
+  const std::string_view beyond = text ? "" : "; no server runs that could know it";
+  return usage_error(
+      fmt::format("{}: unknown command{}{}", config::quote(name), config::suggestion(name, known), beyond));
 }
 
 }  // namespace askr::cli

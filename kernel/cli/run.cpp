@@ -55,7 +55,6 @@ Result<int> run_plugin_command(const std::string& name, const Words& words) {
   const std::string folder = config::working_directory();
   const config::Environment environment = config::process_environment();
   ASKR_TRY(open_plugins(words, environment, folder));
-  if (installed_plugins().empty()) return unknown_command(name);
   config::CommandLine line = ASKR_TRY(config::parse_command_line(words, {}, kMostOperands, folder));
   return ask_plugin(name, {std::move(line), environment, folder});
 }

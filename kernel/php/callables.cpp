@@ -46,7 +46,7 @@ void on_time_is_up(int /*signal*/) {
   if (time_is_up != 0) {
     constexpr char kNote[] = "a deferred callback does not come back to PHP";
     state.port->leave_note(kNote, sizeof kNote - 1);
-    ::_exit(kRecycled);
+    ::_exit(kStuck);
   }
   time_is_up = 1;
   zend_atomic_bool_store(&EG(vm_interrupt), true);
@@ -112,6 +112,12 @@ void settle_fatal(askr_outcome& outcome) {
 
 // ---------------------------------------------------------------- the call
 
+// Builds that unwind when memory has run out remember that until the end of the script, and call nothing any more.
+template <class Globals>
+void forget_lack_of_memory(Globals& globals) {
+  if constexpr (requires { globals.delayed_oom; }) globals.delayed_oom = {};
+}
+
 // What a longjmp loses. Without a frame below it, PHP takes an exception for the end of the script.
 struct Engine {
   zend_execute_data* frame = EG(current_execute_data);
@@ -126,6 +132,7 @@ struct Engine {
     EG(vm_stack_end) = stack_end;
     EG(vm_stack) = stack;
     CG(unclean_shutdown) = unclean;
+    forget_lack_of_memory(executor_globals);
   }
 };
 
@@ -190,7 +197,10 @@ askr_status invoke_callable(askr_callable* callable, int64_t limit, askr_outcome
   const bool returned = call(&callable->function);
   if (limit > 0) arm(0, 0);
   describe(*outcome, ASKR_OUTCOME_RETURNED, 0);
-  if (!returned) {
+  // Running out of memory unwinds like exit() in some builds of PHP, and is a fatal error all the same.
+  const bool fatal = !returned || CG(unclean_shutdown) != before.unclean;
+  if (fatal) {
+    if (EG(exception) != nullptr) settle_exception(*outcome);
     settle_fatal(*outcome);
     before.restore();
   } else if (EG(exception) != nullptr) {

@@ -35,6 +35,7 @@ void end_response_early() {
   php_free_shutdown_functions();
   php_output_end_all();
   end_session();
+  read_rest_of_body();
   keep_request();
   complete_response();
   run_request_end();

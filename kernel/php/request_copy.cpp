@@ -115,6 +115,17 @@ extern "C" size_t askr_php_read_body(char* buffer, size_t size) {
   return filled;
 }
 
+// PHP keeps what was read of php://input for later readers.
+void read_rest_of_body() {
+  if (state.request->body_size == 0 || SG(post_read)) return;
+  php_stream* input = php_stream_open_wrapper("php://input", "rb", 0, nullptr);
+  if (input == nullptr) return;
+  char buffer[8192];
+  while (php_stream_read(input, buffer, sizeof buffer) > 0) {
+  }
+  php_stream_close(input);
+}
+
 void keep_request() {
   const RequestView& request = *state.request;
   kept_strings.reserve(size_of(request));

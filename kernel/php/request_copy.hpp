@@ -15,6 +15,8 @@ void open_boot_info();
 extern "C" char* askr_php_read_cookies();
 extern "C" size_t askr_php_read_body(char* buffer, size_t size);
 
+// What the script has not read of the body, so that php://input still has it when the slot is gone.
+void read_rest_of_body();
 // Copies the whole request out of its slot and points state.request at the copy.
 void keep_request();
 

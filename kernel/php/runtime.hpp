@@ -46,6 +46,7 @@ enum WorkerExit : int {
   kRetired = 0,        // asked to stop, or recycled after max_requests
   kBootFailed = 10,    // the worker script failed before its first askr_handle_request(); the log says why
   kNeverHandled = 11,  // the worker script ended without calling askr_handle_request()
+  kStuck = 13,         // a callback after the response did not come back to PHP; the note says so
   kRecycled = 12,      // reached max_requests, or a fatal error ended the worker script: start another one
 };
 

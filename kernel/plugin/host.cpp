@@ -195,7 +195,7 @@ std::pair<int, std::string> Host::run_command(std::string_view name, const std::
       return {status == ASKR_OK ? 0 : 1, reply.text};
     }
   }
-  return {2, fmt::format("no active plugin has a command {}\n", name)};
+  return {2, {}};
 }
 
 // ---------------------------------------------------------------- lookups

@@ -325,6 +325,14 @@ void Master::run_plugin_command(const std::string& json, const ControlServer::Re
   }
   const std::string name = arguments.front();
   arguments.erase(arguments.begin());
+  if (!options_.plugins.has_command(name)) {
+    nlohmann::json known = nlohmann::json::array();
+    for (const auto& plugin : options_.plugins.plugins()) {
+      for (const askr_command* command : plugin->commands) known.push_back(command->name);
+    }
+    reply(nlohmann::json{{"commands", known}}.dump() + "\n");
+    return;
+  }
   const auto [exit_code, text] = options_.plugins.run_command(name, arguments);
   reply(nlohmann::json{{"exit_code", exit_code}, {"text", text}}.dump(-1, ' ', false,
                                                                       nlohmann::json::error_handler_t::replace) +

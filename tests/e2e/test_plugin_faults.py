@@ -1,0 +1,147 @@
+"""Whatever a plugin does wrong, the log names it, and as little else as possible suffers."""
+
+import time
+
+import pytest
+
+from askrtest.http import request_bytes
+from askrtest.plugins import with_plugins
+from askrtest.server import kill
+from askrtest.wait import wait_until
+
+HELLO = {"index.php": "<?php echo 'hello';"}
+
+
+@pytest.fixture
+def serve(server):
+    def make(*names, files=None, flags=(), **options):
+        return server({**HELLO, **(files or {})}, flags=[*with_plugins(*names), *flags], **options)
+
+    return make
+
+
+def test_an_exception_fails_its_request_and_no_other(serve):
+    app = serve("throws")
+    assert app.get("/throw").status == 500
+    app.wait_log(r"gateway 0: plugin throws: a hook threw a tantrum\n")
+    app.wait_log(r"plugin throws has failed a request, in route of GET /throw \(request \S+\)")
+    assert app.get("/throw-number").status == 500
+    app.wait_log(r"plugin throws: a hook threw\n")
+    assert app.get("/?throw").status == 500
+    app.wait_log(r"plugin throws has failed a response, in response_head of GET /\?throw \(request \S+\)")
+    assert app.get("/").body == b"hello"
+    app.assert_nothing_is_held()
+
+
+def test_a_plugin_that_blocks_the_loop_is_named(serve):
+    app = serve("blocks")
+    app.get("/")
+    assert app.get("/block").status == 200
+    app.wait_log(r"master: plugin blocks has blocked the event loop of gateway 0 for more than 100 ms\n")
+    assert app.error_log().count("has blocked") == 1
+
+
+def test_a_server_that_is_merely_busy_is_not_accused(serve):
+    app = serve("blocks")
+    until = time.monotonic() + 0.5
+    with app.client() as client:
+        while time.monotonic() < until:
+            client.get("/")
+    assert "has blocked" not in app.error_log()
+
+
+def test_a_request_that_has_ended_is_recognised(serve):
+    app = serve("stale")
+    assert app.get("/keep").status == 200
+    assert app.get("/use").body == b"nothing happened\n"
+    app.wait_log(r"plugin stale calls askr_response_api.set_header with a request that has ended \(said once\)")
+    app.wait_log(r"plugin stale calls askr_pipeline.resume with a request that has ended \(said once\)")
+    before = len(app.error_log().splitlines())
+    app.get("/use")
+    assert len(app.error_log().splitlines()) == before
+
+
+def test_a_request_that_is_never_resumed_ends_in_time(serve):
+    app = serve("never-resumes", request_timeout="300ms")
+    assert app.get("/forget").status == 504
+    app.wait_log(r"plugin never-resumes has suspended a request and not resumed it in time, in lookup of GET /forget")
+    assert app.get("/").body == b"hello"
+
+
+def test_suspending_where_that_is_not_possible_fails_the_request(serve):
+    app = serve("never-resumes")
+    assert app.get("/?suspend").status == 500
+    app.wait_log(r"plugin never-resumes has failed a response, in response_head")
+
+
+def test_what_a_plugin_leaves_behind_is_named(serve):
+    app = serve("leaks", files={"leak.php": "<?php leak_callable(fn() => 1); leak_callable('strlen'); echo 'ok';"})
+    assert app.get("/leak.php").body == b"ok"
+    app.wait_log(r"plugin leaks has not released 2 PHP callables of a request")
+    app.stop()
+    assert "plugin leaks has left 2 timers and 1 watched descriptors behind" in app.error_log()
+
+
+def crash(app, target="/crash"):
+    gateway = app.gateway()
+    with app.client() as client:
+        client.send(request_bytes("GET", target))
+        try:
+            assert client.is_closed_by_server()
+        except ConnectionResetError:
+            pass
+    wait_until(lambda: app.pids("gateway") not in ([], [gateway]), "another gateway runs")
+    wait_until(lambda: app.get("/").body == b"hello", "it serves")
+
+
+@pytest.mark.parametrize("target", ["/crash", "/abort"])
+def test_a_plugin_that_crashes_a_gateway_is_named(serve, target):
+    app = serve("crashes")
+    crash(app, target)
+    app.wait_log(r"gateway 0 died inside plugin crashes \(1 times within a minute\)")
+
+
+def test_a_plugin_that_crashes_three_times_is_taken_out(serve):
+    app = serve("crashes", "plain-c")
+    for _ in range(3):
+        crash(app)
+    app.wait_log(r"plugin crashes IS TAKEN OUT: gateways died in it 3 times within a minute; the server goes on without "
+                 r"it until its next start")
+    assert app.get("/crash").body == b"hello"  # nobody dies there any more
+    assert app.get("/").header("X-Plain-C") == "Hello from C"
+    assert app.status()["plugins"] == ["compress", "defer", "plain-c"]
+
+
+def test_other_gateways_drop_the_plugin_without_a_restart(serve):
+    app = serve("crashes", gateways=2)
+    crashes = 0
+    while crashes < 3:
+        before = set(app.pids("gateway"))
+        with app.client() as client:
+            client.send(request_bytes("GET", "/crash"))
+            try:
+                client.is_closed_by_server()
+            except ConnectionResetError:
+                pass
+        wait_until(lambda: len(app.pids("gateway")) == 2 and set(app.pids("gateway")) != before, "another gateway runs")
+        crashes += 1
+    app.wait_log("plugin crashes IS TAKEN OUT")
+    alive = set(app.pids("gateway"))
+    for _ in range(20):
+        assert app.get("/crash").body == b"hello"
+    assert set(app.pids("gateway")) == alive
+
+
+def test_a_required_plugin_is_kept(serve):
+    app = serve("crashes", flags=["--require-plugin", "crashes"])
+    for _ in range(4):
+        crash(app)
+    assert "IS TAKEN OUT" not in app.error_log()
+    assert "crashes" in app.status()["plugins"]
+
+
+def test_a_gateway_that_is_killed_from_outside_is_nobody_s_fault(serve):
+    app = serve("crashes")
+    kill(app.gateway())
+    wait_until(lambda: app.get("/").body == b"hello", "another gateway serves")
+    assert "died inside plugin" not in app.error_log()

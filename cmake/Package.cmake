@@ -5,7 +5,10 @@ install(TARGETS askr RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES README.md askr.toml.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 install(FILES packaging/askr.service DESTINATION lib/systemd/system)
-install(FILES packaging/askr.toml DESTINATION /etc/askr)
+# Only the package puts something into /etc: an installation below another prefix keeps to it.
+install(CODE "if(CMAKE_INSTALL_PREFIX STREQUAL \"/usr\")
+  file(INSTALL DESTINATION /etc/askr TYPE FILE FILES \"${CMAKE_SOURCE_DIR}/packaging/askr.toml\")
+endif()")
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME askr)

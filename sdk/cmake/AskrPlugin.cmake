@@ -30,7 +30,7 @@ function(askr_add_plugin name)
 endfunction()
 
 function(askr_verify_plugin name)
-  find_program(ASKR_PROGRAM askr REQUIRED)
+  find_program(ASKR_PROGRAM askr HINTS ${ASKR_PREFIX}/bin REQUIRED)
   add_test(NAME ${name}_verify COMMAND ${ASKR_PROGRAM} plugin verify $<TARGET_FILE:${name}>)
   add_custom_target(${name}_verify COMMAND ${ASKR_PROGRAM} plugin verify $<TARGET_FILE:${name}> DEPENDS ${name})
 endfunction()

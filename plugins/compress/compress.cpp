@@ -84,7 +84,6 @@ class Compress : public askr::Plugin {
 
  private:
   [[nodiscard]] bool is_candidate(const askr::Response& response) const;
-  [[nodiscard]] bool is_worth_it(askr::Request request) const;
   [[nodiscard]] Coding coding_for(const compression::Accepted& accepted) const;
   bool send_neighbour(askr::Request request, const compression::Accepted& accepted);
   bool send_kept(askr::Request request, const std::string& key, Coding coding);
@@ -106,6 +105,9 @@ class Compress : public askr::Plugin {
 askr::Verdict Compress::response_head(askr::Request request) {
   askr::Response response = request.response();
   const bool not_modified = response.status() == 304;
+  // What most small answers get to see of this plugin.
+  const auto length = response.body_length();
+  if (!not_modified && length && *length < min_size_) return askr::Verdict::next;
   if (!not_modified && !is_candidate(response)) return askr::Verdict::next;
   const compression::Accepted accepted = compression::parse_accept_encoding(request.header("Accept-Encoding"));
   const Coding coding = coding_for(accepted);
@@ -114,10 +116,10 @@ askr::Verdict Compress::response_head(askr::Request request) {
     return askr::Verdict::next;
   }
   if (send_neighbour(request, accepted)) return askr::Verdict::next;
-  if (!is_worth_it(request)) return askr::Verdict::next;
+  if (request.target_kind() == ASKR_TARGET_FILE && length && *length > max_file_size_) return askr::Verdict::next;
   compression::add_vary(response);
   // The length of what GET would send is not known: what would be done with it is not either.
-  const bool guess = request.method() == "HEAD" && !response.body_length();
+  const bool guess = request.method() == "HEAD" && !length;
   if (coding != Coding::identity && !guess) encode(request, coding);
   return askr::Verdict::next;
 }
@@ -126,13 +128,6 @@ bool Compress::is_candidate(const askr::Response& response) const {
   const int status = response.status();
   if (status == 204 || status == 206) return false;
   return compression::is_compressible(response.header("Content-Type"), types_) && compression::may_transform(response);
-}
-
-bool Compress::is_worth_it(askr::Request request) const {
-  const askr::Response response = request.response();
-  const auto length = response.body_length();
-  if (length && *length < min_size_) return false;
-  return request.target_kind() != ASKR_TARGET_FILE || !length || *length <= max_file_size_;
 }
 
 Coding Compress::coding_for(const compression::Accepted& accepted) const {

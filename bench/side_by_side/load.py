@@ -21,19 +21,19 @@ def warm_up(server, path, connections, seconds=1):
     wrk(server, path, connections, seconds)
 
 
-def measure(server, path, connections, seconds):
+def measure(server, path, connections, seconds, headers=()):
     """Requests per second, CPU microseconds a request, latencies in milliseconds, memory in bytes."""
     before = cpu_seconds(server.pids())
-    result = wrk(server, path, connections, seconds)
+    result = wrk(server, path, connections, seconds, headers)
     used = cpu_seconds(server.pids()) - before
     if not server.check_alive():
         raise BenchError(f"{server.name} ended under load: {server.trees[-1].why()}")
     return {**result, "cpu_us": used * 1e6 / result["requests"], "pss": pss_bytes(server.pids())}
 
 
-def wrk(server, path, connections, seconds):
+def wrk(server, path, connections, seconds, headers=()):
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", "--timeout", "10",
-               f"http://127.0.0.1:{server.port}{path}"]
+               *[word for header in headers for word in ("-H", header)], f"http://127.0.0.1:{server.port}{path}"]
     try:
         text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
     except (subprocess.SubprocessError, OSError) as error:

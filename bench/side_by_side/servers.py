@@ -112,10 +112,12 @@ pm.max_requests = 0
     return tree
 
 
-def start_nginx(folder, root):
+def start_nginx(folder, root, modules="", settings=""):
+    """`modules` and `settings` are more lines of nginx.conf, outside and inside of http."""
     port = free_port()
     user = "user www-data;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"""{user}
+{modules}
 worker_processes 2;
 daemon off;
 pid {folder}/nginx.pid;
@@ -125,6 +127,7 @@ worker_rlimit_nofile 20000;
 http {{
   include /etc/nginx/mime.types;
   access_log off;
+  {settings}
   sendfile on;
   tcp_nopush on;
   keepalive_timeout 300;

@@ -36,3 +36,7 @@ add_library(askr_libphp INTERFACE)
 target_include_directories(askr_libphp SYSTEM INTERFACE ${PHP_INCLUDES})
 target_link_libraries(askr_libphp INTERFACE ${PHP_LIBRARY})
 message(STATUS "PHP ${PHP_VERSION} at ${PHP_LIBRARY}")
+
+# What the plugins of this tree need beside the SDK.
+find_package(ZLIB REQUIRED)
+pkg_check_modules(BROTLI REQUIRED IMPORTED_TARGET libbrotlienc)

@@ -1,0 +1,173 @@
+// compress, on the fake host of the SDK.
+#include <zlib.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <random>
+
+#include "askr/abi/plugin.h"
+#include "askr/testing.hpp"
+#include "encoded_files.hpp"
+#include "media_types.hpp"
+#include "negotiation.hpp"
+#include "representation.hpp"
+
+namespace {
+
+using namespace askr::testing;
+using compression::Coding;
+
+// As much as can be decoded of a gzip stream.
+std::string gunzip(std::string_view bytes) {
+  z_stream stream{};
+  REQUIRE(::inflateInit2(&stream, MAX_WBITS + 16) == Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  std::string text;
+  char chunk[4096];
+  int result = Z_OK;
+  while (result == Z_OK && (stream.avail_in > 0 || stream.avail_out == 0)) {
+    stream.next_out = reinterpret_cast<Bytef*>(chunk);
+    stream.avail_out = sizeof chunk;
+    result = ::inflate(&stream, Z_SYNC_FLUSH);
+    text.append(chunk, sizeof chunk - stream.avail_out);
+  }
+  ::inflateEnd(&stream);
+  return text;
+}
+
+Upstream page(size_t bytes) {
+  Upstream upstream;
+  upstream.pieces = {{std::string(bytes, 'x')}};
+  return upstream;
+}
+
+const Fields kGzip = {{"Accept-Encoding", "gzip"}};
+
+TEST_CASE("the weights of a client decide") {
+  const auto best = [](std::string_view field) { return compression::parse_accept_encoding(field).best(); };
+  CHECK(best("gzip, br") == Coding::brotli);
+  CHECK(best("gzip;q=1.0, br;q=0.999") == Coding::gzip);
+  CHECK(best("identity, gzip;q=0.5") == Coding::identity);
+  CHECK(best("*;q=0.1, gzip;q=0") == Coding::brotli);
+  CHECK(best("identity;q=0") == Coding::identity);  // nobody is sent away
+  CHECK(best("br;q=1.001, gzip;q=0.5000") == Coding::identity);
+  CHECK(best("gzip ; q = 0.5") == Coding::gzip);
+  CHECK(best({}) == Coding::identity);
+}
+
+TEST_CASE("no field, however odd, is more than a preference") {
+  std::mt19937 random(7);
+  const std::string letters = "gzipbr;,=q*01. \t\"x";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string field;
+    for (size_t length = random() % 40; length > 0; --length) field += letters[random() % letters.size()];
+    const auto accepted = compression::parse_accept_encoding(field);
+    CHECK((accepted.brotli <= 1000 && accepted.gzip <= 1000 && accepted.identity <= 1000));
+  }
+}
+
+TEST_CASE("a body comes out whole, however it was cut and flushed") {
+  std::mt19937 random(11);
+  for (int round = 0; round < 200; ++round) {
+    Host host(*askr_plugin_v1(), {{"compress.min_size", "0"}});
+    Upstream upstream;
+    upstream.complete = false;
+    upstream.pieces.clear();
+    std::string whole;
+    for (size_t count = 1 + random() % 8; count > 0; --count) {
+      std::string bytes(random() % 5000, '\0');
+      for (char& byte : bytes) byte = static_cast<char>('a' + random() % 4);
+      whole += bytes;
+      upstream.pieces.push_back({bytes, random() % 2 == 0});
+    }
+    const Answer answer = host.get("/", kGzip, upstream);
+    CHECK(answer.header("Content-Encoding") == "gzip");
+    CHECK(gunzip(answer.body) == whole);
+  }
+}
+
+TEST_CASE("what was flushed can be decoded before the next piece comes") {
+  Host host(*askr_plugin_v1());
+  Upstream upstream;
+  upstream.complete = false;
+  upstream.pieces = {{"data: one\n\n", true}, {"data: two\n\n", true}, {"", false}};
+  const Answer answer = host.get("/", kGzip, upstream);
+  REQUIRE(answer.pieces.size() == 3);
+  CHECK(gunzip(answer.pieces[0]) == "data: one\n\n");
+  CHECK(gunzip(answer.pieces[0] + answer.pieces[1]) == "data: one\n\ndata: two\n\n");
+}
+
+TEST_CASE("bodies below the least size are left alone, and say nothing of coding") {
+  Host host(*askr_plugin_v1());
+  const Answer small = host.get("/", kGzip, page(1023));
+  CHECK_FALSE(small.has("Content-Encoding"));
+  CHECK_FALSE(small.has("Vary"));
+  const Answer large = host.get("/", kGzip, page(1024));
+  CHECK(large.header("Content-Encoding") == "gzip");
+  CHECK(host.metric("askr_compress_responses_total") == 1);
+  CHECK(host.metric("askr_compress_bytes_in_total") == 1024);
+}
+
+TEST_CASE("the fields of an encoded response tell caches the truth") {
+  Host host(*askr_plugin_v1());
+  Upstream upstream = page(5000);
+  upstream.headers = {{"Content-Type", "text/plain"},
+                      {"ETag", "\"v\""},
+                      {"Vary", "Cookie"},
+                      {"Accept-Ranges", "bytes"},
+                      {"Content-Digest", "sha-256=:x:"}};
+  const Answer answer = host.get("/", kGzip, upstream);
+  CHECK(answer.header("ETag") == "W/\"v\"");
+  CHECK(answer.header("Vary") == "Cookie, Accept-Encoding");
+  CHECK_FALSE(answer.has("Accept-Ranges"));
+  CHECK_FALSE(answer.has("Content-Digest"));
+  CHECK(host.get("/", {}, upstream).header("ETag") == "\"v\"");
+}
+
+TEST_CASE("a static file is encoded once") {
+  Host host(*askr_plugin_v1());
+  Upstream file = page(5000);
+  file.file = "/nowhere/style.css";
+  file.headers = {{"Content-Type", "text/css"}, {"ETag", "\"1\""}};
+  const Answer first = host.get("/style.css", kGzip, file);
+  const Answer second = host.get("/style.css", kGzip, file);
+  CHECK(first.body == second.body);
+  CHECK(gunzip(second.body) == std::string(5000, 'x'));
+  CHECK(host.metric("askr_compress_bytes_in_total") == 5000);
+  file.headers[1].second = "\"2\"";
+  host.get("/style.css", kGzip, file);
+  CHECK(host.metric("askr_compress_bytes_in_total") == 10'000);
+}
+
+TEST_CASE("a body that is cut short is not remembered as that of its file") {
+  Host host(*askr_plugin_v1());
+  Upstream cut = page(5000);
+  cut.cut_short = true;
+  const Answer answer = host.get("/", kGzip, cut);
+  CHECK(answer.cut_off);
+}
+
+TEST_CASE("the memory of encoded files is bounded, and keeps what is asked for") {
+  compression::EncodedFiles files(1000);
+  files.add("hot", std::string(200, 'h'));
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(files.find("hot"));
+    files.add("cold " + std::to_string(i), std::string(200, 'c'));
+    CHECK(files.bytes() <= 1000);
+  }
+  CHECK(files.find("hot"));
+  CHECK_FALSE(files.find("cold 0"));
+  files.add("huge", std::string(500, 'x'));
+  CHECK_FALSE(files.find("huge"));
+}
+
+TEST_CASE("types with parameters, odd case and structured suffixes are recognised") {
+  CHECK(compression::is_compressible("Text/HTML; charset=utf-8", {}));
+  CHECK(compression::is_compressible("application/vnd.api+json", {}));
+  CHECK_FALSE(compression::is_compressible("image/png", {}));
+  CHECK_FALSE(compression::is_compressible("", {}));
+  CHECK(compression::is_compressible("application/x-mine ;v=1", {"application/x-mine"}));
+}
+
+}  // namespace

@@ -28,8 +28,9 @@ typedef struct askr_times {
   int64_t done;       /* response out */
 } askr_times;
 
-/* The whole body, in memory until the callback returns. `status` is not ASKR_OK when it could not be read: too large,
- * or the client is gone. */
+/* The whole body, in memory until the callback returns. `status` is not ASKR_OK when it is larger than the limit or
+ * cannot be read back. Not called when the client leaves before its body is complete: then the request ends, and its
+ * slots are destroyed. */
 typedef void (*askr_body_callback)(void* context, askr_request request, askr_status status, askr_str body);
 
 typedef struct askr_request_api {

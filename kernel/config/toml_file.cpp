@@ -160,6 +160,18 @@ Error syntax_problem(const toml::syntax_error& problem, const std::string& shown
   return usage_error(fmt::format("{}:{}: not valid TOML: {}: {}", shown, where.line(), what, quote(where.line_str())));
 }
 
+// A byte more than is allowed at most, so that parse_toml() sees that there is more.
+Result<std::string> read_text(const std::string& path, const std::string& shown) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return usage_error("cannot read " + shown + ": is a directory");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return usage_error(system_error("cannot read " + shown).message);
+  std::string text(kLargestFile + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
+}
+
 }  // namespace
 
 Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::string& shown,
@@ -185,8 +197,11 @@ Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::s
 
 std::vector<std::string> peek_toml_list(const std::string& path, const std::string& section, const std::string& key) {
   std::vector<std::string> items;
+  const auto text = read_text(path, path);
+  if (!text || is_nested_too_deep(text.value())) return {};
   try {
-    const toml::value root = toml::parse(path);
+    std::istringstream stream(text.value());
+    const toml::value root = toml::parse(stream, path);
     const toml::value& value = toml::find(root, section, key);
     if (value.is_string()) return split_list(value.as_string().str, ',');
     for (const toml::value& item : value.as_array()) items.push_back(item.as_string().str);
@@ -197,13 +212,7 @@ std::vector<std::string> peek_toml_list(const std::string& path, const std::stri
 }
 
 Result<std::vector<Assignment>> read_toml_file(const std::string& path, const std::string& shown) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return usage_error("cannot read " + shown + ": is a directory");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return usage_error(system_error("cannot read " + shown).message);
-  std::string text(kLargestFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(file.gcount()));
+  const std::string text = ASKR_TRY(read_text(path, shown));
   const std::string folder = std::filesystem::path(path).parent_path();
   return parse_toml(text, shown, folder.empty() ? "/" : folder);
 }

@@ -106,7 +106,10 @@ class Selector {
     for (const config::Option& option : config::options()) {
       if (option.plugin != library.id()) continue;
       const config::Origin& origin = loaded_.origin(option.path);
-      if (origin.source == config::Source::default_value) continue;
+      config::Settings settings = loaded_.settings;
+      std::string value = config::format_field(option, settings);
+      std::erase(value, '"');
+      if (origin.source == config::Source::default_value || value == option.default_value()) continue;
       const bool disabled = plugins_.is_disabled(library.id());
       return usage_error(
           fmt::format("{}the plugin {} is {}", config::describe_place(origin, option.path), library.id(),

@@ -284,7 +284,7 @@ def kill(pid, number=signal.SIGKILL):
     def gone():
         try:
             return not is_alive(pid) or Process(pid).started != started
-        except FileNotFoundError:  # reaped between the two looks
+        except (FileNotFoundError, ProcessLookupError):  # reaped between the two looks
             return True
 
     wait_until(gone, f"process {pid} ends")

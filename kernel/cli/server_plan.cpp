@@ -16,16 +16,22 @@ std::vector<plugin::Library>& libraries() {
   return all;
 }
 
-// A list of [plugins] before anything is parsed, by the same precedence: flag, environment, file.
-std::vector<std::string> peek_list(const std::string& key, std::string_view flag, const std::vector<std::string>& words,
-                                   const config::Environment& environment, const std::string& config_file) {
+// A list of [plugins] before anything is parsed, by the same precedence: flag, environment, file; and the folder where
+// relative paths in it start.
+struct Peeked {
+  std::vector<std::string> items;
+  std::filesystem::path folder;
+};
+
+Peeked peek_list(const std::string& key, std::string_view flag, const std::vector<std::string>& words,
+                 const config::Environment& environment, const std::string& folder, const std::string& config_file) {
   std::vector<std::string> items = config::peek_flag(words, flag);
-  if (!items.empty()) return items;
+  if (!items.empty()) return {std::move(items), folder};
   const std::string variable = config::environment_name("plugins." + key);
   for (const auto& [name, value] : environment) {
-    if (name == variable) return config::split_list(value, ',');
+    if (name == variable) return {config::split_list(value, ','), folder};
   }
-  return config::peek_toml_list(config_file, "plugins", key);
+  return {config::peek_toml_list(config_file, "plugins", key), std::filesystem::path(config_file).parent_path()};
 }
 
 // `askr config-check FILE` names its file without a flag.
@@ -43,11 +49,10 @@ Result<> open_plugins(const std::vector<std::string>& words, const config::Envir
   const std::string config_file = peek_config_file(words, folder);
   std::vector<std::string> folders;
   if (std::filesystem::is_directory(plugin::own_folder())) folders.push_back(plugin::own_folder());
-  for (const std::string& each : peek_list("dir", "--plugin-dir", words, environment, config_file)) {
-    folders.push_back((std::filesystem::path(folder) / each).string());
-  }
-  const std::vector<std::string> disabled = peek_list("disable", "--no-plugin", words, environment, config_file);
-  libraries() = ASKR_TRY(plugin::open_folders(folders, disabled));
+  const Peeked named = peek_list("dir", "--plugin-dir", words, environment, folder, config_file);
+  for (const std::string& each : named.items) folders.push_back((named.folder / each).string());
+  const Peeked disabled = peek_list("disable", "--no-plugin", words, environment, folder, config_file);
+  libraries() = ASKR_TRY(plugin::open_folders(folders, disabled.items));
   return plugin::add_plugin_options(libraries());
 }
 

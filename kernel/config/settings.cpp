@@ -33,4 +33,8 @@ bool PluginSettings::is_disabled(std::string_view name) const {
   return std::find(disable.begin(), disable.end(), name) != disable.end();
 }
 
+bool PluginSettings::is_required(std::string_view name) const {
+  return std::find(required.begin(), required.end(), name) != required.end();
+}
+
 }  // namespace askr::config

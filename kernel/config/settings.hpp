@@ -65,6 +65,7 @@ struct PluginSettings {
   std::vector<std::string> dir;       // folders beside the one that comes with the server
 
   [[nodiscard]] bool is_disabled(std::string_view name) const;
+  [[nodiscard]] bool is_required(std::string_view name) const;
 };
 
 // The value of a plugin's option; its kind says which of them.

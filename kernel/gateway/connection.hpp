@@ -105,6 +105,8 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   // --- response
   void answer();  // transaction.response and .body are complete
   void answer_error(int status, unsigned retry_after = 0);
+  // HEAD, or a status without a body: nothing of it is sent, and no filter sees it.
+  [[nodiscard]] bool is_bodiless() const;
   void choose_framing(bool length_known, uint64_t length);
   std::string_view write_head();
   void emit(std::string_view bytes, uint32_t piece_flags = 0);

@@ -4,7 +4,7 @@
 
 #include "base/log.hpp"
 #include "gateway/connection.hpp"
-#include "gateway/error_pages.hpp"
+#include "pipeline/contain.hpp"
 
 namespace askr::gateway {
 
@@ -36,6 +36,7 @@ bool append_file(const pipeline::BodyPart& part, std::string& out) {
 
 // True: go on with the next phase.
 bool Connection::act_on(Verdict verdict) {
+  if (verdict != Verdict::suspend) context_->reader = {};  // a wish that only a suspended request can have
   switch (verdict) {
     case Verdict::next:
       return true;
@@ -84,13 +85,14 @@ bool Connection::resume(Verdict verdict) {
 }
 
 void Connection::on_plugin_dropped() {
-  if (state_ != State::suspended && context_ && context_->reader.callback == nullptr) return;
-  if (!context_ || (state_ != State::suspended && state_ != State::body)) return;
+  const bool waits_with_body = state_ == State::body && context_->reader.callback != nullptr;
+  if (state_ != State::suspended && !waits_with_body) return;
   context_->reader = {};
   answer_error(503, 1);
 }
 
 void Connection::go_on() {
+  if (state_ != State::suspended || !context_->resumed) return;  // it was answered in the same turn: time was up
   const Verdict verdict = context_->resume_with;
   context_->resumed = false;
   timer_.cancel();
@@ -127,7 +129,9 @@ void Connection::deliver_body(askr_status status) {
     if (!append_file(part, spooled)) status = ASKR_E_FAILED;
   }
   const std::string_view bytes = body.spool_fd() >= 0 ? spooled : body.bytes();
-  reader.callback(reader.context, context_->transaction.handle, status, {bytes.data(), bytes.size()});
+  const askr_str view{bytes.data(), bytes.size()};
+  pipeline::contain(gateway_.pipeline.plugin_before(context_->phase, context_->position), "a body callback", 0,
+                    [&] { return reader.callback(reader.context, context_->transaction.handle, status, view), 0; });
 }
 
 // False: a hook has answered or failed.

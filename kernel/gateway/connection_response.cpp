@@ -36,9 +36,8 @@ void Connection::answer() {
   pipeline::Transaction& transaction = context.transaction;
   state_ = State::sending;
   close_after_ = close_after_ || !context.input_complete;  // a body that nobody reads is still on the line
-  const bool bodiless = transaction.head.method == http::Method::head || has_no_body(transaction.response.status);
   bool made = run_response_head();
-  if (made && !bodiless && !transaction.filters.empty()) made = filter_own_body();
+  if (made && !is_bodiless() && !transaction.filters.empty()) made = filter_own_body();
   if (!made) {
     transaction.filters.clear();
     make_error_page(transaction, 500);
@@ -69,6 +68,11 @@ void Connection::answer() {
   after_write(flow);
 }
 
+bool Connection::is_bodiless() const {
+  const pipeline::Transaction& transaction = context_->transaction;
+  return transaction.head.method == http::Method::head || has_no_body(transaction.response.status);
+}
+
 void Connection::choose_framing(bool length_known, uint64_t length) {
   RequestContext& context = *context_;
   const http::ResponseHead& response = context.transaction.response;
@@ -80,7 +84,7 @@ void Connection::choose_framing(bool length_known, uint64_t length) {
                              parsed.ptr == announced.data() + announced.size() &&
                              context.transaction.filters.keep_length();
 
-  context.discard_body = request.method == http::Method::head || has_no_body(response.status);
+  context.discard_body = is_bodiless();
   context.body_left = 0;
   if (has_no_body(response.status)) {
     context.framing = BodyFraming::none;

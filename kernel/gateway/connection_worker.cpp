@@ -250,9 +250,8 @@ bool Connection::commit(bool length_known) {
   pipeline::Transaction& transaction = context.transaction;
   const bool is_head = transaction.head.method == http::Method::head;  // the body it speaks of was not made
   if (length_known && !is_head) transaction.worker_length = context.held.size();
-  const bool bodiless = is_head || transaction.response.status == 204 || transaction.response.status == 304;
   bool made = run_response_head();
-  if (made && !bodiless && !transaction.filters.empty()) {
+  if (made && !is_bodiless() && !transaction.filters.empty()) {
     const uint32_t flush = gateway_.port.streaming(context.slot) ? ASKR_PIECE_FLUSH : 0;
     made = filter_held_body(length_known ? uint32_t{ASKR_PIECE_LAST} : flush);
   }

@@ -199,7 +199,9 @@ void Gateway::follow_dropped_plugins() {
   const std::vector<Connection*> open = state_.connections;
   for (Connection* connection : open) connection->on_plugin_dropped();
   for (const auto& plugin : options_.plugins.plugins()) {
-    if (((dropped & ~dropped_plugins_) >> plugin->index & 1) != 0) pipeline_.drop(plugin->id());
+    if (((dropped & ~dropped_plugins_) >> plugin->index & 1) == 0) continue;
+    pipeline_.drop(plugin->id());
+    plugin_loop_.forget(*plugin);
   }
   dropped_plugins_ = dropped;
 }

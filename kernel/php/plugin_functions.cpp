@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/log.hpp"
+#include "pipeline/contain.hpp"
 
 namespace askr::php {
 namespace {
@@ -161,7 +162,8 @@ PHP_FUNCTION(askr_plugin_function) {
     ZVAL_DEREF(argument);
     if (!take_argument(call, i, parameter_of(function, i).type, argument)) return;
   }
-  const askr_status status = function.call(call.target->self, &call);
+  const askr_status status = pipeline::contain(call.target->plugin, function.name, askr_status{ASKR_E_FAILED},
+                                               [&] { return function.call(call.target->self, &call); });
   if (status == ASKR_OK || EG(exception) != nullptr) return;
   zval_ptr_dtor(return_value);
   ZVAL_NULL(return_value);

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "pipeline/contain.hpp"
 #include "plugin/interfaces.hpp"
 
 namespace askr::plugin {
@@ -84,7 +85,7 @@ void GatewayLoop::expire(int64_t now) {
     const PluginTimer timer = timers_.begin()->second;
     by_id_.erase(timer.id);
     timers_.erase(timers_.begin());
-    timer.callback(timer.context);
+    pipeline::contain(timer.plugin->id(), "a timer", 0, [&] { return timer.callback(timer.context), 0; });
   }
 }
 
@@ -126,7 +127,22 @@ bool GatewayLoop::unwatch(int fd) {
 }
 
 void GatewayLoop::Watched::on_ready(uint32_t events) {
-  if (callback != nullptr) callback(context, from_epoll(events));
+  if (callback == nullptr) return;
+  pipeline::contain(plugin->id(), "a descriptor's callback", 0,
+                    [&] { return callback(context, from_epoll(events)), 0; });
+}
+
+void GatewayLoop::forget(const ActivePlugin& plugin) {
+  std::vector<uint64_t> timers;
+  for (const auto& [deadline, timer] : timers_) {
+    if (timer.plugin == &plugin) timers.push_back(timer.id);
+  }
+  for (const uint64_t id : timers) cancel_timer(id);
+  std::vector<int> descriptors;
+  for (const auto& [fd, watched] : watched_) {
+    if (watched->plugin == &plugin) descriptors.push_back(fd);
+  }
+  for (const int fd : descriptors) unwatch(fd);
 }
 
 void GatewayLoop::report_leftovers() const {

@@ -35,6 +35,9 @@ class GatewayLoop {
   askr_status watch(const ActivePlugin& plugin, int fd, uint32_t events, ReadyCallback callback, void* context);
   bool unwatch(int fd);
 
+  // A plugin was taken out: its timers and descriptors go.
+  void forget(const ActivePlugin& plugin);
+
   // Names each plugin that has left timers or descriptors behind.
   void report_leftovers() const;
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/log.hpp"
+#include "pipeline/contain.hpp"
 #include "plugin/interfaces.hpp"
 #include "plugin/option_bridge.hpp"
 
@@ -117,7 +118,7 @@ void* Host::region(const ActivePlugin& plugin, std::string_view name, uint64_t* 
 
 Result<> Host::start_process(const askr_process& process) {
   for (const auto& plugin : plugins_) {
-    if (!plugin->callbacks().process_start) continue;
+    if (!plugin->callbacks().process_start || is_dropped(*plugin)) continue;
     ASKR_TRY(step(*plugin, "process_start", [&] { return plugin->callbacks().process_start(plugin->self, &process); }));
   }
   return ok();
@@ -125,14 +126,15 @@ Result<> Host::start_process(const askr_process& process) {
 
 void Host::drain() {
   for (const auto& plugin : plugins_) {
-    if (plugin->callbacks().drain) plugin->callbacks().drain(plugin->self);
+    if (plugin->callbacks().drain && !is_dropped(*plugin)) plugin->callbacks().drain(plugin->self);
   }
 }
 
 // In mirror order, as everything that ends.
 void Host::stop_process() {
   for (auto plugin = plugins_.rbegin(); plugin != plugins_.rend(); ++plugin) {
-    if ((*plugin)->callbacks().process_stop) (*plugin)->callbacks().process_stop((*plugin)->self);
+    if (is_dropped(**plugin) || !(*plugin)->callbacks().process_stop) continue;
+    (*plugin)->callbacks().process_stop((*plugin)->self);
   }
 }
 
@@ -145,9 +147,8 @@ void Host::stop_master() {
 // ---------------------------------------------------------------- hooks and wake-ups
 
 void Host::install(pipeline::Pipeline& pipeline) const {
-  const uint64_t dropped = exchange_ == nullptr ? 0 : exchange_->global().dropped_plugins.load();
   for (const auto& plugin : plugins_) {
-    if ((dropped >> plugin->index & 1) != 0) continue;
+    if (is_dropped(*plugin)) continue;
     for (const auto& [phase, hook] : plugin->hooks) {
       pipeline::Hook ordered = hook;
       ordered.before = ids_of(plugin->library->descriptor->before);
@@ -169,7 +170,8 @@ void Host::run_wakes(unsigned gateway) {
   if (wakes_[gateway].load(std::memory_order_relaxed) == 0) return;
   const uint64_t due = wakes_[gateway].exchange(0);
   for (const auto& plugin : plugins_) {
-    if ((due >> plugin->index & 1) != 0 && plugin->on_wake != nullptr) plugin->on_wake(plugin->self);
+    if ((due >> plugin->index & 1) == 0 || plugin->on_wake == nullptr || is_dropped(*plugin)) continue;
+    pipeline::contain(plugin->id(), "its wake-up", 0, [&] { return plugin->on_wake(plugin->self), 0; });
   }
 }
 
@@ -189,8 +191,9 @@ std::pair<int, std::string> Host::run_command(std::string_view name, const std::
   for (const auto& plugin : plugins_) {
     for (const askr_command* command : plugin->commands) {
       if (command->name != name) continue;
-      const askr_status status =
-          command->run(plugin->self, views.data(), static_cast<uint32_t>(views.size()), &reply.interface);
+      const askr_status status = pipeline::contain(plugin->id(), "its command", askr_status{ASKR_E_FAILED}, [&] {
+        return command->run(plugin->self, views.data(), static_cast<uint32_t>(views.size()), &reply.interface);
+      });
       if (status == ASKR_E_INVALID) return {2, reply.text + "Usage: askr " + command->usage + "\n"};
       return {status == ASKR_OK ? 0 : 1, reply.text};
     }
@@ -199,6 +202,10 @@ std::pair<int, std::string> Host::run_command(std::string_view name, const std::
 }
 
 // ---------------------------------------------------------------- lookups
+
+bool Host::is_dropped(const ActivePlugin& plugin) const {
+  return exchange_ != nullptr && (exchange_->global().dropped_plugins.load() >> plugin.index & 1) != 0;
+}
 
 const ActivePlugin* Host::plugin_at(uintptr_t address) const {
   for (const auto& plugin : plugins_) {

@@ -84,6 +84,8 @@ class Host {
   std::pair<int, std::string> run_command(std::string_view name, const std::vector<std::string>& arguments);
 
   [[nodiscard]] const std::vector<std::unique_ptr<ActivePlugin>>& plugins() const { return plugins_; }
+  // Taken out of the running server, because gateways kept dying in it: none of its code is called any more.
+  [[nodiscard]] bool is_dropped(const ActivePlugin& plugin) const;
   // nullptr: that code belongs to no plugin.
   [[nodiscard]] const ActivePlugin* plugin_at(uintptr_t address) const;
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }

@@ -14,13 +14,6 @@
 #include "process/title.hpp"
 
 namespace askr::process {
-namespace {
-
-constexpr size_t kCrashesAllowed = 3;
-constexpr int64_t kCrashWindow = 60 * kSecond;
-
-}  // namespace
-
 Result<std::unique_ptr<Master>> Master::create(const MasterOptions& options) {
   EventLoop loop = ASKR_TRY(EventLoop::create());
   std::unique_ptr<Master> master(new Master(options, std::move(loop)));
@@ -246,18 +239,13 @@ std::string Master::plugin_name(uint32_t place) const {
 void Master::note_crash(unsigned gateway, uint32_t plugin) {
   if (plugin == 0) return;
   const std::string name = plugin_name(plugin);
-  std::vector<int64_t>& crashes = plugin_crashes_[plugin];
-  const int64_t now = monotonic_now();
-  std::erase_if(crashes, [now](int64_t when) { return now - when > kCrashWindow; });
-  crashes.push_back(now);
-  log::error("gateway {} died inside plugin {} ({} times within a minute)", gateway, name, crashes.size());
-  if (crashes.size() < kCrashesAllowed) return;
-  const auto& required = options_.settings.plugins.required;
-  if (std::find(required.begin(), required.end(), name) != required.end()) return;
+  const size_t crashes = plugin_crashes_.add(plugin, monotonic_now());
+  log::error("gateway {} died inside plugin {} ({} times within a minute)", gateway, name, crashes);
+  if (crashes < PluginCrashes::kAllowed || options_.settings.plugins.is_required(name)) return;
   log::error(
       "plugin {} IS TAKEN OUT: gateways died in it {} times within a minute; the server goes on without it "
       "until its next start (plugins.required forbids that)",
-      name, crashes.size());
+      name, crashes);
   options_.exchange.global().dropped_plugins.fetch_or(1ULL << (plugin - 1));
   options_.exchange.poke_all_gateways();
 }

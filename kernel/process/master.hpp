@@ -3,7 +3,6 @@
 
 #include <csignal>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +16,7 @@
 #include "process/alarms.hpp"
 #include "process/control_server.hpp"
 #include "process/generation.hpp"
+#include "process/plugin_crashes.hpp"
 #include "process/respawn_policy.hpp"
 #include "process/serve.hpp"
 
@@ -104,7 +104,7 @@ class Master {
   std::vector<std::unique_ptr<Child>> gateways_;  // by index; nullptr while dead
   std::vector<bool> gateway_ready_;
   RespawnPolicy gateway_policy_;
-  std::map<uint32_t, std::vector<int64_t>> plugin_crashes_;  // by index, when
+  PluginCrashes plugin_crashes_;
   bool reported_ = false;
 };
 

@@ -66,9 +66,8 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
     metrics[plugins.metrics().all()[id].name] = cell == nullptr ? 0 : cell->value.load();
   }
   nlohmann::json active = nlohmann::json::array();
-  const uint64_t dropped = exchange.global().dropped_plugins.load();
   for (const auto& plugin : plugins.plugins()) {
-    if ((dropped >> plugin->index & 1) == 0) active.push_back(plugin->id());
+    if (!plugins.is_dropped(*plugin)) active.push_back(plugin->id());
   }
   const nlohmann::json status = {{"version", ASKR_VERSION},
                                  {"listen", listen},

@@ -13,7 +13,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kLongestTtl = INT64_C(100) * 366 * 86400;
 
 const askr_php& php() {
-  return *askr::detail::api.php;
+  return *askr::api().php;
 }
 
 // Coarse: a few milliseconds are nothing to a lifetime in seconds, and it costs a quarter.
@@ -55,10 +55,10 @@ class Cache : public askr::Plugin {
   askr::Result<> register_(askr::Registrar registrar);
   askr::Result<> shm_request(askr_shm_plan* plan) {
     const uint64_t bytes = cache::KvStore::bytes(slots_);
-    return askr::check(askr::detail::api.shm->request_region(plan, "kv", bytes, 1), "the key-value store");
+    return askr::check(askr::api().shm->request_region(plan, "kv", bytes, 1), "the key-value store");
   }
   askr::Result<> shm_init() {
-    cache::KvStore::format(askr::shm_region("kv"), slots_, *askr::detail::api.shm);
+    cache::KvStore::format(askr::shm_region("kv"), slots_, *askr::api().shm);
     return open();
   }
   // Counters are chosen by process.
@@ -66,7 +66,7 @@ class Cache : public askr::Plugin {
 
  private:
   askr::Result<> open() {
-    store_ = std::make_unique<cache::KvStore>(askr::shm_region("kv"), *askr::detail::api.shm);
+    store_ = std::make_unique<cache::KvStore>(askr::shm_region("kv"), *askr::api().shm);
     return {};
   }
 

@@ -42,7 +42,9 @@ class CompressFilter final : public askr::BodyFilter {
     const bool last = (piece_flags & ASKR_PIECE_LAST) != 0;
     const bool flush = (piece_flags & ASKR_PIECE_FLUSH) != 0;
     encoded_.clear();
-    const compression::Step step = last ? compression::Step::end : flush ? compression::Step::flush : compression::Step::more;
+    const compression::Step step = last    ? compression::Step::end
+                                   : flush ? compression::Step::flush
+                                           : compression::Step::more;
     if (!encoder_->write(bytes, step, encoded_)) return askr::Error{ASKR_E_NO_MEMORY, "the encoder has failed"};
     counters_.bytes_in.increment(static_cast<int64_t>(bytes.size()));
     counters_.bytes_out.increment(static_cast<int64_t>(encoded_.size()));
@@ -141,7 +143,7 @@ bool Compress::send_neighbour(askr::Request request, const compression::Accepted
   if (!precompressed_ || response.status() != 200 || response.from_worker()) return false;
   const std::string path(request.file_path());
   if (path.empty()) return false;
-  const auto offer = neighbours_.look(path, askr::detail::api.loop->now());
+  const auto offer = neighbours_.look(path, askr::api().loop->now());
   if (!offer.brotli && !offer.gzip) return false;
   compression::add_vary(response);
   const Coding coding = accepted.best(offer.brotli, offer.gzip);
@@ -173,7 +175,10 @@ void Compress::encode(askr::Request request, Coding coding) {
   askr::Response response = request.response();
   std::string key;
   if (request.target_kind() == ASKR_TARGET_FILE && !response.header("ETag").empty()) {
-    key.append(request.file_path()).append("\n").append(response.header("ETag")).append(compression::coding_name(coding));
+    key.append(request.file_path())
+        .append("\n")
+        .append(response.header("ETag"))
+        .append(compression::coding_name(coding));
     if (send_kept(request, key, coding)) return;
   }
   auto encoder = compression::make_encoder(coding, levels_, response.body_length());

@@ -59,7 +59,7 @@ const askr_php_function Defer::kFunction = {sizeof(askr_php_function),  ASKR_PHP
                                             sizeof(askr_php_parameter), Defer::call};
 
 const askr_php& php() {
-  return *askr::detail::api.php;
+  return *askr::api().php;
 }
 
 std::string text(askr_str value) {

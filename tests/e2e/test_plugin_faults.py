@@ -5,19 +5,10 @@ import time
 import pytest
 
 from askrtest.http import request_bytes
-from askrtest.plugins import with_plugins
 from askrtest.server import kill
 from askrtest.wait import wait_until
 
-HELLO = {"index.php": "<?php echo 'hello';"}
 
-
-@pytest.fixture
-def serve(server):
-    def make(*names, files=None, flags=(), **options):
-        return server({**HELLO, **(files or {})}, flags=[*with_plugins(*names), *flags], **options)
-
-    return make
 
 
 def test_an_exception_fails_its_request_and_no_other(serve):
@@ -31,6 +22,26 @@ def test_an_exception_fails_its_request_and_no_other(serve):
     app.wait_log(r"plugin throws has failed a response, in response_head of GET /\?throw \(request \S+\)")
     assert app.get("/").body == b"hello"
     app.assert_nothing_is_held()
+
+
+def test_an_exception_from_a_plain_callback_ends_at_the_border(serve):
+    app = serve("throws", request_timeout="500ms",
+                files={"call.php": "<?php try { throw_tantrum(); } catch (Error $e) { echo $e->getMessage(); }"})
+    gateway = app.gateway()
+    assert app.get("/timer").status == 200
+    app.wait_log(r"plugin throws: a timer threw a timed tantrum\n")
+    assert app.post("/body", b"x").status == 504  # nobody resumes it
+    app.wait_log(r"plugin throws: a body callback threw a fed tantrum\n")
+    assert app.get("/call.php").body == b"throw_tantrum(): failed"
+    app.wait_log(r"plugin throws: throw_tantrum threw a called tantrum\n")
+    assert app.askr("tantrum").returncode == 1
+    app.wait_log(r"plugin throws: its command threw an ordered tantrum\n")
+    assert app.gateway() == gateway
+
+
+def test_a_body_that_was_asked_for_without_waiting_goes_to_php(serve):
+    app = serve("throws")
+    assert app.post("/hasty", b"x" * 100).body == b"hello"
 
 
 def test_a_plugin_that_blocks_the_loop_is_named(serve):

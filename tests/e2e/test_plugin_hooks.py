@@ -7,18 +7,9 @@ import time
 import pytest
 
 from askrtest.http import CutShort, request_bytes
-from askrtest.plugins import with_plugins
 from askrtest.wait import SANITIZED, wait_until
 
-HELLO = {"index.php": "<?php echo 'hello';", "a.txt": "a file\n" * 400}
 
-
-@pytest.fixture
-def serve(server):
-    def make(*names, files=None, flags=(), **options):
-        return server({**HELLO, **(files or {})}, flags=[*with_plugins(*names), *flags], **options)
-
-    return make
 
 
 def test_a_plugin_in_c_changes_every_response(serve):

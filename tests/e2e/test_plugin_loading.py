@@ -71,6 +71,14 @@ def test_a_folder_of_plugins_that_is_missing_is_named(tmp_path):
     assert line == f"askr: plugin folder or file {tmp_path}/none: No such file or directory"
 
 
+def test_a_relative_folder_of_plugins_starts_at_the_file_that_names_it(tmp_path):
+    (tmp_path / "etc/plugins").mkdir(parents=True)
+    shutil.copy(plugin_file("newer-sdk"), tmp_path / "etc/plugins")
+    (tmp_path / "etc/askr.toml").write_text('[plugins]\ndir = ["plugins"]\n')
+    result = run_askr("plugins", "--config", "etc/askr.toml", cwd=tmp_path)
+    assert f"({tmp_path}/etc/plugins/newer-sdk.so)" in result.stdout, result.stderr
+
+
 def test_a_plugin_that_is_there_twice_is_refused(tmp_path):
     shutil.copy(plugin_file("newer-sdk"), tmp_path)
     line = line_of(run_askr("plugins", "--plugin-dir", tmp_path, "--plugin-dir", FOLDER / "newer-sdk"))

@@ -12,20 +12,20 @@ class Leaks : public askr::Plugin {
   askr::Result<> process_start(const askr_process& process) {
     if (process.role != ASKR_ROLE_GATEWAY) return {};
     constexpr int64_t kHour = INT64_C(3'600'000'000'000);
-    const auto& loop = *askr::detail::api.loop;
+    const auto& loop = *askr::api().loop;
     for (int i = 0; i < 2; ++i)
       loop.set_timer(
-          askr::detail::api.host, kHour, [](void*) {}, nullptr, nullptr);
+          askr::api().host, kHour, [](void*) {}, nullptr, nullptr);
     int ends[2];
     if (::pipe(ends) != 0) return askr::Error{ASKR_E_FAILED, "no pipe"};
     return askr::check(loop.watch(
-                           askr::detail::api.host, ends[0], ASKR_READABLE, [](void*, uint32_t) {}, nullptr),
+                           askr::api().host, ends[0], ASKR_READABLE, [](void*, uint32_t) {}, nullptr),
                        "cannot watch");
   }
 
  private:
   static askr_status keep(void* /*self*/, askr_php_call* call) {
-    askr::detail::api.php->keep_callable(call, 0);
+    askr::api().php->keep_callable(call, 0);
     return ASKR_OK;
   }
   static constexpr askr_php_parameter kParameters[] = {{"fn", ASKR_PHP_CALLABLE, 0, nullptr}};

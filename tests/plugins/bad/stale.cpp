@@ -14,7 +14,7 @@ class Stale : public askr::Plugin {
     askr::Request old(kept_);
     old.response().set_header("X-Stale", "1");
     const bool resumed = static_cast<bool>(old.resume(askr::Verdict::next));
-    const bool silent = old.path().data() == nullptr && askr::detail::api.slots->allocate(kept_, 16) == nullptr;
+    const bool silent = old.path().data() == nullptr && askr::api().slots->allocate(kept_, 16) == nullptr;
     request.response().append(silent && !resumed ? "nothing happened\n" : "something happened\n");
     return askr::Verdict::done;
   }

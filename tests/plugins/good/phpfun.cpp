@@ -6,7 +6,7 @@
 namespace {
 
 const askr_php& php() {
-  return *askr::detail::api.php;
+  return *askr::api().php;
 }
 
 class PhpFunctions : public askr::Plugin {

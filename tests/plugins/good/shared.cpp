@@ -22,7 +22,7 @@ class Shared : public askr::Plugin {
     return wakes_.add(registrar, ASKR_METRIC_COUNTER, "shared_wakes_total", "Gateways that were told of a change");
   }
   askr::Result<> shm_request(askr_shm_plan* plan) {
-    return askr::check(askr::detail::api.shm->request_region(plan, "number", sizeof(Region), 1), "region");
+    return askr::check(askr::api().shm->request_region(plan, "number", sizeof(Region), 1), "region");
   }
   askr::Result<> shm_init() {
     region_ = static_cast<Region*>(askr::shm_region("number"));
@@ -42,7 +42,7 @@ class Shared : public askr::Plugin {
       const askr::ShmLock lock(region_->lock);
       number = region_->number += by;
     }
-    askr::detail::api.wake->all_gateways(askr::detail::api.host);
+    askr::api().wake->all_gateways(askr::api().host);
     return number;
   }
   static askr_status run(void* self, const askr_str* words, uint32_t count, askr_reply* reply) {
@@ -55,7 +55,7 @@ class Shared : public askr::Plugin {
     return ASKR_OK;
   }
   static askr_status call(void* self, askr_php_call* call) {
-    const auto& php = *askr::detail::api.php;
+    const auto& php = *askr::api().php;
     php.return_int(call, static_cast<Shared*>(self)->add(php.int_argument(call, 0)));
     return ASKR_OK;
   }

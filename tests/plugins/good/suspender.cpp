@@ -29,7 +29,7 @@ class Suspender : public askr::Plugin {
     kept_.emplace(request, *this, request.handle());
     if (const int64_t delay = delay_of(request.query()); delay >= 0) {
       auto* timed = new askr_request(request.handle());
-      askr::detail::api.loop->set_timer(askr::detail::api.host, delay, resume_one, timed, nullptr);
+      askr::api().loop->set_timer(askr::api().host, delay, resume_one, timed, nullptr);
     }
     return askr::Verdict::suspend;
   }

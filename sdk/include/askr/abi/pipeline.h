@@ -25,7 +25,7 @@ enum askr_phase {
   ASKR_PHASE_LOOKUP = 3,        /* caches answer, coalescing suspends */
   ASKR_PHASE_REQUEST_BODY = 4,  /* a piece of the body has come: add_body_hook */
   ASKR_PHASE_DISPATCH = 5,      /* the server's own */
-  ASKR_PHASE_REQUEST_BEGIN = 6, /* worker: before the script or handler runs */
+  ASKR_PHASE_REQUEST_BEGIN = 6, /* worker: before the script or handler runs; verdicts are ignored */
   ASKR_PHASE_REQUEST_END = 7,   /* worker: the response is complete and with the gateway, PHP still has its state */
   ASKR_PHASE_RESPONSE_HEAD = 8, /* status and fields may be changed, body filters attached */
   ASKR_PHASE_RESPONSE_BODY = 9, /* the filters attached in response_head */

@@ -50,7 +50,8 @@ inline Result<> check(askr_status status, std::string_view what) {
 
 namespace detail {
 
-// Filled in once, by `load`. One copy per plugin, because everything in a plugin is hidden.
+// The interfaces that the server has, NULL for those it lacks. Filled in once, by `load`; one copy per plugin, because
+// everything in a plugin is hidden.
 struct Api {
   const askr_host* host = nullptr;
   const askr_pipeline* pipeline = nullptr;
@@ -90,6 +91,11 @@ inline void connect(const askr_host* host) {
 }
 
 }  // namespace detail
+
+// What has no class of its own in this layer: askr::api().loop->set_timer(askr::api().host, ...).
+inline const detail::Api& api() {
+  return detail::api;
+}
 
 // Lines of the error log; the server puts the plugin's id before them.
 namespace log {

@@ -41,23 +41,44 @@ class Metric {
   uint32_t id_ = 0;
 };
 
-// A T for each request that asks for one; deleted when the request ends.
-template <class T>
-class RequestSlot {
+namespace detail {
+
+// Where the values of a slot live: with a request, or with its connection.
+struct OfRequest {
+  static askr_status add(askr_registrar* registrar, void (*destroy)(void*), uint32_t* slot) {
+    return api.slots->add_request_slot(registrar, destroy, slot);
+  }
+  static void* get(askr_request request, uint32_t slot) { return api.slots->get(request, slot); }
+  static askr_status set(askr_request request, uint32_t slot, void* value) {
+    return api.slots->set(request, slot, value);
+  }
+};
+struct OfConnection {
+  static askr_status add(askr_registrar* registrar, void (*destroy)(void*), uint32_t* slot) {
+    return api.slots->add_connection_slot(registrar, destroy, slot);
+  }
+  static void* get(askr_request request, uint32_t slot) { return api.slots->connection_get(request, slot); }
+  static askr_status set(askr_request request, uint32_t slot, void* value) {
+    return api.slots->connection_set(request, slot, value);
+  }
+};
+
+template <class T, class Place>
+class Slot {
  public:
   Result<> add(Registrar registrar) {
     const auto destroy = [](void* value) { delete static_cast<T*>(value); };
-    return check(detail::api.slots->add_request_slot(registrar.get(), destroy, &slot_), "request slot");
+    return check(Place::add(registrar.get(), destroy, &slot_), "slot");
   }
-  [[nodiscard]] T* get(Request request) const {
-    return static_cast<T*>(detail::api.slots->get(request.handle(), slot_));
-  }
+  // nullptr: none was made.
+  [[nodiscard]] T* get(Request request) const { return static_cast<T*>(Place::get(request.handle(), slot_)); }
   // Replaces and deletes what was there. nullptr: the request has ended.
   template <class... Arguments>
   T* emplace(Request request, Arguments&&... arguments) {
     auto value = std::make_unique<T>(std::forward<Arguments>(arguments)...);
-    const std::unique_ptr<T> before(get(request));
-    if (detail::api.slots->set(request.handle(), slot_, value.get()) != ASKR_OK) return nullptr;
+    T* const before = get(request);
+    if (Place::set(request.handle(), slot_, value.get()) != ASKR_OK) return nullptr;
+    delete before;
     return value.release();
   }
 
@@ -65,28 +86,14 @@ class RequestSlot {
   uint32_t slot_ = 0;
 };
 
+}  // namespace detail
+
+// A T for each request that asks for one; deleted when the request ends.
+template <class T>
+using RequestSlot = detail::Slot<T, detail::OfRequest>;
 // The same for each connection that asks for one.
 template <class T>
-class ConnectionSlot {
- public:
-  Result<> add(Registrar registrar) {
-    const auto destroy = [](void* value) { delete static_cast<T*>(value); };
-    return check(detail::api.slots->add_connection_slot(registrar.get(), destroy, &slot_), "connection slot");
-  }
-  [[nodiscard]] T* get(Request request) const {
-    return static_cast<T*>(detail::api.slots->connection_get(request.handle(), slot_));
-  }
-  template <class... Arguments>
-  T* emplace(Request request, Arguments&&... arguments) {
-    auto value = std::make_unique<T>(std::forward<Arguments>(arguments)...);
-    const std::unique_ptr<T> before(get(request));
-    if (detail::api.slots->connection_set(request.handle(), slot_, value.get()) != ASKR_OK) return nullptr;
-    return value.release();
-  }
-
- private:
-  uint32_t slot_ = 0;
-};
+using ConnectionSlot = detail::Slot<T, detail::OfConnection>;
 
 // A lock in shared memory, held for a scope.
 class ShmLock {

@@ -8,7 +8,7 @@ namespace askr::config {
 namespace {
 
 constexpr std::string_view kSections[] = {"cache", "broadcast", "pusher", "record", "tls", "admin"};
-constexpr std::string_view kKeys[] = {"worker.cow", "worker.cow_strict", "worker.isolation", "cache.response_slots"};
+constexpr std::string_view kKeys[] = {"worker.cow", "worker.cow_strict", "worker.isolation"};
 constexpr std::string_view kFlags[] = {"--cow",           "--cow-strict", "--isolation", "--response-cache",
                                        "--cache-slots",   "--broadcast",  "--pusher",    "--pusher-secret",
                                        "--record-errors", "--tls-cert",   "--tls-key",   "--tls-self-signed",

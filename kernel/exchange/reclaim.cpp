@@ -1,6 +1,9 @@
 #include "exchange/reclaim.hpp"
 
 #include <bit>
+#include <utility>
+
+#include "exchange/codec.hpp"
 
 namespace askr::exchange {
 namespace {
@@ -21,9 +24,13 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
   for (uint32_t at = 0; at < exchange.slots().size(); ++at) {
     Slot& slot = exchange.slots()[at];
     if (slot.worker.load(std::memory_order_acquire) != record_index + 1) continue;
-    SlotState expected = SlotState::running;
+    SlotState expected = slot.state.load(std::memory_order_acquire);
+    RequestView request;
+    if (expected == SlotState::running) decode_request(exchange.request_area(at), request);
+    LostRequest running{std::string(request.id), std::string(request.method), std::string(request.uri)};
+    expected = SlotState::running;
     if (slot.state.compare_exchange_strong(expected, SlotState::crashed)) {
-      lost = {at, true};
+      lost = std::move(running);
       exchange.announce(at);
     } else if (expected == SlotState::done) {
       exchange.announce(at);  // it may have died between the last store and the announcement

@@ -1,13 +1,15 @@
 // What the master does to the exchange when a worker has died.
 #pragma once
 
+#include <string>
+
 #include "exchange/exchange.hpp"
 
 namespace askr::exchange {
 
+// What a worker was at when it died; empty: nothing. Copied, because the slot belongs to its gateway again.
 struct LostRequest {
-  uint32_t slot = 0;
-  bool was_running = false;
+  std::string id, method, uri;
 };
 
 // Tells the gateways of the requests that the worker in record `record_index` had, running or just done, and clears the

@@ -75,11 +75,17 @@ void AccessLog::record(const pipeline::Transaction& transaction) {
   lines_ += ",\"path\":";
   append_json_string(transaction.head.target, lines_);
   fmt::format_to(std::back_inserter(lines_),
-                 ",\"status\":{},\"bytes\":{},\"dur_ms\":{:.3f},\"php_ms\":{:.3f},\"queue_ms\":{:.3f},\"cache\":null,"
-                 "\"request_id\":",
+                 ",\"status\":{},\"bytes\":{},\"dur_ms\":{:.3f},\"php_ms\":{:.3f},\"queue_ms\":{:.3f},\"cache\":",
                  transaction.response.status, transaction.body_bytes_sent,
                  milliseconds_between(times.accepted, times.done), milliseconds_between(times.started, times.done),
                  milliseconds_between(times.queued, times.started));
+  const std::string_view cache = transaction.response.headers.find("X-Askr-Cache");
+  if (cache.empty()) {
+    lines_ += "null";
+  } else {
+    append_json_string(cache, lines_);
+  }
+  lines_ += ",\"request_id\":";
   append_json_string(transaction.id(), lines_);
   lines_ += "}\n";
 }

@@ -12,10 +12,11 @@ constexpr int64_t kLinger = 2 * kSecond;
 }  // namespace
 
 void Connection::accept(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint) {
-  if (!is_welcome(gateway, endpoint)) return;
+  if (!endpoint.background && !is_welcome(gateway, endpoint)) return;
   auto* connection = new Connection(gateway, std::move(transport), std::move(endpoint));
   const uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  if (!gateway.loop.add(connection->transport_->fd(), events, *connection)) {
+  const int fd = connection->transport_->fd();
+  if (fd >= 0 && !gateway.loop.add(fd, events, *connection)) {
     delete connection;
     return;
   }
@@ -140,7 +141,7 @@ void Connection::close(Ending ending) {
   if (ending == Ending::abort) transport_->abort_on_close();
   state_ = State::closed;
   timer_.cancel();
-  gateway_.loop.remove(transport_->fd());
+  if (transport_->fd() >= 0) gateway_.loop.remove(transport_->fd());
   transport_.reset();
   gateway_.connections[place_] = gateway_.connections.back();
   gateway_.connections[place_]->place_ = place_;

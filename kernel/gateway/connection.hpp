@@ -35,6 +35,8 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   // --- pipeline::Driver
   bool resume(pipeline::Verdict verdict) override;
   askr_status read_body(uint64_t limit, askr_body_callback callback, void* context) override;
+  askr_status repeat() override;
+  void apply_conditions() override;
   // At the end of a turn: what resume() has promised.
   void go_on();
 

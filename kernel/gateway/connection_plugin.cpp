@@ -2,7 +2,10 @@
 // filters of its response, and saying which one is to blame.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/log.hpp"
+#include "gateway/conditions.hpp"
 #include "gateway/connection.hpp"
 #include "pipeline/contain.hpp"
 
@@ -102,6 +105,34 @@ void Connection::go_on() {
   const std::string input = std::exchange(leftover_, {});
   take_input(input.data(), input.size());
   if (readable_ && wants_input()) receive();
+}
+
+// What is about this client's copy, its connection or its waiting is not repeated.
+askr_status Connection::repeat() {
+  static constexpr std::string_view kLeftOut[] = {"Range",  "Connection",        "Keep-Alive",   "Content-Length",
+                                                  "Expect", "Transfer-Encoding", "X-Request-Id", "Upgrade"};
+  const pipeline::Transaction& transaction = context_->transaction;
+  const http::RequestHead& head = transaction.head;
+  if (head.method != http::Method::get) return ASKR_E_INVALID;
+  if (endpoint_.background) return ASKR_E_WRONG_STEP;
+  std::string text;
+  text.append("GET ").append(head.target).append(" HTTP/1.1\r\n");
+  if (head.header("Host").data() == nullptr) text.append("Host: ").append(head.host).append("\r\n");
+  for (const http::Header& field : head.headers) {
+    const bool is_condition = field.name.size() > 3 && http::equals_ignoring_case(field.name.substr(0, 3), "If-");
+    const auto is_it = [&](std::string_view name) { return http::equals_ignoring_case(name, field.name); };
+    if (is_condition || std::any_of(std::begin(kLeftOut), std::end(kLeftOut), is_it)) continue;
+    const bool is_host = is_it("Host");
+    text.append(field.name).append(": ").append(is_host ? head.host : field.value).append("\r\n");
+  }
+  text.append("Connection: close\r\n\r\n");
+  gateway_.repeats.push_back({std::move(text), endpoint_});
+  gateway_.repeats.back().endpoint.background = true;
+  return ASKR_OK;
+}
+
+void Connection::apply_conditions() {
+  gateway::apply_conditions(context_->transaction);
 }
 
 // ---------------------------------------------------------------- request bodies

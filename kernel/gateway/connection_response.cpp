@@ -35,6 +35,7 @@ void Connection::answer() {
   RequestContext& context = *context_;
   pipeline::Transaction& transaction = context.transaction;
   state_ = State::sending;
+  transaction.is_streaming = false;
   close_after_ = close_after_ || !context.input_complete;  // a body that nobody reads is still on the line
   bool made = run_response_head();
   if (made && !is_bodiless() && !transaction.filters.empty()) made = filter_own_body();
@@ -90,7 +91,7 @@ void Connection::choose_framing(bool length_known, uint64_t length) {
     context.framing = BodyFraming::none;
   } else if (request.method == http::Method::head && !context.transaction.filters.keep_length()) {
     context.framing = BodyFraming::none;  // nobody knows what the filters would make of it
-  } else if (request.method == http::Method::head && context.transaction.ran_in_worker) {
+  } else if (request.method == http::Method::head && context.transaction.is_streaming) {
     // PHP makes no body for HEAD, so only the script can know the length.
     context.framing = has_announced ? BodyFraming::content_length : BodyFraming::none;
     context.body_left = announced_length;

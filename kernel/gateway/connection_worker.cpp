@@ -182,7 +182,7 @@ bool Connection::run_again() {
       !http::is_repeatable(context.transaction.head.method)) {
     return false;
   }
-  context.has_head = false;
+  context.has_head = context.transaction.is_streaming = false;
   context.held.clear();
   context.transaction.response.clear();
   gateway_.port.retry(context.slot, gateway_.now + gateway_.settings.server.queue_timeout);
@@ -206,7 +206,7 @@ bool Connection::take_worker_head(std::string_view bytes) {
     give_up_on_worker(502);
     return false;
   }
-  context.has_head = true;
+  context.has_head = context.transaction.is_streaming = true;
   const exchange::Slot& slot = gateway_.port.slot(context.slot);
   context.transaction.times.queued = slot.queued.load(std::memory_order_relaxed);
   context.transaction.times.started = slot.started.load(std::memory_order_relaxed);

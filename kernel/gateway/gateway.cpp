@@ -74,6 +74,7 @@ class Gateway {
   void follow_dropped_plugins();
   void follow_signals();
   void resume_requests();
+  void start_repeats();
   [[nodiscard]] int64_t until_next_timer() const;
   void begin_stop();
   void delete_closed();
@@ -148,7 +149,7 @@ int Gateway::run() {
 }
 
 int64_t Gateway::until_next_timer() const {
-  if (!state_.resumed.empty()) return 0;
+  if (!state_.resumed.empty() || !state_.repeats.empty()) return 0;
   const int64_t now = monotonic_now();
   const int64_t own = state_.timers.until_next(now);
   const int64_t of_plugins = plugin_loop_.until_next(now);
@@ -178,6 +179,7 @@ void Gateway::turn() {
   state_.timers.expire(state_.now);
   plugin_loop_.expire(state_.now);
   resume_requests();
+  start_repeats();
   state_.port.wake_workers();
   if (options_.access_log != nullptr) options_.access_log->flush();
   delete_closed();
@@ -189,6 +191,13 @@ void Gateway::resume_requests() {
   for (const askr_request request : std::exchange(state_.resumed, {})) {
     const pipeline::Transaction* transaction = pipeline::request_table().find(request);
     if (transaction != nullptr) static_cast<Connection*>(transaction->driver)->go_on();
+  }
+}
+
+void Gateway::start_repeats() {
+  for (Repeat& repeat : std::exchange(state_.repeats, {})) {
+    if (state_.stopping) return;
+    Connection::accept(state_, make_background_transport(std::move(repeat.head)), std::move(repeat.endpoint));
   }
 }
 

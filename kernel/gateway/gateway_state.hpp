@@ -20,6 +20,12 @@ namespace askr::gateway {
 
 class Connection;
 
+// A request to be run again without a client.
+struct Repeat {
+  std::string head;  // as a client would send it
+  pipeline::Endpoint endpoint;
+};
+
 struct GatewayState {
   GatewayState(const config::Settings& settings_in, exchange::Exchange& exchange_in, unsigned index_in,
                EventLoop& loop_in, pipeline::Pipeline& pipeline_in, TrustedProxies proxies_in);
@@ -48,6 +54,7 @@ struct GatewayState {
   uint32_t first_slot = 0;
   unsigned in_flight = 0;             // requests at the workers
   std::vector<askr_request> resumed;  // by plugins, in this turn
+  std::vector<Repeat> repeats;        // asked for by plugins, in this turn
 
   // --- scratch memory, used within one call
   std::array<char, 128U << 10> input;

@@ -1,20 +1,14 @@
-// Conditions are checked before ranges, and both against the very file whose bytes are sent (RFC 9110 section 13.2.2).
 #include "gateway/static_files.hpp"
-
-#include <spdlog/fmt/fmt.h>
-#include <sys/random.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "base/clock.hpp"
 #include "base/log.hpp"
+#include "gateway/conditions.hpp"
 #include "gateway/error_pages.hpp"
 #include "gateway/file_cache.hpp"
-#include "http/conditional.hpp"
 #include "http/mime_types.hpp"
-#include "http/ranges.hpp"
 #include "http/uri.hpp"
 #include "pipeline/request_table.hpp"
 
@@ -22,8 +16,6 @@ namespace askr::gateway {
 namespace {
 
 using http::Method;
-using http::RangeOutcome;
-using http::RangeRequest;
 using pipeline::BodyPart;
 using pipeline::TargetKind;
 using pipeline::Transaction;
@@ -63,15 +55,9 @@ Verdict redirect_to_slash(Transaction& transaction) {
   return Verdict::done;
 }
 
-BodyPart part_of(const OpenFile& file, const http::ByteRange& range) {
-  if (!file.bytes) return {{}, file.file, nullptr, range.first, range.size};
-  return {std::string_view(*file.bytes).substr(range.first, range.size), nullptr, file.bytes, 0, range.size};
-}
-
-uint64_t random_number() {
-  uint64_t number = 0;
-  if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) number = static_cast<uint64_t>(wall_now());
-  return number;
+BodyPart whole(const OpenFile& file) {
+  if (!file.bytes) return {{}, file.file, nullptr, 0, file.size};
+  return {*file.bytes, nullptr, file.bytes, 0, file.size};
 }
 
 }  // namespace
@@ -79,13 +65,8 @@ uint64_t random_number() {
 struct StaticFiles::State {
   http::MimeTypes types = http::MimeTypes::load();
   FileCache cache;
-  // What separates the parts of a multipart answer: unpredictable, so that no file can contain it on purpose.
-  std::string boundary = fmt::format("askr-{:016x}{:016x}", random_number(), random_number());
 
   Verdict answer_file(Transaction& transaction);
-  void send_whole(Transaction& transaction, const OpenFile& file);
-  void send_ranges(Transaction& transaction, const OpenFile& file, const RangeRequest& request);
-  void send_multipart(Transaction& transaction, const OpenFile& file, const RangeRequest& request);
 };
 
 StaticFiles::StaticFiles() : state_(std::make_unique<State>()) {}
@@ -121,69 +102,14 @@ Verdict StaticFiles::State::answer_file(Transaction& transaction) {
     if (error != ENOENT) log::error("cannot open {}: {}", transaction.target.file_path, std::strerror(error));
     return refuse(transaction, status_of_open(error));
   }
-  const http::RequestHead& head = transaction.head;
-  const int64_t now = wall_now() / kSecond;
-  const http::Validators validators{file->etag, file->modified};
-  const http::Precondition condition = check_preconditions(head, validators, now);
-  if (condition == http::Precondition::failed) return refuse(transaction, 412);
-
   http::HeaderList& fields = transaction.response.headers;
   fields.add("ETag", file->etag);
   fields.add("Last-Modified", file->last_modified);
-  if (condition == http::Precondition::not_modified) {
-    transaction.response.status = 304;
-    return Verdict::done;
-  }
   fields.add("Accept-Ranges", "bytes");
-
-  RangeRequest request;
-  if (head.method == Method::get) {
-    const std::string_view range = head.header("range");
-    if (!range.empty() && range_applies(head, validators, now)) request = http::parse_ranges(range, file->size);
-  }
-  switch (request.outcome) {
-    case RangeOutcome::whole:
-      send_whole(transaction, *file);
-      break;
-    case RangeOutcome::partial:
-      send_ranges(transaction, *file, request);
-      break;
-    case RangeOutcome::unsatisfiable:
-      make_error_page(transaction, 416);
-      transaction.response.headers.add("Content-Range", fmt::format("bytes */{}", file->size));
-      break;
-  }
+  fields.add("Content-Type", types.type_of(transaction.target.file_path));
+  if (file->size > 0) transaction.body.push_back(whole(*file));
+  apply_conditions(transaction);
   return Verdict::done;
-}
-
-void StaticFiles::State::send_whole(Transaction& transaction, const OpenFile& file) {
-  transaction.response.headers.add("Content-Type", types.type_of(transaction.target.file_path));
-  if (file.size > 0) transaction.body.push_back(part_of(file, {0, file.size}));
-}
-
-void StaticFiles::State::send_ranges(Transaction& transaction, const OpenFile& file, const RangeRequest& request) {
-  transaction.response.status = 206;
-  if (request.ranges.size() > 1) {
-    send_multipart(transaction, file, request);
-    return;
-  }
-  const http::ByteRange& range = request.ranges.front();
-  transaction.response.headers.add("Content-Type", types.type_of(transaction.target.file_path));
-  transaction.response.headers.add("Content-Range", http::content_range(range, file.size));
-  transaction.body.push_back(part_of(file, range));
-}
-
-// RFC 9110 section 14.6.
-void StaticFiles::State::send_multipart(Transaction& transaction, const OpenFile& file, const RangeRequest& request) {
-  transaction.response.headers.add("Content-Type", "multipart/byteranges; boundary=" + boundary);
-  const std::string_view type = types.type_of(transaction.target.file_path);
-  for (const http::ByteRange& range : request.ranges) {
-    transaction.body.push_back(
-        BodyPart::of_text(fmt::format("\r\n--{}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n", boundary, type,
-                                      http::content_range(range, file.size))));
-    transaction.body.push_back(part_of(file, range));
-  }
-  transaction.body.push_back(BodyPart::of_text("\r\n--" + boundary + "--\r\n"));
 }
 
 }  // namespace askr::gateway

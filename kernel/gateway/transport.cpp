@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace askr::gateway {
 namespace {
@@ -52,7 +53,36 @@ class PlainTransport final : public Transport {
   UniqueFd socket_;
 };
 
+class BackgroundTransport final : public Transport {
+ public:
+  explicit BackgroundTransport(std::string request) : request_(std::move(request)) {}
+
+  ssize_t read(char* buffer, size_t size) override {
+    const size_t part = request_.copy(buffer, size, read_);
+    read_ += part;
+    return part > 0 ? static_cast<ssize_t>(part) : kAgain;
+  }
+  ssize_t write(const iovec* pieces, int count) override {
+    size_t size = 0;
+    for (int index = 0; index < count; ++index) size += pieces[index].iov_len;
+    return static_cast<ssize_t>(size);
+  }
+  ssize_t send_file(int /*file*/, uint64_t /*offset*/, size_t size) override { return static_cast<ssize_t>(size); }
+  void finish_writing() override {}
+  void abort_on_close() override {}
+  [[nodiscard]] bool at_end() const override { return false; }
+  [[nodiscard]] int fd() const override { return -1; }
+
+ private:
+  std::string request_;
+  size_t read_ = 0;
+};
+
 }  // namespace
+
+std::unique_ptr<Transport> make_background_transport(std::string request) {
+  return std::make_unique<BackgroundTransport>(std::move(request));
+}
 
 std::unique_ptr<Transport> make_plain_transport(UniqueFd socket) {
   return std::make_unique<PlainTransport>(std::move(socket));

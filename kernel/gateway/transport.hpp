@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/fd.hpp"
 
@@ -32,5 +33,8 @@ class Transport {
 };
 
 std::unique_ptr<Transport> make_plain_transport(UniqueFd socket);
+
+// No client at all: what is read is `request`, what is written goes nowhere. Has no descriptor (-1).
+std::unique_ptr<Transport> make_background_transport(std::string request);
 
 }  // namespace askr::gateway

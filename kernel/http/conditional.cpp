@@ -1,5 +1,6 @@
 #include "http/conditional.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "http/date.hpp"
@@ -70,20 +71,19 @@ bool is_read(Method method) {
   return method == Method::get || method == Method::head;
 }
 
-bool may_have_conditions(const RequestHead& head) {
-  for (const Header& field : head.headers) {
-    if (field.name.size() >= 8 && to_lower(field.name[0]) == 'i' && to_lower(field.name[1]) == 'f' &&
-        field.name[2] == '-') {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
+bool has_conditions(const RequestHead& head) {
+  return std::any_of(head.headers.begin(), head.headers.end(), [](const Header& field) {
+    const std::string_view name = field.name;
+    if (name.size() < 5) return false;
+    if (to_lower(name[0]) == 'i') return to_lower(name[1]) == 'f' && name[2] == '-';
+    return to_lower(name[0]) == 'r' && equals_ignoring_case(name, "range");
+  });
+}
+
 Precondition check_preconditions(const RequestHead& head, const Validators& validators, int64_t now) {
-  if (!may_have_conditions(head)) return Precondition::proceed;
+  if (!has_conditions(head)) return Precondition::proceed;
 
   switch (compare(head, "if-match", validators.etag, Comparison::strong)) {
     case TagCondition::differs:

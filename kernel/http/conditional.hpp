@@ -14,6 +14,9 @@ struct Validators {
   int64_t last_modified = 0;  // seconds since 1970
 };
 
+// Is there any of the fields that the functions below, and parse_ranges, look at? Most requests have none.
+bool has_conditions(const RequestHead& head);
+
 enum class Precondition : uint8_t {
   proceed,
   not_modified,  // answer 304

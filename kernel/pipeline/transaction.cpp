@@ -13,7 +13,7 @@ BodyPart BodyPart::of_text(std::string text) {
 }
 
 askr_body_kind Transaction::body_kind() const {
-  if (ran_in_worker && body.empty()) return ASKR_BODY_STREAM;
+  if (is_streaming) return ASKR_BODY_STREAM;
   if (body.empty()) return ASKR_BODY_NONE;
   const bool any_file =
       std::any_of(body.begin(), body.end(), [](const BodyPart& part) { return part.file != nullptr; });
@@ -52,7 +52,7 @@ void Transaction::clear() {
   body.clear();
   body_bytes_sent = 0;
   times = {};
-  ran_in_worker = false;
+  ran_in_worker = is_streaming = false;
   failure = {};
   memory.clear();
 }

@@ -27,7 +27,7 @@ struct Endpoint {
   std::string server_address;
   uint16_t client_port = 0, server_port = 0;
   bool secure = false;
-  bool trusted_proxy = false;  // the peer may set forwarding fields
+  bool background = false;  // there is no client: a plugin has asked for a request to be repeated
 };
 
 // What the path of a request leads to below the document root.
@@ -72,6 +72,9 @@ class Driver {
   virtual bool resume(Verdict verdict) = 0;
   // See askr_request_api.read_body.
   virtual askr_status read_body(uint64_t limit, askr_body_callback callback, void* context) = 0;
+  // See askr_pipeline.repeat and askr_response_api.apply_conditions.
+  virtual askr_status repeat() = 0;
+  virtual void apply_conditions() = 0;
 
  protected:
   ~Driver() = default;
@@ -95,7 +98,8 @@ struct Transaction {
   uint64_t body_bytes_sent = 0;
   Times times;
   bool ran_in_worker = false;
-  std::string_view failure;  // static text: why the response was cut short, for the log
+  bool is_streaming = false;  // the response is a worker's, not one of the gateway's own
+  std::string_view failure;   // static text: why the response was cut short, for the log
 
   // --- what plugins have to do with it
   askr_request handle{};  // {0}: this transaction serves no request now

@@ -64,8 +64,14 @@ askr_status resume(askr_request request, askr_verdict verdict) {
   return transaction->driver->resume(static_cast<pipeline::Verdict>(verdict)) ? ASKR_OK : ASKR_E_STALE;
 }
 
+askr_status repeat(askr_request request) {
+  const pipeline::Transaction* transaction = ASKR_LIVE(request, "askr_pipeline.repeat");
+  return transaction == nullptr ? ASKR_E_STALE : transaction->driver->repeat();
+}
+
 }  // namespace
 
-const askr_pipeline kPipelineInterface = {sizeof(askr_pipeline), add_hook, add_connection_hook, add_body_hook, resume};
+const askr_pipeline kPipelineInterface = {sizeof(askr_pipeline), add_hook, add_connection_hook,
+                                          add_body_hook,         resume,   repeat};
 
 }  // namespace askr::plugin

@@ -146,6 +146,11 @@ askr_status times(askr_request request, askr_times* times) {
   return ASKR_OK;
 }
 
+int32_t is_background(askr_request request) {
+  const Transaction* transaction = ASKR_LIVE(request, "askr_request_api.is_background");
+  return transaction != nullptr && transaction->endpoint->background ? 1 : 0;
+}
+
 }  // namespace
 
 const askr_request_api kRequestInterface = {sizeof(askr_request_api),
@@ -166,6 +171,7 @@ const askr_request_api kRequestInterface = {sizeof(askr_request_api),
                                             target_kind,
                                             file_path,
                                             read_body,
-                                            times};
+                                            times,
+                                            is_background};
 
 }  // namespace askr::plugin

@@ -83,7 +83,7 @@ uint64_t body_length(askr_request request) {
 
 int32_t from_worker(askr_request request) {
   const Transaction* transaction = ASKR_LIVE(request, "askr_response_api.from_worker");
-  return transaction != nullptr && transaction->ran_in_worker ? 1 : 0;
+  return transaction != nullptr && transaction->is_streaming ? 1 : 0;
 }
 
 // nullptr with the reason why there is no body to change.
@@ -154,6 +154,14 @@ askr_str failure(askr_request request) {
   return transaction == nullptr || transaction->failure.empty() ? askr_str{} : to_str(transaction->failure);
 }
 
+askr_status apply_conditions(askr_request request) {
+  askr_status why = ASKR_OK;
+  Transaction* transaction = own_body(ASKR_LIVE(request, "askr_response_api.apply_conditions"), why);
+  if (transaction == nullptr) return why;
+  transaction->driver->apply_conditions();
+  return ASKR_OK;
+}
+
 }  // namespace
 
 const askr_response_api kResponseInterface = {sizeof(askr_response_api),
@@ -175,6 +183,7 @@ const askr_response_api kResponseInterface = {sizeof(askr_response_api),
                                               add_filter,
                                               emit,
                                               bytes_sent,
-                                              failure};
+                                              failure,
+                                              apply_conditions};
 
 }  // namespace askr::plugin

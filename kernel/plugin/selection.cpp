@@ -109,6 +109,7 @@ class Selector {
       config::Settings settings = loaded_.settings;
       std::string value = config::format_field(option, settings);
       std::erase(value, '"');
+      if (value == "[]" || value.empty()) value = "none";
       if (origin.source == config::Source::default_value || value == option.default_value()) continue;
       const bool disabled = plugins_.is_disabled(library.id());
       return usage_error(

@@ -14,7 +14,6 @@
 #include <filesystem>
 
 #include "base/log.hpp"
-#include "exchange/codec.hpp"
 
 namespace askr::process {
 namespace {
@@ -302,18 +301,14 @@ void Generation::on_worker_exit(Child& worker, int status) {
 }
 
 // A worker that ended as it should is not worth a line.
-void Generation::log_worker_end(const Child& worker, int status, exchange::LostRequest lost) const {
+void Generation::log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const {
   const bool expected =
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled ||
                             WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
   if (expected) return;
   const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
   std::string what;
-  if (lost.was_running) {
-    exchange::RequestView request;
-    exchange::decode_request(host_.exchange.request_area(lost.slot), request);
-    what = fmt::format(" while it ran {} {} (request {})", request.method, request.uri, request.id);
-  }
+  if (!lost.id.empty()) what = fmt::format(" while it ran {} {} (request {})", lost.method, lost.uri, lost.id);
   log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);
 
   const size_t size = std::min<size_t>(record.note_size.load(std::memory_order_acquire), exchange::kNoteSize);

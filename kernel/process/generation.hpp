@@ -74,7 +74,7 @@ class Generation final : public Watcher {
   bool spawn_worker();
   void adopt_worker(uint32_t position, pid_t pid);
   void on_worker_exit(Child& worker, int status);
-  void log_worker_end(const Child& worker, int status, exchange::LostRequest lost) const;
+  void log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const;
   void give_up(const std::string& why);
   [[nodiscard]] php::RuntimeOptions runtime_options() const;
   [[nodiscard]] php::PluginParts plugin_parts() const;

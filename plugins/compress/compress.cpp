@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "askr/sdk.hpp"
+#include "askr/services/compress.h"
 #include "encoded_files.hpp"
 #include "encoders.hpp"
 #include "media_types.hpp"
@@ -63,10 +64,12 @@ class CompressFilter final : public askr::BodyFilter {
 
 class Compress : public askr::Plugin {
  public:
+  static constexpr const char* kProvides[] = {ASKR_COMPRESS_ENCODE, nullptr};
   static constexpr askr::Info info{.id = "compress",
                                    .version = "0.1.0",
                                    .summary = "Responses in brotli or gzip, as the client takes them",
-                                   .activation = ASKR_ACTIVE_ALWAYS};
+                                   .activation = ASKR_ACTIVE_ALWAYS,
+                                   .provides = kProvides};
   static constexpr askr_option options[] = {
       askr::option::size("compress.min_size", "--compress-min-size", "SIZE", "Bodies below this stay as they are",
                          "1K"),
@@ -90,6 +93,7 @@ class Compress : public askr::Plugin {
   bool send_neighbour(askr::Request request, const compression::Accepted& accepted);
   bool send_kept(askr::Request request, const std::string& key, Coding coding);
   void encode(askr::Request request, Coding coding);
+  static const askr_compress_encode kService;
 
   // --- settings
   uint64_t min_size_ = 0, max_file_size_ = 0;
@@ -190,6 +194,32 @@ void Compress::encode(askr::Request request, Coding coding) {
   counters_.responses.increment();
 }
 
+// ---------------------------------------------------------------- the service
+
+static_assert(static_cast<int32_t>(Coding::gzip) == ASKR_CODING_GZIP);
+static_assert(static_cast<int32_t>(Coding::brotli) == ASKR_CODING_BROTLI);
+
+const askr_compress_encode Compress::kService = {
+    sizeof(askr_compress_encode),
+    [](void* self, askr_str field) -> int32_t {
+      const auto& compress = *static_cast<Compress*>(self);
+      return static_cast<int32_t>(compress.coding_for(compression::parse_accept_encoding(askr::view(field))));
+    },
+    [](void* self, askr_request request) -> int32_t {
+      return static_cast<Compress*>(self)->is_candidate(askr::Response(request)) ? 1 : 0;
+    },
+    [](void* self) { return static_cast<Compress*>(self)->min_size_; },
+    [](void* /*self*/, int32_t coding) { return askr::str(compression::coding_name(static_cast<Coding>(coding))); },
+    [](void* self, int32_t coding, askr_str bytes, void (*take)(void*, askr_str), void* context) -> askr_status {
+      auto& compress = *static_cast<Compress*>(self);
+      if (coding != ASKR_CODING_GZIP && coding != ASKR_CODING_BROTLI) return ASKR_E_INVALID;
+      auto encoder = compression::make_encoder(static_cast<Coding>(coding), compress.levels_, bytes.size);
+      std::string encoded;
+      if (!encoder || !encoder->write(askr::view(bytes), compression::Step::end, encoded)) return ASKR_E_NO_MEMORY;
+      take(context, askr::str(encoded));
+      return ASKR_OK;
+    }};
+
 // ---------------------------------------------------------------- configuration and registration
 
 askr::Result<> Compress::configure(const askr::Configuration& configuration) {
@@ -210,7 +240,9 @@ askr::Result<> Compress::register_(askr::Registrar registrar) {
   if (!added) return added;
   added = counter(counters_.bytes_in, "askr_compress_bytes_in_total", "Bytes that were compressed");
   if (!added) return added;
-  return counter(counters_.bytes_out, "askr_compress_bytes_out_total", "Bytes that came out of it");
+  added = counter(counters_.bytes_out, "askr_compress_bytes_out_total", "Bytes that came out of it");
+  if (!added) return added;
+  return registrar.provide(ASKR_COMPRESS_ENCODE, &kService, this);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 /* Fails to compile when a struct of the SDK is not laid out as plugins of this version expect. As C11: */
 #include "askr/abi/all.h"
+#include "askr/services/cache.h"
+#include "askr/services/compress.h"
 
 #define ASKR_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "the size of " #type " has changed");
 #define ASKR_FIELD(type, field, offset) \

@@ -1,5 +1,7 @@
 /* One symbol per struct of the SDK, so that tools which compare binaries see them all. */
 #include "askr/abi/all.h"
+#include "askr/services/cache.h"
+#include "askr/services/compress.h"
 
 ASKR_EXPORT const askr_str* surface_askr_str;
 ASKR_EXPORT const askr_request* surface_askr_request;
@@ -30,3 +32,5 @@ ASKR_EXPORT const askr_lock* surface_askr_lock;
 ASKR_EXPORT const askr_shm* surface_askr_shm;
 ASKR_EXPORT const askr_slots* surface_askr_slots;
 ASKR_EXPORT const askr_wake* surface_askr_wake;
+ASKR_EXPORT const askr_cache_responses* surface_askr_cache_responses;
+ASKR_EXPORT const askr_compress_encode* surface_askr_compress_encode;

@@ -82,9 +82,11 @@ def test_flush_empties_it_from_php_and_from_the_command_line(serve):
     call(app, ["set", ["a", "2"]])
     assert app.askr("cache", "flush").returncode == 0
     assert call(app, ["get", ["a"]]) == [None]
-    stats = dict(line.split() for line in app.askr("cache", "stats").stdout.splitlines())
+    lines = app.askr("cache", "stats").stdout.splitlines()
+    assert lines[0] == "key-value"
+    stats = dict(line.split() for line in lines[1:])
     assert (stats["items"], stats["stores"]) == ("0", "2")
-    assert app.askr("cache", "polish").stderr == "Usage: askr cache stats | flush\n"
+    assert app.askr("cache", "polish").stderr == "Usage: askr cache stats | flush | forget-tag NAME\n"
 
 
 def test_without_it_the_functions_answer_as_for_an_empty_cache(serve):

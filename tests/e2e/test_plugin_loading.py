@@ -8,7 +8,7 @@ import pytest
 from askrtest.plugins import FOLDER, plugin_file, start_with, with_plugins
 from askrtest.server import run_askr
 
-SDK = "0.1"
+SDK = "0.2"
 
 
 def line_of(result, code=1):
@@ -23,7 +23,7 @@ MISTAKES = {
     "short-descriptor": "has a descriptor of 40 bytes, at least 120 are needed: set .size to sizeof(askr_descriptor)",
     "short-callbacks": "has no callbacks, or too short a table of them: set .size to sizeof(askr_callbacks)",
     "bad-id": "has no valid id: use lower case letters, digits and dashes",
-    "other-major": f"was built for SDK 7.1, this server has {SDK}: build it again with this server's SDK",
+    "other-major": f"was built for SDK 7.2, this server has {SDK}: build it again with this server's SDK",
     "too-new": f"needs SDK 0.99 or later, this server has {SDK}: update the server, or use an older plugin",
     "misnamed": "says that it is somebody-else: rename the file to somebody-else.so",
     "no-symbol": "does not export askr_plugin_v1: it is no plugin, or was built without askr_add_plugin()",
@@ -212,7 +212,7 @@ def test_inspect_prints_what_a_plugin_says_of_itself():
     result = run_askr("plugin", "inspect", plugin_file("doorman"))
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[0] == "doorman 1.0.0 (MIT): Watches the door"
-    assert f"  built for SDK {SDK}, needs {SDK}" in result.stdout
+    assert f"  built for SDK {SDK}, needs 0.1" in result.stdout
     assert "  --doorman-refuse ADDRESS" in result.stdout
 
 

@@ -68,6 +68,13 @@ typedef struct askr_pipeline {
    * ASKR_E_STALE: the client has left meanwhile (its `log` phase and slot destructors have run), or it was resumed.
    * A suspended request that nobody resumes is answered 504 after server.request_timeout. */
   askr_status (*resume)(askr_request request, askr_verdict verdict);
+
+  /* --- since 0.2 */
+  /* Runs a GET request once more, in the background, beginning at the end of this turn of the loop: same target, same
+   * fields but those about ranges, conditions, the body and the connection, an id of its own, no client. It passes all
+   * phases but `connection`; what it answers is sent to nobody. askr_request_api.is_background tells it apart.
+   * ASKR_E_INVALID: not GET. ASKR_E_WRONG_STEP: it is in the background itself. */
+  askr_status (*repeat)(askr_request request);
 } askr_pipeline;
 
 #ifdef __cplusplus

@@ -57,6 +57,9 @@ typedef struct askr_request_api {
    * ASKR_SUSPEND. ASKR_E_TOO_LARGE at once or in the callback when it is above `limit` bytes. */
   askr_status (*read_body)(askr_request request, uint64_t limit, askr_body_callback callback, void* context);
   askr_status (*times)(askr_request request, askr_times* times); /* set times->size first */
+
+  /* --- since 0.2 */
+  int32_t (*is_background)(askr_request request); /* 1: has no client, see askr_pipeline.repeat */
 } askr_request_api;
 
 #ifdef __cplusplus

@@ -54,7 +54,7 @@ typedef struct askr_response_api {
   /* enum askr_body_kind; of a worker's response ASKR_BODY_STREAM, also when it is complete already */
   int32_t (*body_kind)(askr_request request);
   uint64_t (*body_length)(askr_request request); /* or ASKR_LENGTH_UNKNOWN */
-  int32_t (*from_worker)(askr_request request);  /* 1: PHP made it */
+  int32_t (*from_worker)(askr_request request);  /* 1: PHP made it, and it comes from a worker */
   /* The body of an answer, or in response_head a replacement of one that is not ASKR_BODY_STREAM. */
   askr_status (*clear_body)(askr_request request);
   askr_status (*append_copy)(askr_request request, askr_str bytes);
@@ -71,6 +71,12 @@ typedef struct askr_response_api {
 
   uint64_t (*bytes_sent)(askr_request request); /* of the body, as sent; final in the phase `log` */
   askr_str (*failure)(askr_request request);    /* why the response was cut short, absent when it was not */
+
+  /* --- since 0.2 */
+  /* For a hook that answers GET or HEAD with status 200, once the response is complete: makes 304, 412, 206 or 416 of
+   * it where the request's If-* and Range fields ask for that (RFC 9110 sections 13 and 14). Conditions are compared
+   * with the ETag and Last-Modified fields; Range is obeyed if the response says Accept-Ranges: bytes. */
+  askr_status (*apply_conditions)(askr_request request);
 } askr_response_api;
 
 #ifdef __cplusplus

@@ -79,6 +79,8 @@ class Response {
     return check(api().append_file(handle_, fd, offset, length), "the file cannot be sent");
   }
   Result<> add_filter(std::unique_ptr<BodyFilter> filter, Length length = Length::changes);
+  // 304, 412, 206 or 416 where the request asks for it; see askr_response_api.apply_conditions.
+  void apply_conditions() { api().apply_conditions(handle_); }
 
   [[nodiscard]] uint64_t bytes_sent() const { return api().bytes_sent(handle_); }
   [[nodiscard]] std::string_view failure() const { return view(api().failure(handle_)); }
@@ -125,6 +127,9 @@ class Request {
     api().times(handle_, &times);
     return times;
   }
+  // Runs it again without a client, see askr_pipeline.repeat.
+  Result<> repeat() { return check(detail::api.pipeline->repeat(handle_), "the request cannot be repeated"); }
+  [[nodiscard]] bool is_background() const { return api().is_background(handle_) != 0; }
   // Memory until the end of the request.
   void* allocate(size_t bytes) { return detail::api.slots->allocate(handle_, bytes); }
   // Ends a suspension; see askr_pipeline.resume.

@@ -91,6 +91,7 @@ struct Exchange {
   Fields response;
   std::string own_body;  // of a hook or a file
   bool from_worker = false, answered = false;
+  bool conditions_applied = false;  // askr_response_api.apply_conditions was called; nothing more happens here
   std::vector<Filter> filters;
   std::map<uint32_t, void*> slots, connection_slots;
   std::vector<std::unique_ptr<char[]>> memory;

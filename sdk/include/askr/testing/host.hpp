@@ -81,6 +81,7 @@ class Host {
   [[nodiscard]] const std::vector<std::string>& log() const { return log_; }
   [[nodiscard]] bool logged(std::string_view part) const;
   [[nodiscard]] int64_t metric(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::string>& repeated() const { return repeated_; }  // targets; they are not run
   [[nodiscard]] unsigned stale_calls() const { return stale_calls_; }
   [[nodiscard]] size_t timers() const { return timers_.size(); }
 
@@ -130,7 +131,7 @@ class Host {
   std::vector<const askr_command*> commands_;
   std::map<std::string, std::pair<const void*, void*>> services_;
   std::vector<Metric> metrics_;
-  std::vector<std::string> log_;
+  std::vector<std::string> log_, repeated_;
   std::map<uint64_t, Timer> timers_;
   std::map<uint64_t, std::unique_ptr<Exchange>> exchanges_;
   std::map<uint64_t, Answer> answers_;

@@ -119,6 +119,12 @@ inline const void* Interfaces::find_interface(std::string_view name) {
         if (exchange == nullptr || !exchange->suspended || exchange->resumed) return ASKR_E_STALE;
         exchange->resumed = verdict;
         return ASKR_OK;
+      },
+      [](askr_request request) -> askr_status {
+        const Exchange* exchange = I::live(request);
+        if (exchange == nullptr) return ASKR_E_STALE;
+        if (exchange->method != "GET") return ASKR_E_INVALID;
+        return I::host().repeated_.push_back(exchange->target), ASKR_OK;
       }};
   static const askr_request_api request = {
       sizeof(askr_request_api),
@@ -158,7 +164,8 @@ inline const void* Interfaces::find_interface(std::string_view name) {
         const int64_t now = I::host().now_;
         *times = {times->size, now, now, now, now, now};
         return ASKR_OK;
-      }};
+      },
+      [](askr_request) -> int32_t { return 0; }};
   static const askr_response_api response = {
       sizeof(askr_response_api),
       [](askr_request r) -> int32_t { return I::live(r) == nullptr ? 0 : I::live(r)->status; },
@@ -210,6 +217,10 @@ inline const void* Interfaces::find_interface(std::string_view name) {
       [](askr_request r) {
         static const std::string kWhy = "the response was cut off";
         return I::live(r) != nullptr && I::live(r)->answer.cut_off ? I::str(kWhy) : askr_str{};
+      },
+      [](askr_request r) -> askr_status {
+        if (I::live(r) == nullptr) return ASKR_E_STALE;
+        return I::live(r)->conditions_applied = true, ASKR_OK;
       }};
   static const askr_slots slots = {
       sizeof(askr_slots),

@@ -1,0 +1,37 @@
+// What the cache has to know of a request: may it be answered from it, may its response fill it, under which key.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "askr/sdk.hpp"
+
+namespace cache {
+
+// Names that make no difference; each may end with a star.
+struct KeyOptions {
+  std::vector<std::string> ignored_cookies, ignored_parameters;
+};
+
+struct RequestTraits {
+  bool readable = false;             // the cache may answer it
+  bool fills = false;                // its response may be stored
+  bool has_range = false;            // then it wants plain bytes
+  std::string_view bypass = {};      // why it is not readable; static
+  std::string_view accept_encoding;  // data() == nullptr when there is none
+  std::string key = {};              // empty unless readable, or asked for
+};
+
+RequestTraits inspect(const askr::Request& request, const KeyOptions& options);
+
+// scheme, host, path and query, as unlike spellings of the same thing give the same text, and the fields that
+// applications believe about where they are reached. For a request of any method.
+void append_key(const askr::Request& request, const KeyOptions& options, std::string& key);
+
+// The names and values of the fields that a Vary field lists, as this request has them; see fields.hpp.
+// `plain`: the response is not encoded by the application, so that Accept-Encoding makes no difference to it.
+std::string vary_values(const askr::Request& request, std::string_view vary, bool plain);
+bool matches_vary(const askr::Request& request, std::string_view stored);
+
+}  // namespace cache

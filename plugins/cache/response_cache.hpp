@@ -1,0 +1,93 @@
+// ResponseCache: what happens to a request in `lookup` and to its response in `response_head`.
+//
+// A request that may be answered is looked up. If nothing fresh is there, it becomes a Candidate: its response may fill
+// the cache, or be replaced by what is there when the application fails. Whoever wants to know how that ended (the
+// plugin coalesce) observes it through the service in askr/services/cache.h.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "askr/sdk.hpp"
+#include "askr/services/cache.h"
+#include "askr/services/compress.h"
+#include "policy.hpp"
+#include "request_key.hpp"
+#include "response_store.hpp"
+
+namespace cache {
+
+struct ResponseOptions {
+  uint64_t slots = 0;  // 0: there is no response cache
+  uint64_t largest_body = 0;
+  KeyOptions key;
+  std::string persist;  // file; empty: a restart forgets
+};
+
+struct ResponseMetrics {
+  askr::Metric hits, misses, stale, evictions;
+};
+
+// One for each request that may be answered from the cache and was not.
+struct Candidate {
+  std::string key;
+  uint64_t hash = 0;
+  uint64_t born = 0;
+  std::string_view accept_encoding;
+  bool fills = false, has_range = false;
+  bool had_stale = false;  // there is a response that is too old
+  bool settled = false;    // the observer knows
+};
+
+class ResponseCache {
+ public:
+  static constexpr const char* kRegion = "responses";
+
+  ResponseOptions options;
+  ResponseMetrics metrics;
+
+  [[nodiscard]] bool is_on() const { return options.slots > 0; }
+  askr::Result<> register_(askr::Registrar registrar);
+  askr::Result<> shm_request(askr_shm_plan* plan) const;
+  void shm_init();
+  void process_start(const askr_process& process);
+  void master_stop();
+
+  askr::Verdict lookup(askr::Request request);
+  void response_head(askr::Request request);
+  // From any process.
+  void forget_tag(std::string_view tag) { tags_->forget(tag); }
+  void flush() { tags_->flush(); }
+  [[nodiscard]] ResponseStats stats() const;
+
+ private:
+  friend class Capture;
+  enum class Served : uint8_t { hit, collapsed, stale, stale_error };
+
+  // --- answering
+  bool serve_found(askr::Request request, FoundResponse& found, Served when_fresh);
+  void serve(askr::Request request, const FoundResponse& found, Served served);
+  static void add_fields(askr::Response response, const FoundResponse& found);
+  static void add_body(askr::Request request, const FoundResponse& found);
+  FoundResponse find(askr::Request request, const Candidate& wanted);
+  FoundResponse encode(askr::Request request, const Candidate& wanted, FoundResponse plain, int32_t coding);
+
+  // --- filling
+  void take_response(askr::Request request, Candidate& candidate, std::string_view field);
+  void take_error(askr::Request request, Candidate& candidate);
+  void store(askr::Request request, Candidate& candidate, const Policy& policy, std::string head, std::string_view vary,
+             std::string_view body, bool compressible);
+  bool store_now(uint64_t hash, const NewResponse& response, Stored& stored);
+  void settle(askr::Request request, Candidate& candidate, askr_cache_outcome outcome) const;
+  void follow_write(askr::Request request);
+
+  static const askr_cache_responses kService;
+  askr::RequestSlot<Candidate> candidates_;
+  TagClock* tags_ = nullptr;
+  std::unique_ptr<ResponseStore> store_;
+  askr::Service<askr_compress_encode> compress_;
+  void (*settled_)(void* context, askr_request request, int32_t outcome) = nullptr;
+  void* settled_context_ = nullptr;
+};
+
+}  // namespace cache

@@ -17,7 +17,11 @@ inline int64_t read_clock(clockid_t id) {
   clock_gettime(id, &now);
   return now.tv_sec * kSecond + now.tv_nsec;
 }
-inline int64_t monotonic_now() { return read_clock(CLOCK_MONOTONIC); }
-inline int64_t wall_now() { return read_clock(CLOCK_REALTIME); }
+inline int64_t monotonic_now() {
+  return read_clock(CLOCK_MONOTONIC);
+}
+inline int64_t wall_now() {
+  return read_clock(CLOCK_REALTIME);
+}
 
 }  // namespace askr

@@ -24,14 +24,16 @@ inline Error system_error(std::string what, int number = errno) {
 }
 
 // A mistake of whoever wrote the command line or the configuration.
-inline Error usage_error(std::string message) { return Error{std::move(message), 2}; }
+inline Error usage_error(std::string message) {
+  return Error{std::move(message), 2};
+}
 
 struct Unit {};
 
 template <class T = Unit>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   explicit operator bool() const { return state_.index() == 0; }
@@ -44,14 +46,16 @@ class [[nodiscard]] Result {
   std::variant<T, Error> state_;
 };
 
-inline Result<> ok() { return Unit{}; }
+inline Result<> ok() {
+  return Unit{};
+}
 
 }  // namespace askr
 
 // TRY(expression): the value, or return the error to our caller.
-#define ASKR_TRY(expression)                          \
-  __extension__({                                     \
-    auto askr_result = (expression);                  \
-    if (!askr_result) return askr_result.error();     \
-    std::move(askr_result).value();                   \
+#define ASKR_TRY(expression)                      \
+  __extension__({                                 \
+    auto askr_result = (expression);              \
+    if (!askr_result) return askr_result.error(); \
+    std::move(askr_result).value();               \
   })

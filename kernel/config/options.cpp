@@ -70,7 +70,8 @@ Field Option::field(Settings& settings) const {
 
 std::string Option::default_value() const {
   if (!default_text.empty()) return std::string(default_text);
-  if (member == nullptr) return kind == Kind::boolean ? "false" : is_list() || kind == Kind::text ? "none" : "0";
+  if (member == nullptr)
+    return kind == Kind::boolean ? "false" : is_list() || kind == Kind::text || kind == Kind::path ? "none" : "0";
   Settings settings;
   std::string text = format_field(*this, settings);
   std::erase(text, '"');

@@ -195,13 +195,13 @@ def test_askr_toml_example_names_every_option_of_our_plugins(tmp_path):
     (tmp_path / "index.php").write_text("")
     result = run_askr("config-check", "--root", tmp_path, "--front", "index.php", "--worker-script", "", cwd=tmp_path)
     shown = {line.split(" = ")[0]: line for line in result.stdout.splitlines() if " = " in line}
-    plugin_lines = [line for path, line in shown.items() if path.split(".")[0] in ("cache", "compress", "defer")]
+    plugin_lines = [line for path, line in shown.items() if path.split(".")[0] in ("cache", "coalesce", "compress", "defer")]
     assert len(plugin_lines) >= 8, result.stdout + result.stderr
     assert all("# askr.toml:" in line for line in plugin_lines), "\n".join(plugin_lines)
     plain = run_askr("config-check", "--root", tmp_path, cwd=tmp_path.parent).stdout
     defaults = {line.split(" = ")[0]: line.split("  #")[0] for line in plain.splitlines() if " = " in line}
     assert [line.split("  #")[0] for line in plugin_lines] == [
-        value for path, value in defaults.items() if path.split(".")[0] in ("cache", "compress", "defer")
+        value for path, value in defaults.items() if path.split(".")[0] in ("cache", "coalesce", "compress", "defer")
     ]
 
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <ranges>
 
 #include "gateway/forwarded.hpp"
 
@@ -83,10 +84,10 @@ bool TrustedProxies::is_trusted_peer(std::string_view address) const {
 std::string_view TrustedProxies::find_client(const http::RequestHead& head) const {
   const std::vector<std::string_view> nodes = forwarded_for(head);
   std::string_view client;
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    const std::optional<Address> address = parse_address(*node);
+  for (const std::string_view node : std::views::reverse(nodes)) {
+    const std::optional<Address> address = parse_address(node);
     if (!address) break;
-    client = *node;
+    client = node;
     if (!is_trusted(*address)) break;
   }
   return client;

@@ -149,7 +149,7 @@ void begin_request() {
   PG(header_is_being_sent) = false;
   PG(connection_status) = PHP_CONNECTION_NORMAL;
   sapi_activate();
-  SG(sapi_started) = 1;
+  SG(sapi_started) = true;
   if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof(SAPI_PHP_VERSION_HEADER) - 1, 1);
   start_output();
   renew_superglobals();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ranges>
 
 #include "base/log.hpp"
 #include "pipeline/contain.hpp"
@@ -132,15 +133,15 @@ void Host::drain() {
 
 // In mirror order, as everything that ends.
 void Host::stop_process() {
-  for (auto plugin = plugins_.rbegin(); plugin != plugins_.rend(); ++plugin) {
-    if (is_dropped(**plugin) || !(*plugin)->callbacks().process_stop) continue;
-    (*plugin)->callbacks().process_stop((*plugin)->self);
+  for (const auto& plugin : std::views::reverse(plugins_)) {
+    if (is_dropped(*plugin) || !plugin->callbacks().process_stop) continue;
+    plugin->callbacks().process_stop(plugin->self);
   }
 }
 
 void Host::stop_master() {
-  for (auto plugin = plugins_.rbegin(); plugin != plugins_.rend(); ++plugin) {
-    if ((*plugin)->callbacks().master_stop) (*plugin)->callbacks().master_stop((*plugin)->self);
+  for (const auto& plugin : std::views::reverse(plugins_)) {
+    if (plugin->callbacks().master_stop) plugin->callbacks().master_stop(plugin->self);
   }
 }
 

@@ -19,11 +19,11 @@ namespace cache {
 
 // What is to be stored; all of it is copied. Times are monotonic nanoseconds.
 struct NewResponse {
-  std::string_view key;
-  std::string_view vary;            // what the request must say for this to be its response; see request_key.hpp
+  std::string_view key = {};
+  std::string_view vary = {};       // what the request must say for this to be its response; see request_key.hpp
   std::vector<uint32_t> tags = {};  // TagClock::index_of
-  std::string_view head;            // fields, see fields.hpp
-  std::string_view body;
+  std::string_view head = {};       // fields, see fields.hpp
+  std::string_view body = {};
   uint32_t coding = 0;
   uint32_t flags = 0;
   uint64_t born = 0;

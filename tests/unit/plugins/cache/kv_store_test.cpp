@@ -1,36 +1,15 @@
 // The key-value store: what a caller may rely on, and that no death of a process can break it.
 #include "kv_store.hpp"
 
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <catch2/catch.hpp>
-#include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <map>
-#include <random>
+#include <optional>
 
-#include "arena/owner_lock.hpp"
-#include "base/process_id.hpp"
-#include "hash.hpp"
+#include "many_processes.hpp"
 
 namespace {
 
 using cache::KvStore;
-
-// The locks of the server.
-const askr_shm kShm = {sizeof(askr_shm),
-                       nullptr,
-                       nullptr,
-                       [](askr_lock* lock) -> int32_t {
-                         const bool dead = reinterpret_cast<askr::arena::OwnerLock*>(lock)->lock() ==
-                                           askr::arena::Acquired::from_dead_owner;
-                         return dead ? ASKR_LOCK_RECOVERED : ASKR_LOCK_CLEAN;
-                       },
-                       [](askr_lock* lock) { reinterpret_cast<askr::arena::OwnerLock*>(lock)->unlock(); },
-                       [](int32_t pid) -> int32_t { return askr::arena::process_is_alive(pid) ? 1 : 0; }};
 
 class Text final : public cache::Destination {
  public:
@@ -44,15 +23,10 @@ class Text final : public cache::Destination {
 constexpr int64_t kNow = 1'000'000'000;
 
 struct Store {
-  explicit Store(uint64_t slots = 1000) : size(KvStore::bytes(slots)) {
-    memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    REQUIRE(memory != MAP_FAILED);
-    KvStore::format(memory, slots, kShm);
-    store.emplace(memory, kShm);
+  explicit Store(uint64_t slots = 1000) : memory(KvStore::bytes(slots)) {
+    KvStore::format(memory.get(), slots, kShm);
+    store.emplace(memory.get(), kShm);
   }
-  ~Store() { ::munmap(memory, size); }
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
 
   std::optional<std::string> get(std::string_view key, int64_t now = kNow) {
     Text text;
@@ -60,8 +34,7 @@ struct Store {
   }
   KvStore* operator->() { return &*store; }
 
-  uint64_t size;
-  void* memory;
+  SharedMemory memory;
   std::optional<KvStore> store;
 };
 
@@ -176,30 +149,8 @@ TEST_CASE("a hundred thousand random operations agree with a map") {
 
 // ---------------------------------------------------------------- many processes
 
-// A value that shows when it is torn: its checksum comes first.
-std::string sealed(uint64_t seed, size_t size) {
-  std::string body(size, '\0');
-  for (size_t i = 0; i < size; ++i) body[i] = static_cast<char>((seed * 31 + i * 7) >> 3);
-  const uint64_t sum = cache::hash_of(body);
-  return std::string(reinterpret_cast<const char*>(&sum), sizeof sum) + body;
-}
-
-bool is_whole(std::string_view value) {
-  uint64_t sum = 0;
-  if (value.size() < sizeof sum) return false;
-  std::memcpy(&sum, value.data(), sizeof sum);
-  return sum == cache::hash_of(value.substr(sizeof sum));
-}
-
-double seconds() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 // Runs until it is killed; exits with 1 when it reads what nobody has written.
 [[noreturn]] void torture(void* memory, unsigned seed) {
-  askr::refresh_process_id();
   KvStore store(memory, kShm);
   std::mt19937 random(seed);
   Text text;
@@ -228,32 +179,7 @@ double seconds() {
 TEST_CASE("eight processes on the same keys, some of them killed: nothing torn, nothing lost") {
   const double length = std::getenv("ASKR_SOAK") != nullptr ? 60 : 3;
   Store store(2000);
-  std::mt19937 random(9);
-  std::array<pid_t, 8> processes{};
-  const auto start = [&](size_t i) {
-    const unsigned seed = random();
-    processes[i] = ::fork();
-    if (processes[i] == 0) torture(store.memory, seed);
-  };
-  for (size_t i = 0; i < processes.size(); ++i) start(i);
-  const double end = seconds() + length;
-  unsigned kills = 0;
-  while (seconds() < end) {
-    ::usleep(5000);
-    const size_t victim = random() % processes.size();
-    ::kill(processes[victim], SIGKILL);
-    int status = 0;
-    ::waitpid(processes[victim], &status, 0);
-    REQUIRE(WIFSIGNALED(status));  // and did not exit by itself, having read a torn value
-    ++kills;
-    start(victim);
-  }
-  for (const pid_t pid : processes) {
-    ::kill(pid, SIGKILL);
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    REQUIRE(WIFSIGNALED(status));
-  }
+  const unsigned kills = kill_at_random(length, [&](size_t, unsigned seed) { torture(store.memory.get(), seed); });
   CHECK(kills > 100);
   CHECK(store->check() == "");
   CHECK(store->stats(kNow).hits > 1000);
@@ -271,7 +197,7 @@ TEST_CASE("of many who add, one wins, and no increment is lost") {
     pid = ::fork();
     if (pid != 0) continue;
     askr::refresh_process_id();
-    KvStore mine(store.memory, kShm);
+    KvStore mine(store.memory.get(), kShm);
     for (int round = 0; round < kRounds; ++round) {
       if (mine.add("lock " + std::to_string(round), "x", 0, kNow)) mine.increment("winners", 1, 0, kNow);
       mine.increment("all", 1, 0, kNow);

@@ -1,0 +1,104 @@
+// What both stores are tortured with: the server's locks, values that show when they are torn, and processes that are
+// killed at random.
+#pragma once
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "arena/owner_lock.hpp"
+#include "askr/abi/shm.h"
+#include "base/process_id.hpp"
+#include "hash.hpp"
+
+// The locks of the server.
+inline const askr_shm kShm = {sizeof(askr_shm),
+                              nullptr,
+                              nullptr,
+                              [](askr_lock* lock) -> int32_t {
+                                const bool dead = reinterpret_cast<askr::arena::OwnerLock*>(lock)->lock() ==
+                                                  askr::arena::Acquired::from_dead_owner;
+                                return dead ? ASKR_LOCK_RECOVERED : ASKR_LOCK_CLEAN;
+                              },
+                              [](askr_lock* lock) { reinterpret_cast<askr::arena::OwnerLock*>(lock)->unlock(); },
+                              [](int32_t pid) -> int32_t { return askr::arena::process_is_alive(pid) ? 1 : 0; }};
+
+// A value that shows when it is torn: its checksum comes first.
+inline std::string sealed(uint64_t seed, size_t size) {
+  std::string body(size, '\0');
+  for (size_t i = 0; i < size; ++i) body[i] = static_cast<char>((seed * 31 + i * 7) >> 3);
+  const uint64_t sum = cache::hash_of(body);
+  return std::string(reinterpret_cast<const char*>(&sum), sizeof sum) + body;
+}
+
+inline bool is_whole(std::string_view value) {
+  uint64_t sum = 0;
+  if (value.size() < sizeof sum) return false;
+  std::memcpy(&sum, value.data(), sizeof sum);
+  return sum == cache::hash_of(value.substr(sizeof sum));
+}
+
+inline double seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Memory that forked processes share.
+class SharedMemory {
+ public:
+  explicit SharedMemory(size_t size) : size_(size) {
+    memory_ = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    REQUIRE(memory_ != MAP_FAILED);
+  }
+  ~SharedMemory() { ::munmap(memory_, size_); }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+  [[nodiscard]] void* get() const { return memory_; }
+
+ private:
+  void* memory_;
+  size_t size_;
+};
+
+// Eight processes run `torture(number, seed)`, which never returns and exits when it has read what nobody wrote. Every
+// 5 ms one of them is killed and begins anew. Returns how many were killed.
+template <class Torture>
+unsigned kill_at_random(double length, Torture&& torture) {
+  std::mt19937 random(9);
+  std::array<pid_t, 8> processes{};
+  const auto start = [&](size_t number) {
+    const unsigned seed = random();
+    processes[number] = ::fork();
+    if (processes[number] != 0) return;
+    askr::refresh_process_id();
+    torture(number, seed);
+    ::_exit(2);
+  };
+  const auto finish = [&](size_t number) {
+    ::kill(processes[number], SIGKILL);
+    int status = 0;
+    ::waitpid(processes[number], &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+    REQUIRE(WTERMSIG(status) == SIGKILL);
+  };
+  for (size_t number = 0; number < processes.size(); ++number) start(number);
+  unsigned kills = 0;
+  for (const double end = seconds() + length; seconds() < end; ++kills) {
+    ::usleep(5000);
+    const size_t victim = random() % processes.size();
+    finish(victim);
+    start(victim);
+  }
+  for (size_t number = 0; number < processes.size(); ++number) finish(number);
+  return kills;
+}

@@ -12,14 +12,14 @@ packages_of() {
     test) echo python3 python3-pytest python3-requests python3-brotli composer unzip php8.2-cli php8.2-mysql php8.2-gd php8.2-curl \
       php8.2-mbstring php8.2-xml php8.2-intl php8.2-zip mariadb-server mediawiki wordpress \
       wordpress-theme-twentytwentythree clang-16 abigail-tools ;;
-    bench) echo wrk nginx libnginx-mod-http-brotli-filter php8.2-fpm apache2 libapache2-mod-php8.2 caddy ;;
+    bench) echo wrk nginx libnginx-mod-http-brotli-filter php8.2-fpm apache2 libapache2-mod-php8.2 caddy varnish ;;
     lint) echo clang-16 clang-format-16 clang-tidy-16 shellcheck ;;
     fuzz) echo clang-16 libclang-rt-16-dev llvm-16 ;;
   esac
 }
 
 # Packages with a daemon of the same name, whether asked for or pulled in.
-daemon_packages=(nginx apache2 caddy mariadb-server php8.2-fpm)
+daemon_packages=(nginx apache2 caddy varnish mariadb-server php8.2-fpm)
 
 as_root() {
   if [[ $(id -u) -eq 0 ]]; then

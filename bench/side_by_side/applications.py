@@ -13,6 +13,12 @@ HELLO = "<?php\necho 'hello';\n"
 HELLO_WORKER = "<?php\nwhile (askr_handle_request(static function (array $request): void { echo 'hello'; })) {\n}\n"
 # One kilobyte for each of the 256 slow readers' seconds; small enough to be buffered in memory.
 BIG = "<?php\necho str_repeat(str_repeat('x', 1023) . \"\\n\", 256);\n"
+CACHED = """<?php
+header('Content-Type: text/plain');
+header('Askr-Cache: 3600');
+header('Cache-Control: public, max-age=3600');
+echo str_repeat('0123456789abcdef', 64 * (int) $_GET['kb']);
+"""
 STATIC = ("0123456789abcdef" * 640).encode()
 
 
@@ -31,6 +37,24 @@ class Hello:
 
     def expected(self, path):
         return STATIC if path.startswith("/static") else b"hello"
+
+
+class Cached:
+    """A page that every cache may keep: PHP makes it once, and the same bytes lie there as a file."""
+
+    def __init__(self, folder):
+        self.root = folder / "public"
+        self.root.mkdir(parents=True)
+        (self.root / "index.php").write_text(CACHED)
+        for kb in (1, 10, 100):
+            (self.root / f"{kb}.txt").write_bytes(page_of(kb))
+
+    def expected(self, path):
+        return page_of(int(path.rpartition("=")[2]))
+
+
+def page_of(kb):
+    return b"0123456789abcdef" * (64 * kb)
 
 
 class Laravel:
@@ -82,4 +106,4 @@ def load_module(path):
     return module
 
 
-APPLICATIONS = {"hello": Hello, "laravel": Laravel}
+APPLICATIONS = {"hello": Hello, "cached": Cached, "laravel": Laravel}

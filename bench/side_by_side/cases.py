@@ -12,6 +12,7 @@ class Bar:
     figure: str  # rps_ratio, p50_ratio, p99_ratio, cpu_us, kept_ratio, idle_kb
     limit: float
     stretch: float | None = None
+    peer: str | None = None  # what the ratio is to; None: the case's reference
 
     @property
     def at_least(self):
@@ -29,7 +30,8 @@ class Bar:
     def text(self):
         sign = "≥" if self.at_least else "≤"
         stretch = f" (stretch {sign} {self.stretch:g})" if self.stretch is not None else ""
-        return f"{self.figure} {sign} {self.limit:.3g}{stretch}"
+        peer = f" to {self.peer}" if self.peer else ""
+        return f"{self.figure}{peer} {sign} {self.limit:.3g}{stretch}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,17 @@ class Case:
     connections: int = 64
     servers: tuple = ("nginx+fpm", "apache", "caddy")
     kind: str = "load"  # load, slow, idle: see run.py
+    reference: str = "nginx+fpm"
+    flags: tuple = ()  # more of `askr serve`
+
+
+CACHES = ("nginx-static", "fastcgi_cache", "varnish", "limit")
+
+
+def cached(size, *bars):
+    """A page from the response cache, beside the same bytes from others' caches, as a file, and from a bare loop."""
+    return Case(f"cache-{size}k", f"cached page of {size} KB", "cached", f"/?kb={size}", bars, servers=CACHES,
+                reference="nginx-static", flags=("--response-cache", "64"))
 
 
 CASES = [
@@ -61,4 +74,9 @@ CASES = [
          servers=("nginx+fpm",), kind="slow"),
     Case("idle", "a gateway with 10,000 idle connections", "hello", "/hello.php", (Bar("idle_kb", 4, 2),),
          servers=("nginx+fpm",), kind="idle"),
+    cached(1, Bar("rps_ratio", 1.5, peer="varnish"), Bar("rps_ratio", 1.0)),
+    cached(10, Bar("rps_ratio", 1.0), Bar("rps_ratio", 1.5, peer="varnish"), Bar("rps_ratio", 0.8, 0.9, peer="limit"),
+           Bar("cpu_us", 12)),
+    # Here the system calls are nearly all there is: the bare loop itself is not 1.5 times as fast as Varnish.
+    cached(100, Bar("rps_ratio", 0.8, 0.9, peer="limit"), Bar("rps_ratio", 1.0)),
 ]

@@ -8,11 +8,14 @@ COLUMNS = ("server", "requests/s", "range", "ratio", "range", "CPU µs", "p50 ms
 def summary(case, results, reference):
     """Everything that is printed of one case, as plain data."""
     servers = {name: server_summary(rounds, results.get(reference)) for name, rounds in results.items() if rounds}
-    figures = servers["askr"]
-    bars = [{"bar": bar.text(), "measured": figures.get(bar.figure), "met": bar.met(figures[bar.figure]),
-             "stretch_met": bar.stretch_met(figures[bar.figure])}
-            for bar in case.bars if bar.figure in figures]
-    unjudged = [bar.text() for bar in case.bars if bar.figure not in figures]
+    bars, unjudged = [], []
+    for bar in case.bars:
+        peer = results.get(bar.peer or reference)
+        value = server_summary(results["askr"], peer).get(bar.figure)
+        if value is None:
+            unjudged.append(bar.text())
+        else:
+            bars.append({"bar": bar.text(), "measured": value, "met": bar.met(value), "stretch_met": bar.stretch_met(value)})
     return {"case": case.name, "title": case.title, "connections": case.connections, "reference": reference,
             "servers": servers, "bars": bars, "unjudged": unjudged, "rounds": results}
 

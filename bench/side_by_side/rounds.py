@@ -39,7 +39,7 @@ def run_case(case, application, folder, options, say):
 
 def start(case, application, folder, options, name):
     script = application.worker_script if case.worker_script else None
-    return servers.start(name, folder, application.root, script, options)
+    return servers.start(name, folder, application.root, script, options, case)
 
 
 def load_rounds(case, started, options, say):

@@ -7,6 +7,7 @@ root, the peers drop to www-data, because Apache refuses to serve as root.
 import os
 import pathlib
 import shutil
+import subprocess
 
 from .processes import ProcessTree, free_port, wait_until_exists, wait_until_open
 
@@ -25,7 +26,9 @@ INI = {
     "display_errors": "0",
     "log_errors": "0",
 }
-PROGRAMS = {"nginx+fpm": ["nginx", "php-fpm8.2"], "apache": ["apache2"], "caddy": ["caddy", "php-fpm8.2"]}
+PROGRAMS = {"nginx+fpm": ["nginx", "php-fpm8.2"], "apache": ["apache2"], "caddy": ["caddy", "php-fpm8.2"],
+            "nginx-static": ["nginx"], "fastcgi_cache": ["nginx", "php-fpm8.2"], "varnish": ["varnishd", "nginx"],
+            "limit": ["c++"]}
 MODULES = pathlib.Path("/usr/lib/apache2/modules")
 
 
@@ -55,16 +58,20 @@ class Server:
             tree.stop()
 
 
-def start(name, folder, root, worker_script=None, options=None):
+def start(name, folder, root, worker_script=None, options=None, case=None):
     """Starts one server for the document root. `options`: the run's, for how Askr is started."""
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     if name == "askr":
-        return start_askr(folder, root, worker_script, options)
-    return {"nginx+fpm": start_nginx, "apache": start_apache, "caddy": start_caddy}[name](folder, root)
+        return start_askr(folder, root, worker_script, options, case.flags if case else ())
+    if name in ("nginx-static", "varnish", "limit"):
+        kb = case.path.rpartition("=")[2]
+        return {"nginx-static": start_nginx_static, "varnish": start_varnish, "limit": start_limit}[name](folder, root, kb)
+    return {"nginx+fpm": start_nginx, "apache": start_apache, "caddy": start_caddy,
+            "fastcgi_cache": start_fastcgi_cache}[name](folder, root)
 
 
-def start_askr(folder, root, worker_script, options):
+def start_askr(folder, root, worker_script, options, flags=()):
     port = free_port()
     command = [*options.under, options.askr, "serve", "--listen", f"127.0.0.1:{port}", "--root", root,
                "--workers", str(options.workers), "--gateways", str(options.gateways)]
@@ -73,7 +80,8 @@ def start_askr(folder, root, worker_script, options):
     for key, value in INI.items():
         command += ["--ini", f"{key}={value}"]
     patience = 180 if options.under else 30
-    return opened("askr", port, [ProcessTree(command + options.askr_flags, folder / "log", cwd=folder)], patience)
+    return opened("askr", port, [ProcessTree([*command, *flags, *options.askr_flags], folder / "log", cwd=folder)],
+                  patience)
 
 
 def opened(name, port, trees, patience=30):
@@ -112,8 +120,8 @@ pm.max_requests = 0
     return tree
 
 
-def start_nginx(folder, root, modules="", settings=""):
-    """`modules` and `settings` are more lines of nginx.conf, outside and inside of http."""
+def start_nginx(folder, root, modules="", settings="", locations="", name="nginx+fpm"):
+    """`modules`, `settings` and `locations` are more lines of nginx.conf: outside and inside of http, and of .php."""
     port = free_port()
     user = "user www-data;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"""{user}
@@ -148,13 +156,80 @@ http {{
       fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
       fastcgi_keep_conn off;
       fastcgi_pass unix:{folder}/fpm.sock;
+      {locations}
     }}
   }}
 }}
 """)
     fpm = start_fpm(folder)
     nginx = ProcessTree([program("nginx"), "-c", folder / "nginx.conf", "-e", folder / "nginx.log"], folder / "nginx.out")
-    return opened("nginx+fpm", port, [fpm, nginx])
+    return opened(name, port, [fpm, nginx])
+
+
+def start_fastcgi_cache(folder, root):
+    """nginx keeps what PHP has made; no lock on a miss, because a hit is measured."""
+    return start_nginx(folder, root, name="fastcgi_cache", settings=f"""
+  fastcgi_cache_path {folder}/cache levels=1:2 keys_zone=pages:10m inactive=1h;
+  fastcgi_cache_key $scheme$host$request_uri;""", locations="""
+      fastcgi_cache pages;
+      fastcgi_cache_valid 200 1h;""")
+
+
+def start_nginx_static(folder, root, kb):
+    """The same bytes as a file, whatever is asked for."""
+    port = free_port()
+    user = "user www-data;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(f"""{user}
+worker_processes 2;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log error;
+events {{ worker_connections 16384; }}
+worker_rlimit_nofile 20000;
+http {{
+  include /etc/nginx/mime.types;
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_timeout 300;
+  keepalive_requests 1000000000;
+  open_file_cache max=1000 inactive=600s;
+  open_file_cache_valid 600s;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=511;
+    root {root};
+    location / {{ rewrite ^ /{kb}.txt break; }}
+  }}
+}}
+""")
+    command = [program("nginx"), "-c", folder / "nginx.conf", "-e", folder / "nginx.log"]
+    return opened("nginx-static", port, [ProcessTree(command, folder / "nginx.out")])
+
+
+def start_varnish(folder, root, kb):
+    """In front of a file server, which it asks once."""
+    behind = start_nginx_static(folder / "", root, kb)
+    port = free_port()
+    (folder / "bench.vcl").write_text(f"""vcl 4.1;
+backend default {{ .host = "127.0.0.1"; .port = "{behind.port}"; }}
+sub vcl_backend_response {{ set beresp.ttl = 1h; }}
+""")
+    (folder / "varnish").mkdir()
+    command = [program("varnishd"), "-F", "-a", f"127.0.0.1:{port}", "-f", folder / "bench.vcl", "-n", folder / "varnish",
+               "-s", "malloc,64M", "-j", "none"]
+    return opened("varnish", port, [*behind.trees, ProcessTree(command, folder / "varnish.out")])
+
+
+def start_limit(folder, root, kb):
+    binary = folder / "limit"
+    subprocess.run(["c++", "-std=c++20", "-O2", REPOSITORY / "bench/limit/server.cpp", "-o", binary], check=True)
+    port = free_port()
+    return opened("limit", port, [ProcessTree([binary, port, root / f"{kb}.txt"], folder / "limit.out")])
 
 
 def start_apache(folder, root):

@@ -71,7 +71,11 @@ Result<int> verify(const plugin::Library& library) {
   std::erase_if(all, [&](const plugin::Library& other) { return other.id() == library.id(); });
   all.push_back(library);
   ASKR_TRY(plugin::add_plugin_options(all));
-  const std::vector<std::string> words{"--plugin", std::string(library.id())};
+  std::vector<std::string> words{"--plugin", std::string(library.id())};
+  plugin::for_each_id(library.descriptor->requires_, [&](std::string_view id) {
+    const auto is_it = [id](const plugin::Library& other) { return other.id() == id; };
+    if (std::any_of(all.begin(), all.end(), is_it)) words.insert(words.end(), {"--plugin", std::string(id)});
+  });
   const config::CommandLine line = ASKR_TRY(config::parse_command_line(words, {}, 0, "/"));
   process::ServerPlan plan{ASKR_TRY(config::load(line, {}, "/")), {}};
   plan.plugins = ASKR_TRY(plugin::select_active(all, plan.loaded));

@@ -82,13 +82,14 @@ class Resolver {
   }
 
  private:
-  // The start page of an application, and `/index.php/a/b`: known without a look at the disk.
+  // The start page of an application, `/index.php` and `/index.php/a/b`: known without a look at the disk.
   bool is_for_front() {
     const std::string_view front = root_.front;
     if (path_ == "/") return (root_.worker_mode || front == "index.php") && use_front({});
-    if (root_.worker_mode || path_.size() < front.size() + 2 || path_[front.size() + 1] != '/') return false;
-    if (path_.compare(1, front.size(), front) != 0) return false;
-    return use_front(std::string_view(path_).substr(front.size() + 1));
+    if (root_.worker_mode || path_.compare(1, front.size(), front) != 0) return false;
+    const std::string_view rest = std::string_view(path_).substr(front.size() + 1);
+    const bool is_script = !rest.empty() || front.ends_with(kScriptSuffix);
+    return (rest.empty() || rest[0] == '/') && is_script && use_front(rest);
   }
 
   // Fills file_path and file_status.

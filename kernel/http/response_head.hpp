@@ -11,6 +11,7 @@ namespace askr::http {
 // Fields in one string, so that a response costs no allocation per field.
 class HeaderList {
  public:
+  // Here and below name and value may be views of this very list.
   void add(std::string_view name, std::string_view value);
   // Replaces every field of that name (case-insensitive) by one.
   void set(std::string_view name, std::string_view value);
@@ -21,6 +22,9 @@ class HeaderList {
   [[nodiscard]] bool contains(std::string_view name) const { return find(name).data() != nullptr; }
   void clear();
   [[nodiscard]] size_t size() const { return entries_.size(); }
+  // Names and values, those of removed fields as well, in one piece; and a bound for "name: value" lines of them.
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+  [[nodiscard]] size_t size_on_wire() const { return bytes_.size() + 4 * entries_.size(); }
   // `index` is below size().
   [[nodiscard]] std::string_view name_at(size_t index) const { return name_of(entries_[index]); }
   [[nodiscard]] std::string_view value_at(size_t index) const { return value_of(entries_[index]); }

@@ -29,9 +29,4 @@ void RequestTable::leave(Transaction& transaction) {
   transaction.handle = {};
 }
 
-RequestTable& request_table() {
-  static RequestTable table;
-  return table;
-}
-
 }  // namespace askr::pipeline

@@ -15,6 +15,7 @@ struct Transaction;
 
 class RequestTable {
  public:
+  constexpr RequestTable() = default;
   // Gives the transaction a handle, for its next request.
   void enter(Transaction& transaction);
   // The request is over.
@@ -37,6 +38,9 @@ class RequestTable {
 };
 
 // The one of this process.
-RequestTable& request_table();
+inline RequestTable& request_table() {
+  static constinit RequestTable table;  // no guard to look at: it is called several times for each hook
+  return table;
+}
 
 }  // namespace askr::pipeline

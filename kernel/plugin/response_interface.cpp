@@ -52,15 +52,14 @@ askr_status header_at(askr_request request, uint32_t index, askr_str* name, askr
 askr_status set_header(askr_request request, askr_str name, askr_str value) {
   Transaction* transaction = ASKR_LIVE(request, "askr_response_api.set_header");
   if (transaction == nullptr) return ASKR_E_STALE;
-  // A copy, because the value may be one of the fields that are about to move.
-  transaction->response.headers.set(to_view(name), std::string(to_view(value)));
+  transaction->response.headers.set(to_view(name), to_view(value));
   return ASKR_OK;
 }
 
 askr_status add_header(askr_request request, askr_str name, askr_str value) {
   Transaction* transaction = ASKR_LIVE(request, "askr_response_api.add_header");
   if (transaction == nullptr) return ASKR_E_STALE;
-  transaction->response.headers.add(to_view(name), std::string(to_view(value)));
+  transaction->response.headers.add(to_view(name), to_view(value));
   return ASKR_OK;
 }
 

@@ -5,9 +5,10 @@
 #include <charconv>
 
 #include "tags.hpp"
-#include "text.hpp"
 
 namespace cache {
+
+using namespace askr::text;
 namespace {
 
 constexpr int64_t kLongest = INT64_C(10) * 366 * 86400;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "askr/sdk.hpp"
+#include "askr/sdk/text.hpp"
 
 namespace cache {
 

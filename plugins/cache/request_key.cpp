@@ -3,9 +3,10 @@
 #include <algorithm>
 
 #include "fields.hpp"
-#include "text.hpp"
 
 namespace cache {
+
+using namespace askr::text;
 namespace {
 
 constexpr size_t kLongestKey = 8U << 10;
@@ -52,6 +53,11 @@ bool fits_any(std::string_view name, const std::vector<std::string>& patterns) {
 // Parameters in the order of their names; those of one name stay in theirs, because PHP makes a list of them or takes
 // the last.
 void append_query(std::string_view query, const std::vector<std::string>& ignored, std::string& out) {
+  if (ignored.empty() && query.find('&') == std::string_view::npos) {
+    if (!query.empty()) out.push_back('?');
+    append_normal(trimmed(query), out);
+    return;
+  }
   std::vector<std::string> pairs;
   std::string_view pair;
   while (next_element(query, pair, '&')) {
@@ -152,8 +158,9 @@ void append_key(const askr::Request& request, const KeyOptions& options, std::st
   });
 }
 
-RequestTraits inspect(const askr::Request& request, const KeyOptions& options) {
+RequestTraits inspect(const askr::Request& request, const KeyOptions& options, std::string& key) {
   RequestTraits traits;
+  key.clear();
   const std::string_view method = request.method();
   if (method != "GET" && method != "HEAD") {
     traits.bypass = "method";
@@ -163,8 +170,8 @@ RequestTraits inspect(const askr::Request& request, const KeyOptions& options) {
   request.for_each_header(
       [&](std::string_view name, std::string_view value) { look_at_field(name, value, options, traits); });
   if (traits.bypass.empty()) {
-    append_key(request, options, traits.key);
-    if (traits.key.size() > kLongestKey) traits.bypass = "long-url";
+    append_key(request, options, key);
+    if (key.size() > kLongestKey) traits.bypass = "long-url";
   }
   traits.readable = traits.bypass.empty();
   traits.fills = traits.fills && traits.readable && !traits.has_range;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "askr/sdk.hpp"
+#include "askr/sdk/text.hpp"
 
 namespace cache {
 
@@ -20,10 +21,10 @@ struct RequestTraits {
   bool has_range = false;            // then it wants plain bytes
   std::string_view bypass = {};      // why it is not readable; static
   std::string_view accept_encoding;  // data() == nullptr when there is none
-  std::string key = {};              // empty unless readable, or asked for
 };
 
-RequestTraits inspect(const askr::Request& request, const KeyOptions& options);
+// `key` is filled in when the request is readable.
+RequestTraits inspect(const askr::Request& request, const KeyOptions& options, std::string& key);
 
 // scheme, host, path and query, as unlike spellings of the same thing give the same text, and the fields that
 // applications believe about where they are reached. For a request of any method.

@@ -8,9 +8,10 @@
 #include "fields.hpp"
 #include "hash.hpp"
 #include "persist.hpp"
-#include "text.hpp"
 
 namespace cache {
+
+using namespace askr::text;
 namespace {
 
 constexpr int64_t kRefreshLease = 30 * kSecond;  // somebody fetches a stale response anew; after that another one may
@@ -163,29 +164,26 @@ class Replacement final : public askr::BodyFilter {
 
 askr::Verdict ResponseCache::lookup(askr::Request request) {
   if (!store_ || request.target_kind() != ASKR_TARGET_SCRIPT) return askr::Verdict::next;
-  RequestTraits traits = inspect(request, options.key);
+  Candidate& asked = scratch_;  // a hit needs no memory of its own
+  const RequestTraits traits = inspect(request, options.key, asked.key);
   if (!traits.readable) return askr::Verdict::next;
-  Candidate candidate;
-  candidate.key = std::move(traits.key);
-  candidate.hash = store_->hash(candidate.key);
-  candidate.born = tags_->now();
-  candidate.accept_encoding = traits.accept_encoding;
-  candidate.fills = traits.fills;
-  candidate.has_range = traits.has_range;
-  FoundResponse found = find(request, candidate);
-  if (found && !request.is_background()) {
-    if (serve_found(request, found, Served::hit)) return askr::Verdict::done;
-  }
-  if (found) {
+  asked.hash = store_->hash(asked.key);
+  asked.born = tags_->now();
+  asked.accept_encoding = traits.accept_encoding;
+  asked.fills = traits.fills;
+  asked.has_range = traits.has_range;
+  FoundResponse found = find(request, asked);
+  if (found && !request.is_background() && serve_found(request, found, Served::hit)) return askr::Verdict::done;
+  Candidate* candidate = candidates_.emplace(request, asked);
+  if (found && candidate != nullptr) {
     // Its page is known to be stored, so the application is to render all of it, whatever this client has already.
-    candidate.had_stale = true;
-    candidate.fills = request.method() == "GET";
+    candidate->had_stale = true;
+    candidate->fills = request.method() == "GET";
     for (const char* field :
          {"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}) {
       request.remove_header(field);
     }
   }
-  candidates_.emplace(request, std::move(candidate));
   return askr::Verdict::next;
 }
 
@@ -296,7 +294,7 @@ void ResponseCache::response_head(askr::Request request) {
   if (!field.empty()) response.remove_header("Askr-Cache");
   if (candidate == nullptr) {
     if (!field.empty()) {
-      const RequestTraits traits = inspect(request, options.key);
+      const RequestTraits traits = inspect(request, options.key, scratch_.key);
       annotate(response, traits.bypass == "method" ? "method" : "bypass", traits.bypass);
     }
     follow_write(request);

@@ -83,6 +83,7 @@ class ResponseCache {
 
   static const askr_cache_responses kService;
   askr::RequestSlot<Candidate> candidates_;
+  Candidate scratch_;
   TagClock* tags_ = nullptr;
   std::unique_ptr<ResponseStore> store_;
   askr::Service<askr_compress_encode> compress_;

@@ -1,9 +1,9 @@
 // coalesce: of identical requests for a page that is not in the cache, one runs PHP and the others wait for it.
 //
-// The first becomes the leader of a flight, the others of all gateways are suspended. When the cache says what became of
-// the leader's response, all gateways that wait are woken: what was stored answers everybody; if there is nothing, one of
-// them leads anew (the worker or the client of the first is gone), or all go ahead at once, because the page is not
-// cacheable, which is remembered for a while. Nobody polls, and nobody waits longer than coalesce.timeout.
+// The first becomes the leader of a flight, the others of all gateways are suspended. When the cache says what became
+// of the leader's response, all gateways that wait are woken: what was stored answers everybody; if there is nothing,
+// one of them leads anew (the worker or the client of the first is gone), or all go ahead at once, because the page is
+// not cacheable, which is remembered for a while. Nobody polls, and nobody waits longer than coalesce.timeout.
 #include <memory>
 #include <unordered_map>
 #include <utility>

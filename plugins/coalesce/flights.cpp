@@ -1,5 +1,5 @@
-// Nothing here has to be mended when the holder of a lock is killed: a record becomes visible by the store of its state,
-// which is the last one, and each change of a visible one is a single store.
+// Nothing here has to be mended when the holder of a lock is killed: a record becomes visible by the store of its
+// state, which is the last one, and each change of a visible one is a single store.
 #include "flights.hpp"
 
 #include <utility>

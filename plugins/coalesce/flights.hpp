@@ -28,7 +28,7 @@ struct Flight {
   std::atomic<FlightState> state;
   uint32_t leader;  // gateway
   uint64_t serial;
-  std::atomic<int64_t> until;  // monotonic ns
+  std::atomic<int64_t> until;                        // monotonic ns
   std::array<uint64_t, kMostGateways / 64> waiting;  // a bit for each gateway
 };
 

@@ -114,6 +114,10 @@ askr::Verdict Compress::response_head(askr::Request request) {
   // What most small answers get to see of this plugin.
   const auto length = response.body_length();
   if (!not_modified && length && *length < min_size_) return askr::Verdict::next;
+  // And what is plain for a client that wants nothing else, or has been encoded by somebody who said so.
+  const std::string_view encoding = response.header("Content-Encoding");
+  const bool is_settled = encoding.data() != nullptr || request.header("Accept-Encoding").data() == nullptr;
+  if (!not_modified && is_settled && response.header("Vary") == "Accept-Encoding") return askr::Verdict::next;
   if (!not_modified && !is_candidate(response)) return askr::Verdict::next;
   const compression::Accepted accepted = compression::parse_accept_encoding(request.header("Accept-Encoding"));
   const Coding coding = coding_for(accepted);

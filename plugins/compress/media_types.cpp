@@ -1,9 +1,13 @@
 #include "media_types.hpp"
 
 #include <algorithm>
-#include <cctype>
+
+#include "askr/sdk/text.hpp"
 
 namespace compression {
+
+using namespace askr::text;
+
 namespace {
 
 // Beside text/* and the structured suffixes (RFC 6839).
@@ -36,20 +40,18 @@ constexpr std::string_view kTypes[] = {"application/javascript",
                                        "image/vnd.microsoft.icon",
                                        "model/gltf+json"};
 
-bool ends_with_structured_suffix(std::string_view type) {
-  return type.ends_with("+json") || type.ends_with("+xml") || type.ends_with("+yaml");
+bool has_structured_suffix(std::string_view type) {
+  const std::string_view suffix = type.substr(std::min(type.rfind('+'), type.size()));
+  return same_name(suffix, "+json") || same_name(suffix, "+xml") || same_name(suffix, "+yaml");
 }
 
 }  // namespace
 
 bool is_compressible(std::string_view content_type, const std::vector<std::string>& extra) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-  return type.starts_with("text/") || ends_with_structured_suffix(type) ||
-         std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes) ||
-         std::find(extra.begin(), extra.end(), type) != extra.end();
+  const std::string_view type = trimmed(content_type.substr(0, content_type.find(';')));
+  const auto is_it = [type](std::string_view each) { return same_name(each, type); };
+  return same_name(type.substr(0, 5), "text/") || has_structured_suffix(type) ||
+         std::any_of(std::begin(kTypes), std::end(kTypes), is_it) || std::any_of(extra.begin(), extra.end(), is_it);
 }
 
 }  // namespace compression

@@ -4,27 +4,20 @@
 #include <cctype>
 #include <optional>
 
+#include "askr/sdk/text.hpp"
+
 namespace compression {
+
+using namespace askr::text;
+
 namespace {
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-bool same(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-  });
-}
 
 // What comes before `separator`; the rest stays in `text`.
 std::string_view cut(std::string_view& text, char separator) {
   const size_t end = std::min(text.find(separator), text.size());
   const std::string_view piece = text.substr(0, end);
   text.remove_prefix(std::min(end + 1, text.size()));
-  return trim(piece);
+  return trimmed(piece);
 }
 
 // qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
@@ -47,8 +40,8 @@ std::optional<unsigned> weight_of(std::string_view parameters) {
   while (!parameters.empty()) {
     std::string_view value = cut(parameters, ';');
     const std::string_view name = cut(value, '=');
-    if (!same(name, "q")) continue;
-    const auto parsed = parse_weight(trim(value));
+    if (!same_name(name, "q")) continue;
+    const auto parsed = parse_weight(trimmed(value));
     if (!parsed) return std::nullopt;
     weight = *parsed;
   }
@@ -86,9 +79,9 @@ Accepted parse_accept_encoding(std::string_view field) {
     const std::string_view name = cut(parameters, ';');
     const auto weight = weight_of(parameters);
     if (!weight) continue;
-    if (same(name, "br")) brotli = weight;
-    if (same(name, "gzip") || same(name, "x-gzip")) gzip = weight;
-    if (same(name, "identity")) identity = weight;
+    if (same_name(name, "br")) brotli = weight;
+    if (same_name(name, "gzip") || same_name(name, "x-gzip")) gzip = weight;
+    if (same_name(name, "identity")) identity = weight;
     if (name == "*") others = weight;
   }
   accepted.brotli = brotli.value_or(others.value_or(0));

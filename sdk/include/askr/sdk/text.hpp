@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace cache {
+namespace askr::text {
 
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
@@ -51,11 +51,11 @@ constexpr bool has_directive(std::string_view list, std::string_view name) {
   return false;
 }
 
-// Does `name` fit the pattern, which may end with a star?
+// Does `name` fit the pattern? A star at its end stands for anything.
 constexpr bool fits_pattern(std::string_view name, std::string_view pattern) {
   if (pattern.empty() || pattern.back() != '*') return name == pattern;
   pattern.remove_suffix(1);
   return name.substr(0, pattern.size()) == pattern;
 }
 
-}  // namespace cache
+}  // namespace askr::text

@@ -193,7 +193,7 @@ FoundResponse ResponseCache::find(askr::Request request, const Candidate& wanted
   if (compress_ && !wanted.has_range && wanted.accept_encoding.data() != nullptr) {
     coding = compress_.functions->choose(compress_.self, askr::str(wanted.accept_encoding));
   }
-  FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), test, now());
+  FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), test);
   if (!found || found.entry().coding == static_cast<uint32_t>(coding)) return found;
   const uint32_t flags = found.entry().flags.load(std::memory_order_relaxed);
   const bool wants_coding = (flags & kCompressible) != 0 && (flags & (kNoGain << coding)) == 0;
@@ -228,7 +228,7 @@ FoundResponse ResponseCache::encode(askr::Request request, const Candidate& want
                              .version = entry.version};
   Stored stored{};
   if (!store_now(wanted.hash, response, stored)) return plain;
-  FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), vary_test(request), now());
+  FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), vary_test(request));
   return found ? std::move(found) : std::move(plain);
 }
 

@@ -235,13 +235,11 @@ bool ResponseStore::is_dead(const ResponseEntry& entry) const {
 }
 
 bool ResponseStore::is_usable(const ResponseEntry& entry, int64_t now) const {
-  return is_sound(entry) && now < std::max({entry.fresh_until, entry.stale_until, entry.error_until}) &&
-         !is_dead(entry);
+  return is_known(entry) && now < std::max({entry.fresh_until, entry.stale_until, entry.error_until});
 }
 
 // The pinned entry, or kNobody.
-uint32_t ResponseStore::search(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test,
-                               int64_t now) {
+uint32_t ResponseStore::search(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test) {
   uint32_t plain = kNobody;
   uint32_t index = bucket(hash).load(std::memory_order_acquire);
   for (uint32_t steps = 0; index < header_.entries && steps < kLongestWalk; ++steps) {
@@ -250,7 +248,7 @@ uint32_t ResponseStore::search(uint64_t hash, std::string_view key, uint32_t cod
     if (wanted) {
       pin(index);
       const bool good = entry.state.load(std::memory_order_acquire) == ResponseState::live && entry.hash == hash &&
-                        is_usable(entry, now) && key_of(entry) == key &&
+                        is_known(entry) && key_of(entry) == key &&
                         (entry.vary_size == 0 || test.matches(test.context, vary_of(entry)));
       if (good && entry.coding == coding) {
         if (plain != kNobody) unpin(plain);
@@ -267,13 +265,12 @@ uint32_t ResponseStore::search(uint64_t hash, std::string_view key, uint32_t cod
   return plain;
 }
 
-FoundResponse ResponseStore::find(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test,
-                                  int64_t now) {
+FoundResponse ResponseStore::find(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test) {
   uint32_t found = kNobody;
   bool settled = false;
   for (unsigned tries = 0; !settled && tries < kTries; ++tries) {
     const uint32_t before = header_.changes.load(std::memory_order_acquire);
-    found = search(hash, key, coding, test, now);
+    found = search(hash, key, coding, test);
     std::atomic_thread_fence(std::memory_order_acquire);
     settled = found != kNobody || (before % 2 == 0 && header_.changes.load(std::memory_order_relaxed) == before);
   }
@@ -281,7 +278,7 @@ FoundResponse ResponseStore::find(uint64_t hash, std::string_view key, uint32_t 
     {
       const Locked locked(*this);
     }  // whoever was at it is done, or its half-done work is mended
-    found = search(hash, key, coding, test, now);
+    found = search(hash, key, coding, test);
   }
   if (found == kNobody) return {};
   ResponseEntry& entry = entries_[found];

@@ -96,8 +96,8 @@ class ResponseStore {
   [[nodiscard]] TagClock& tags() const { return header_.tags; }
   [[nodiscard]] uint64_t hash(std::string_view key) const;
 
-  // The representation in `coding`, else the plain one, if it may be used for anything at all at `now`.
-  FoundResponse find(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test, int64_t now);
+  // The representation in `coding`, else the plain one. It may be too old: the caller looks at its times.
+  FoundResponse find(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test);
   // Replaces what is there for the same key and vary. `evicted` counts what had to go.
   Stored store(uint64_t hash, const NewResponse& response, int64_t now, unsigned& evicted);
   // All that is stored for the key goes.
@@ -127,6 +127,7 @@ class ResponseStore {
   void pin(uint32_t index);
   void unpin(uint32_t index);
   [[nodiscard]] bool is_pinned(uint32_t index) const;
+  [[nodiscard]] bool is_known(const ResponseEntry& entry) const { return is_sound(entry) && !is_dead(entry); }
   [[nodiscard]] bool is_usable(const ResponseEntry& entry, int64_t now) const;
   [[nodiscard]] bool is_dead(const ResponseEntry& entry) const;
   [[nodiscard]] bool is_sound(const ResponseEntry& entry) const;
@@ -138,7 +139,7 @@ class ResponseStore {
     return {block(entry.first_block) + entry.key_size, entry.vary_size};
   }
   std::atomic<uint32_t>& bucket(uint64_t hash) const { return buckets_[hash & header_.bucket_mask]; }
-  uint32_t search(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test, int64_t now);
+  uint32_t search(uint64_t hash, std::string_view key, uint32_t coding, const VaryTest& test);
 
   // --- with the lock
   uint32_t reserve(uint32_t blocks, uint64_t hash, int64_t now, unsigned& evicted);

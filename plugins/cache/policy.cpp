@@ -14,9 +14,10 @@ namespace {
 constexpr int64_t kLongest = INT64_C(10) * 366 * 86400;
 
 bool parse_seconds(std::string_view text, int64_t& seconds) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc{} || end != text.data() + text.size() || seconds < 0) return false;
-  seconds = std::min(seconds, kLongest);
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < 0) return false;
+  seconds = std::min(number, kLongest);
   return true;
 }
 

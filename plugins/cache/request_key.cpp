@@ -30,7 +30,7 @@ void append_normal(std::string_view text, std::string& out) {
   for (size_t i = 0; i < text.size(); ++i) {
     const bool coded = text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
     if (!coded) {
-      out.push_back(text[i]);
+      out.append(text[i] == '%' ? "%25" : text.substr(i, 1));  // one that begins nothing stands for itself
       continue;
     }
     const char byte = static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
@@ -54,8 +54,9 @@ bool fits_any(std::string_view name, const std::vector<std::string>& patterns) {
 // the last.
 void append_query(std::string_view query, const std::vector<std::string>& ignored, std::string& out) {
   if (ignored.empty() && query.find('&') == std::string_view::npos) {
+    query = trimmed(query);
     if (!query.empty()) out.push_back('?');
-    append_normal(trimmed(query), out);
+    append_normal(query, out);
     return;
   }
   std::vector<std::string> pairs;
@@ -145,12 +146,16 @@ std::string combined_value(const askr::Request& request, std::string_view name) 
 
 }  // namespace
 
+void append_target(std::string_view target, const KeyOptions& options, std::string& out) {
+  const size_t question = target.find('?');
+  append_normal(target.substr(0, question), out);
+  if (question != std::string_view::npos) append_query(target.substr(question + 1), options.ignored_parameters, out);
+}
+
 void append_key(const askr::Request& request, const KeyOptions& options, std::string& key) {
   key.append(request.is_secure() ? "https://" : "http://");
   for (const char c : request.host()) key.push_back(lower(c));
-  const std::string_view target = request.target();
-  append_normal(target.substr(0, target.find('?')), key);
-  if (target.find('?') != std::string_view::npos) append_query(request.query(), options.ignored_parameters, key);
+  append_target(request.target(), options, key);
   request.for_each_header([&](std::string_view name, std::string_view value) {
     const char first = name.empty() ? ' ' : lower(name[0]);
     if ((first != 'x' && first != 'f') || !is_location_field(name)) return;

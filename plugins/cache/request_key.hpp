@@ -26,6 +26,9 @@ struct RequestTraits {
 // `key` is filled in when the request is readable.
 RequestTraits inspect(const askr::Request& request, const KeyOptions& options, std::string& key);
 
+// Path and query as unlike spellings of the same thing give the same text.
+void append_target(std::string_view target, const KeyOptions& options, std::string& out);
+
 // scheme, host, path and query, as unlike spellings of the same thing give the same text, and the fields that
 // applications believe about where they are reached. For a request of any method.
 void append_key(const askr::Request& request, const KeyOptions& options, std::string& key);

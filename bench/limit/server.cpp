@@ -2,24 +2,21 @@
 // each. What the other servers of a round are measured against, as the limit of the machine and of the load generator.
 //
 // server PORT FILE [PROCESSES]
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
 
+#include "../loop/hello.hpp"
+
 namespace {
+
+using askr::loop::check;
 
 struct Client {
   int fd;
@@ -29,26 +26,6 @@ struct Client {
 
 std::string response;
 char buffer[16384];
-
-int check(int value, const char* what) {
-  if (value >= 0) return value;
-  std::perror(what);
-  std::exit(1);
-}
-
-int listen_on(uint16_t port) {
-  const int fd = check(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  check(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
-  check(listen(fd, 511), "listen");
-  return fd;
-}
 
 // False: the client has gone.
 bool send_due(Client& client) {
@@ -79,7 +56,7 @@ void watch(int epoll, int fd, uint32_t events, void* data) {
 }
 
 [[noreturn]] void run(uint16_t port) {
-  const int listener = listen_on(port);
+  const int listener = askr::loop::listen_on(port);
   const int epoll = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   watch(epoll, listener, EPOLLIN, nullptr);
   epoll_event events[256];
@@ -90,8 +67,7 @@ void watch(int epoll, int fd, uint32_t events, void* data) {
       if (client == nullptr) {
         const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) continue;
-        const int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        askr::loop::without_delay(fd);
         watch(epoll, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, new Client{fd});
       } else if (!serve(*client)) {
         close(client->fd);

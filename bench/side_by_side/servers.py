@@ -120,9 +120,7 @@ pm.max_requests = 0
     return tree
 
 
-def start_nginx(folder, root, modules="", settings="", locations="", name="nginx+fpm"):
-    """`modules`, `settings` and `locations` are more lines of nginx.conf: outside and inside of http, and of .php."""
-    port = free_port()
+def write_nginx_conf(folder, port, root, modules="", settings="", locations=""):
     user = "user www-data;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(f"""{user}
 {modules}
@@ -150,6 +148,16 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=511;
     root {root};
+    {locations}
+  }}
+}}
+""")
+
+
+def start_nginx(folder, root, modules="", settings="", locations="", name="nginx+fpm"):
+    """`modules`, `settings` and `locations` are more lines of nginx.conf: outside and inside of http, and of .php."""
+    port = free_port()
+    write_nginx_conf(folder, port, root, modules, settings, f"""
     location / {{ try_files $uri /index.php?$query_string; }}
     location ~ \\.php$ {{
       include /etc/nginx/fastcgi_params;
@@ -157,10 +165,7 @@ http {{
       fastcgi_keep_conn off;
       fastcgi_pass unix:{folder}/fpm.sock;
       {locations}
-    }}
-  }}
-}}
-""")
+    }}""")
     fpm = start_fpm(folder)
     nginx = ProcessTree([program("nginx"), "-c", folder / "nginx.conf", "-e", folder / "nginx.log"], folder / "nginx.out")
     return opened(name, port, [fpm, nginx])
@@ -178,42 +183,14 @@ def start_fastcgi_cache(folder, root):
 def start_nginx_static(folder, root, kb):
     """The same bytes as a file, whatever is asked for."""
     port = free_port()
-    user = "user www-data;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(f"""{user}
-worker_processes 2;
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log error;
-events {{ worker_connections 16384; }}
-worker_rlimit_nofile 20000;
-http {{
-  include /etc/nginx/mime.types;
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  keepalive_timeout 300;
-  keepalive_requests 1000000000;
-  open_file_cache max=1000 inactive=600s;
-  open_file_cache_valid 600s;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port} backlog=511;
-    root {root};
-    location / {{ rewrite ^ /{kb}.txt break; }}
-  }}
-}}
-""")
+    write_nginx_conf(folder, port, root, locations=f"location / {{ rewrite ^ /{kb}.txt break; }}")
     command = [program("nginx"), "-c", folder / "nginx.conf", "-e", folder / "nginx.log"]
     return opened("nginx-static", port, [ProcessTree(command, folder / "nginx.out")])
 
 
 def start_varnish(folder, root, kb):
     """In front of a file server, which it asks once."""
-    behind = start_nginx_static(folder / "", root, kb)
+    behind = start_nginx_static(folder, root, kb)
     port = free_port()
     (folder / "bench.vcl").write_text(f"""vcl 4.1;
 backend default {{ .host = "127.0.0.1"; .port = "{behind.port}"; }}

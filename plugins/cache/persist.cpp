@@ -156,14 +156,12 @@ void save(ResponseStore& store, const std::string& path) {
                         entry.stale_until + to_wall,
                         entry.error_until + to_wall};
     const std::vector<uint32_t> tags = found.tags();
-    std::string body;
-    found.for_each_piece([&body](std::string_view piece) { body.append(piece); });
     writer.add({reinterpret_cast<const char*>(&record), sizeof record});
     writer.add(key);
     writer.add(found.vary());
     writer.add({reinterpret_cast<const char*>(tags.data()), tags.size() * sizeof(uint32_t)});
     writer.add(found.head());
-    writer.add(body);
+    writer.add(found.body());
     ++count;
   });
   if (writer.finish()) {

@@ -62,6 +62,7 @@ class ResponseCache {
 
  private:
   friend class Capture;
+  static int64_t now() { return askr::api().loop->now(); }
   enum class Served : uint8_t { hit, collapsed, stale, stale_error };
 
   // --- answering

@@ -66,6 +66,7 @@ class FoundResponse {
   // visit(bytes) for each piece of the body, in order.
   template <class Visitor>
   void for_each_piece(Visitor&& visit) const;
+  [[nodiscard]] std::string body() const;
   // Another hold on it, to be let go with ResponseStore::release_held.
   void* hold() const;
 
@@ -149,6 +150,8 @@ class ResponseStore {
   void retire(uint32_t index);
   void collect(uint32_t index);
   void unlink(uint32_t index);
+  // How a response is recognised that has left not long ago.
+  static uint32_t fingerprint(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) | 1; }
   Fifo& fifo(Queue queue) const { return queue == Queue::small ? header_.small : header_.main; }
   void enqueue(uint32_t index, Queue queue);
   void dequeue(uint32_t index);

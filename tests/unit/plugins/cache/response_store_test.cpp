@@ -38,14 +38,8 @@ struct Store {
   }
   std::optional<std::string> body(std::string_view key, uint32_t coding = 0) {
     const FoundResponse found = find(key, coding);
-    return found ? std::optional(body_of(found)) : std::nullopt;
+    return found ? std::optional(found.body()) : std::nullopt;
   }
-  static std::string body_of(const FoundResponse& found) {
-    std::string body;
-    found.for_each_piece([&body](std::string_view piece) { body.append(piece); });
-    return body;
-  }
-
   SharedMemory memory;
   std::optional<ResponseStore> store;
   unsigned evicted = 0;
@@ -126,7 +120,7 @@ TEST_CASE("variants live side by side") {
   for (const auto& [language, body] : std::map<std::string_view, std::string>{{"de", "Deutsch"}, {"fr", "French"}}) {
     const FoundResponse found = store->find(store->hash("a"), "a", 0, {wants, &language});
     REQUIRE(found);
-    CHECK(Store::body_of(found) == body);
+    CHECK(found.body() == body);
   }
   store->forget(store->hash("a"), "a");
   CHECK_FALSE(store.find("a"));
@@ -221,7 +215,7 @@ TEST_CASE("a scan of pages that are asked for once does not push out those that 
       default: {
         const FoundResponse found = store.find(hash, key, 0, kAnyVary);
         if (!found) break;
-        if (!is_whole(Store::body_of(found)) || found.head() != "head") ::_exit(1);
+        if (!is_whole(found.body()) || found.head() != "head") ::_exit(1);
         if (random() % 30 == 0) held.push_back(found.hold());
         if (held.size() > 5) {
           ResponseStore::release_held(held.front());
@@ -293,7 +287,7 @@ TEST_CASE("no page is served that is older than a forgotten tag, however fast th
       const uint64_t promised = application.promised[page].load();
       uint64_t shown = 0;
       if (const FoundResponse found = mine.find(mine.hash(key), key, 0, kAnyVary)) {
-        const std::string body = Store::body_of(found);
+        const std::string body = found.body();
         std::memcpy(&shown, body.data(), sizeof shown);
         if (shown < promised) ::_exit(1);
       } else {

@@ -1,0 +1,163 @@
+// Requests that are answered from the cache.
+#include <algorithm>
+#include <string>
+
+#include "clock.hpp"
+#include "fields.hpp"
+#include "response_cache.hpp"
+#include "status_line.hpp"
+
+namespace cache {
+
+using namespace askr::text;
+
+namespace {
+
+constexpr int64_t kRefreshLease = 30 * kSecond;  // somebody fetches a stale response anew; after that another one may
+
+VaryTest vary_test(const askr::Request& request) {
+  return {[](const void* context, std::string_view vary) {
+            return matches_vary(*static_cast<const askr::Request*>(context), vary);
+          },
+          &request};
+}
+
+bool claim(std::atomic<int64_t>& until, int64_t now, int64_t lease) {
+  int64_t before = until.load();
+  return before <= now && until.compare_exchange_strong(before, now + lease);
+}
+
+// "x" becomes W/"x": in another coding it is not the same bytes (RFC 9110 section 8.8.1).
+std::string encoded_head(std::string_view head, std::string_view coding) {
+  std::string out;
+  for_each_field(head, [&](std::string_view name, std::string_view value) {
+    const bool strong = same_name(name, "ETag") && value.starts_with('"');
+    append_field(out, name, strong ? "W/" + std::string(value) : std::string(value));
+    return true;
+  });
+  append_field(out, "Content-Encoding", coding);
+  return out;
+}
+
+}  // namespace
+
+askr::Verdict ResponseCache::lookup(askr::Request request) {
+  if (!store_ || request.target_kind() != ASKR_TARGET_SCRIPT) return askr::Verdict::next;
+  Candidate& asked = scratch_;  // a hit needs no memory of its own
+  const RequestTraits traits = inspect(request, options.key, asked.key);
+  if (!traits.readable) return askr::Verdict::next;
+  asked.hash = store_->hash(asked.key);
+  asked.born = tags_->now();
+  asked.accept_encoding = traits.accept_encoding;
+  asked.fills = traits.fills;
+  asked.has_range = traits.has_range;
+  FoundResponse found = find(request, asked);
+  if (found && !request.is_background() && serve_found(request, found, Served::hit)) return askr::Verdict::done;
+  Candidate* candidate = candidates_.emplace(request, asked);
+  if (found && candidate != nullptr) {
+    // Its page is known to be stored, so the application is to render all of it, whatever this client has already.
+    candidate->had_stale = true;
+    candidate->fills = request.method() == "GET";
+    for (const char* field :
+         {"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}) {
+      request.remove_header(field);
+    }
+  }
+  return askr::Verdict::next;
+}
+
+FoundResponse ResponseCache::find(askr::Request request, const Candidate& wanted) {
+  const VaryTest test = vary_test(request);
+  int32_t coding = ASKR_CODING_IDENTITY;
+  if (compress_ && !wanted.has_range && wanted.accept_encoding.data() != nullptr) {
+    coding = compress_.functions->choose(compress_.self, askr::str(wanted.accept_encoding));
+  }
+  FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), test);
+  if (!found || found.entry().coding == static_cast<uint32_t>(coding)) return found;
+  const uint32_t flags = found.entry().flags.load(std::memory_order_relaxed);
+  const bool wants_coding = (flags & kCompressible) != 0 && (flags & (kNoGain << coding)) == 0;
+  return wants_coding ? encode(request, wanted, std::move(found), coding) : std::move(found);
+}
+
+// Stores another coding of a response, once, when the first client wants it.
+FoundResponse ResponseCache::encode(askr::Request request, const Candidate& wanted, FoundResponse plain,
+                                    int32_t coding) {
+  const std::string body = plain.body();
+  std::string encoded;
+  const auto take = [](void* to, askr_str bytes) { static_cast<std::string*>(to)->append(askr::view(bytes)); };
+  const askr_status status = compress_.functions->encode(compress_.self, coding, askr::str(body), take, &encoded);
+  ResponseEntry& entry = plain.entry();
+  if (status != ASKR_OK || encoded.size() >= body.size()) {
+    entry.flags.fetch_or(kNoGain << coding);
+    return plain;
+  }
+  const std::string vary(plain.vary());
+  const std::string head = encoded_head(plain.head(), askr::view(compress_.functions->name(compress_.self, coding)));
+  const NewResponse response{.key = wanted.key,
+                             .vary = vary,
+                             .tags = plain.tags(),
+                             .head = head,
+                             .body = encoded,
+                             .coding = static_cast<uint32_t>(coding),
+                             .born = entry.born,
+                             .stored = entry.stored,
+                             .fresh_until = entry.fresh_until,
+                             .stale_until = entry.stale_until,
+                             .error_until = entry.error_until,
+                             .version = entry.version};
+  Stored stored{};
+  if (!store_now(wanted.hash, response, stored)) return plain;
+  FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), vary_test(request));
+  return found ? std::move(found) : std::move(plain);
+}
+
+// False: it is too old for this moment.
+bool ResponseCache::serve_found(askr::Request request, FoundResponse& found, Served when_fresh) {
+  ResponseEntry& entry = found.entry();
+  Served served = when_fresh;
+  if (now() >= entry.fresh_until) {
+    const bool has_failed = now() < entry.error_until && now() < entry.failed_until.load(std::memory_order_relaxed);
+    if (now() >= entry.stale_until && !has_failed) return false;
+    served = has_failed ? Served::stale_error : Served::stale;
+    const bool may_refresh = !has_failed && request.method() == "GET";
+    if (may_refresh && claim(entry.refresh_until, now(), kRefreshLease)) (void)request.repeat();
+  }
+  serve(request, found, served);
+  return true;
+}
+
+void ResponseCache::serve(askr::Request request, const FoundResponse& found, Served served) {
+  static constexpr std::string_view kNames[] = {"HIT", "HIT", "STALE", "STALE-ERROR"};  // by Served
+  const ResponseEntry& entry = found.entry();
+  askr::Response response = request.response();
+  response.set_status(200);
+  add_fields(response, found);
+  const int64_t ttl = (entry.fresh_until - now()) / kSecond;
+  Line age;
+  Line status;
+  age.add(std::max<int64_t>(0, (now() - entry.stored) / kSecond));
+  status.add(served == Served::collapsed ? "askr; fwd=uri-miss; collapsed; ttl=" : "askr; hit; ttl=").add(ttl);
+  response.add_header("X-Askr-Cache", kNames[static_cast<size_t>(served)]);
+  response.add_header("Age", age.text());
+  response.add_header("Cache-Status", status.text());
+  if (entry.coding == ASKR_CODING_IDENTITY) response.add_header("Accept-Ranges", "bytes");
+  add_body(request, found);
+  response.apply_conditions();
+  (served == Served::hit || served == Served::collapsed ? metrics.hits : metrics.stale).increment();
+}
+
+void ResponseCache::add_fields(askr::Response response, const FoundResponse& found) {
+  for_each_field(found.head(), [&](std::string_view name, std::string_view value) {
+    response.add_header(name, value);
+    return true;
+  });
+}
+
+// From where it lies; each piece holds the response.
+void ResponseCache::add_body(askr::Request request, const FoundResponse& found) {
+  found.for_each_piece([&](std::string_view piece) {
+    askr::api().response->append_shared(request.handle(), askr::str(piece), &ResponseStore::release_held, found.hold());
+  });
+}
+
+}  // namespace cache

@@ -1,0 +1,253 @@
+// Responses that fill the cache, or are replaced by what is there.
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include "clock.hpp"
+#include "fields.hpp"
+#include "hash.hpp"
+#include "response_cache.hpp"
+#include "status_line.hpp"
+
+namespace cache {
+
+using namespace askr::text;
+
+namespace {
+
+constexpr int64_t kFailurePause = kSecond;  // how long nobody asks an application that has just failed
+
+void annotate(askr::Response response, std::string_view forwarded, std::string_view detail) {
+  response.set_header("X-Askr-Cache", "MISS");
+  Line line;
+  line.add("askr; fwd=").add(forwarded).add(detail.empty() ? "; stored" : "; detail=").add(detail);
+  response.set_header("Cache-Status", line.text());
+}
+
+std::string etag_of(std::string_view body) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  uint64_t hash = hash_of(body);
+  std::string text = "\"";
+  for (unsigned i = 0; i < 16; ++i, hash >>= 4) text += kDigits[hash & 15];
+  return text + "\"";
+}
+
+std::string all_values(const askr::Response& response, std::string_view name) {
+  std::string values;
+  response.for_each_header([&](std::string_view each, std::string_view value) {
+    if (same_name(each, name)) values.append(values.empty() ? "" : ", ").append(value);
+  });
+  return values;
+}
+
+}  // namespace
+
+// Keeps the body of a response that is to be stored, and stores it when it is complete. The candidate lives as long as
+// the request, and so longer than its filters.
+class Capture final : public askr::BodyFilter {
+ public:
+  Capture(ResponseCache& cache, askr::Request request, Candidate& candidate, Policy policy)
+      : cache_(cache), request_(request), candidate_(candidate), policy_(std::move(policy)) {
+    const askr::Response response = request.response();
+    response.for_each_header([this](std::string_view name, std::string_view value) {
+      if (is_stored_field(name)) append_field(head_, name, value);
+    });
+    vary_ = all_values(response, "Vary");
+    const std::string_view length = response.header("Content-Length");
+    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), announced_);
+    has_announced_ = !length.empty() && error == std::errc{} && end == length.data() + length.size();
+    compressible_ = cache.compress_ && cache.compress_.functions->is_candidate(cache.compress_.self, request.handle());
+  }
+
+  askr::Result<> data(askr::Request request, std::string_view bytes, uint32_t piece_flags, askr::Sink& out) override {
+    if (!candidate_.settled && body_.size() + bytes.size() > cache_.options.largest_body) {
+      body_ = {};
+      cache_.settle(request, candidate_, ASKR_CACHE_UNCACHEABLE);
+    }
+    if (!candidate_.settled) body_.append(bytes);
+    if (auto sent = out.emit(bytes, piece_flags); !sent) return sent;
+    if (!candidate_.settled && (piece_flags & ASKR_PIECE_LAST) != 0) finish();
+    return {};
+  }
+
+ private:
+  void finish() {
+    if (has_announced_ && announced_ != body_.size()) {
+      cache_.settle(request_, candidate_, ASKR_CACHE_UNFINISHED);
+      return;
+    }
+    cache_.store(request_, candidate_, policy_, std::move(head_), vary_, body_, compressible_);
+  }
+
+  ResponseCache& cache_;
+  askr::Request request_;
+  Candidate& candidate_;
+  Policy policy_;
+  std::string head_, vary_, body_;
+  uint64_t announced_ = 0;
+  bool has_announced_ = false, compressible_ = false;
+};
+
+namespace {
+
+// Takes the place of a body that nobody is to see.
+class Replacement final : public askr::BodyFilter {
+ public:
+  explicit Replacement(FoundResponse found) : found_(std::move(found)) {}
+  askr::Result<> data(askr::Request /*request*/, std::string_view /*bytes*/, uint32_t piece_flags,
+                      askr::Sink& out) override {
+    const std::string body = sent_ ? std::string() : found_.body();
+    sent_ = true;
+    return out.emit(body, piece_flags);
+  }
+
+ private:
+  FoundResponse found_;
+  bool sent_ = false;
+};
+
+}  // namespace
+
+void ResponseCache::response_head(askr::Request request) {
+  if (!store_) return;
+  askr::Response response = request.response();
+  const bool by_php = response.body_kind() == ASKR_BODY_STREAM;
+  Candidate* candidate = candidates_.get(request);
+  if (candidate != nullptr && candidate->settled) return;  // it waited, and was answered from the cache
+  if (candidate == nullptr && !by_php) return;
+  const std::string field(response.header("Askr-Cache"));
+  if (!field.empty()) response.remove_header("Askr-Cache");
+  if (candidate == nullptr) {
+    if (!field.empty()) {
+      const RequestTraits traits = inspect(request, options.key, scratch_.key);
+      annotate(response, traits.bypass == "method" ? "method" : "bypass", traits.bypass);
+    }
+    follow_write(request);
+  } else if (response.status() >= 500) {
+    take_error(request, *candidate);
+  } else if (by_php && response.status() != 304) {
+    take_response(request, *candidate, field);
+  } else {
+    settle(request, *candidate, ASKR_CACHE_UNFINISHED);
+  }
+}
+
+void ResponseCache::take_response(askr::Request request, Candidate& candidate, std::string_view field) {
+  askr::Response response = request.response();
+  Policy policy;
+  if (!field.empty()) {
+    policy = parse_policy(field);
+    if (policy.refusal.empty()) policy.refusal = refusal_of(response);
+    if (policy.refusal.empty() && !candidate.fills) policy.refusal = "request";
+    if (policy.refusal == "bad-askr-cache" || policy.refusal == "too-many-tags") {
+      askr::log::warning(std::string(request.target()) + " is not stored, " + std::string(policy.refusal) + ": \"" +
+                         std::string(field) + "\"; it should look like \"60, tags=posts,home, swr=30\"");
+    }
+    annotate(response, candidate.had_stale ? "stale" : "uri-miss", policy.refusal);
+    metrics.misses.increment();
+  }
+  if (!field.empty() && policy.refusal.empty()) {
+    auto capture = std::make_unique<Capture>(*this, request, candidate, std::move(policy));
+    if (response.add_filter(std::move(capture), askr::Length::stays)) return;
+  } else if (candidate.had_stale && candidate.fills) {
+    store_->forget(candidate.hash, candidate.key);  // it is not to be stored any more
+  }
+  settle(request, candidate, candidate.fills ? ASKR_CACHE_UNCACHEABLE : ASKR_CACHE_UNFINISHED);
+}
+
+// The application has failed, or nobody could run it.
+void ResponseCache::take_error(askr::Request request, Candidate& candidate) {
+  askr::Response response = request.response();
+  const bool by_php = response.body_kind() == ASKR_BODY_STREAM;
+  FoundResponse found = candidate.had_stale ? find(request, candidate) : FoundResponse();
+  if (found) {
+    found.entry().refresh_until.store(now() + kFailurePause);
+    if (now() < found.entry().error_until) found.entry().failed_until.store(now() + kFailurePause);
+  }
+  if (!found || now() >= found.entry().error_until || request.is_background()) {
+    settle(request, candidate, by_php ? ASKR_CACHE_ERROR : ASKR_CACHE_UNFINISHED);
+    return;
+  }
+  Line status;
+  status.add("askr; fwd=stale; fwd-status=").add(response.status());
+  std::vector<std::string> names;
+  response.for_each_header([&](std::string_view name, std::string_view) {
+    if (!same_name(name, "X-Request-Id")) names.emplace_back(name);
+  });
+  for (const std::string& name : names) response.remove_header(name);
+  response.set_status(200);
+  add_fields(response, found);
+  Line age;
+  age.add(std::max<int64_t>(0, (now() - found.entry().stored) / kSecond));
+  response.add_header("X-Askr-Cache", "STALE-ERROR");
+  response.add_header("Age", age.text());
+  response.add_header("Cache-Status", status.text());
+  metrics.stale.increment();
+  if (by_php) {
+    (void)response.add_filter(std::make_unique<Replacement>(std::move(found)));
+  } else {
+    response.clear_body();
+    add_body(request, found);
+  }
+  settle(request, candidate, ASKR_CACHE_UNFINISHED);
+}
+
+void ResponseCache::store(askr::Request request, Candidate& candidate, const Policy& policy, std::string head,
+                          std::string_view vary, std::string_view body, bool compressible) {
+  bool has_etag = false;
+  bool is_encoded = false;
+  for_each_field(head, [&](std::string_view name, std::string_view value) {
+    has_etag = has_etag || same_name(name, "ETag");
+    is_encoded = is_encoded || (same_name(name, "Content-Encoding") && !same_name(value, "identity"));
+    return true;
+  });
+  compressible = compressible && !is_encoded && body.size() >= compress_.functions->least_size(compress_.self);
+  if (!has_etag) append_field(head, "ETag", etag_of(body));
+  if (compressible && !has_directive(vary, "Accept-Encoding")) append_field(head, "Vary", "Accept-Encoding");
+  const std::string values = vary_values(request, vary, !is_encoded);
+  const int64_t fresh_until = now() + policy.ttl * kSecond;
+  const NewResponse response{.key = candidate.key,
+                             .vary = values,
+                             .tags = policy.tags,
+                             .head = head,
+                             .body = body,
+                             .flags = compressible ? kCompressible : 0,
+                             .born = candidate.born,
+                             .stored = now(),
+                             .fresh_until = fresh_until,
+                             .stale_until = fresh_until + policy.stale_while_revalidate * kSecond,
+                             .error_until = fresh_until + policy.stale_if_error * kSecond};
+  Stored stored{};
+  store_now(candidate.hash, response, stored);
+  settle(request, candidate,
+         stored == Stored::yes    ? ASKR_CACHE_STORED
+         : stored == Stored::dead ? ASKR_CACHE_UNFINISHED
+                                  : ASKR_CACHE_UNCACHEABLE);
+}
+
+bool ResponseCache::store_now(uint64_t hash, const NewResponse& response, Stored& stored) {
+  unsigned evicted = 0;
+  stored = store_->store(hash, response, now(), evicted);
+  if (evicted > 0) metrics.evictions.increment(evicted);
+  return stored == Stored::yes;
+}
+
+void ResponseCache::settle(askr::Request request, Candidate& candidate, askr_cache_outcome outcome) const {
+  candidate.settled = true;
+  if (settled_ != nullptr && candidate.fills) settled_(settled_context_, request.handle(), outcome);
+}
+
+// A write to a resource makes what is stored for it old news (RFC 9111 section 4.4).
+void ResponseCache::follow_write(askr::Request request) {
+  const std::string_view method = request.method();
+  const int status = request.response().status();
+  if (status < 200 || status >= 400) return;
+  for (const char* safe : {"GET", "HEAD", "OPTIONS", "TRACE"}) {
+    if (method == safe) return;
+  }
+  std::string key;
+  append_key(request, options.key, key);
+  store_->forget(store_->hash(key), key);
+}
+
+}  // namespace cache

@@ -32,7 +32,8 @@ class Visitor:
 @pytest.fixture(params=["per request", "worker mode"])
 def demo(request, server, tmp_path):
     script = f"{DEMO}/worker.php" if request.param == "worker mode" else None
-    return server(root=f"{DEMO}/public", worker_script=script, env={"DEMO_DATA": str(tmp_path / "data")})
+    return server(root=f"{DEMO}/public", worker_script=script, env={"DEMO_DATA": str(tmp_path / "data")},
+                  flags=["--response-cache", "16"])
 
 
 def test_a_visitor_registers_logs_out_and_logs_in_again(demo):
@@ -101,6 +102,18 @@ def test_the_server_page_tells_the_request_id_that_the_client_gets(demo):
     assert answer.headers["X-Request-Id"] in answer.text
     assert "Worker process" in answer.text
     assert re.search(r"opcache</th><td>on, ", answer.text)
+
+
+def test_the_figures_are_cached_until_a_note_comes_or_goes(demo):
+    def figures():
+        response = requests.get(demo.url + "/figures", timeout=20)
+        return response.headers["X-Askr-Cache"], re.search(r"<b>(\d+)</b> notes", response.text).group(1)
+
+    assert [figures(), figures()] == [("MISS", "0"), ("HIT", "0")]
+    visitor = Visitor(demo.url)
+    visitor.register("cai")
+    visitor.send("/", "/notes", {"title": "one", "body": ""})
+    assert [figures(), figures()] == [("MISS", "1"), ("HIT", "1")]
 
 
 def test_an_unknown_address_is_a_page_of_the_application(demo):

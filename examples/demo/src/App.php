@@ -23,6 +23,12 @@ final class App
     {
         header('X-Content-Type-Options: nosniff');
         header("Content-Security-Policy: default-src 'self'");
+        $path = strtok($_SERVER['REQUEST_URI'], '?');
+        if ($path === '/figures' && in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD'], true)) {
+            $this->figures();
+
+            return;
+        }
         $this->session = new Session($this->config);
         $user = $this->session->user();
         $this->view = new View([
@@ -31,7 +37,7 @@ final class App
             'message' => $this->session->takeMessage(),
         ]);
         try {
-            $this->route($_SERVER['REQUEST_METHOD'], strtok($_SERVER['REQUEST_URI'], '?'));
+            $this->route($_SERVER['REQUEST_METHOD'], $path);
         } catch (HttpError $error) {
             http_response_code($error->status);
             $this->view->page('error', (string) $error->status, ['status' => $error->status, 'text' => $error->getMessage()]);
@@ -58,6 +64,15 @@ final class App
             $get && $path === '/server' => $this->view->page('server', 'Server', ['facts' => Server::facts()]),
             default => throw new HttpError(404, 'There is nothing at this address.'),
         };
+    }
+
+    /** The same for everybody, so the server may keep it: no session, no cookie. It is forgotten when a note comes or goes. */
+    private function figures(): void
+    {
+        header('Askr-Cache: 60, tags=notes, swr=60');
+        header('Cache-Control: public, max-age=0');
+        $this->view = new View(['user' => null, 'token' => '', 'message' => null]);
+        $this->view->page('figures', 'Figures', ['notes' => $this->notes->count(), 'made' => date('H:i:s')]);
     }
 
     private function home(): void
@@ -126,7 +141,9 @@ final class App
 
             return;
         }
-        $this->redirect('/notes/' . $this->notes->create($user, $title, $body, $file), 'Your note is kept.');
+        $id = $this->notes->create($user, $title, $body, $file);
+        askr_cache_forget_tag('notes');
+        $this->redirect("/notes/$id", 'Your note is kept.');
     }
 
     private function showNote(int $id): void
@@ -138,6 +155,7 @@ final class App
     private function deleteNote(int $id): void
     {
         $this->notes->delete($this->currentUser(), $id);
+        askr_cache_forget_tag('notes');
         $this->redirect('/', 'The note is gone.');
     }
 

@@ -20,6 +20,12 @@ final class Notes
         return $this->database->run('SELECT * FROM notes WHERE user_id = ? ORDER BY id DESC LIMIT 100', [$user])->fetchAll();
     }
 
+    /** Of all users. */
+    public function count(): int
+    {
+        return (int) $this->database->run('SELECT COUNT(*) FROM notes', [])->fetchColumn();
+    }
+
     /** @return array<string, mixed> */
     public function find(int $user, int $id): array
     {

@@ -15,6 +15,7 @@
     <a href="/">Notes</a>
     <a href="/progress">Progress</a>
     <a href="/server">Server</a>
+    <a href="/figures">Figures</a>
 <?php if ($user === null) { ?>
     <a class="button" href="/login">Log in</a>
 <?php } else { ?>

@@ -197,7 +197,7 @@ void restore(ResponseStore& store, const std::string& path) {
                          .fresh_until = record.fresh_until + to_monotonic,
                          .stale_until = record.stale_until + to_monotonic,
                          .error_until = record.error_until + to_monotonic};
-    std::memcpy(response.tags.data(), tags.data(), tags.size());
+    if (!tags.empty()) std::memcpy(response.tags.data(), tags.data(), tags.size());
     const bool is_over = coarse_now() >= std::max({response.fresh_until, response.stale_until, response.error_until});
     unsigned evicted = 0;
     if (!is_over && store.store(store.hash(key), response, coarse_now(), evicted) == Stored::yes) ++count;

@@ -171,8 +171,8 @@ std::string_view FoundResponse::vary() const {
 std::vector<uint32_t> FoundResponse::tags() const {
   const ResponseEntry& response = entry();
   std::vector<uint32_t> tags(response.tag_count);
-  std::memcpy(tags.data(), store_->block(response.first_block) + response.key_size + response.vary_size,
-              tags.size() * sizeof(uint32_t));
+  const char* from = store_->block(response.first_block) + response.key_size + response.vary_size;
+  if (!tags.empty()) std::memcpy(tags.data(), from, tags.size() * sizeof(uint32_t));
   return tags;
 }
 

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "base/log.hpp"
@@ -98,6 +100,21 @@ pipeline::Endpoint describe_endpoint(int socket, const sockaddr_storage& client)
   return endpoint;
 }
 
+// Two servers that start at the same moment would both find the port free. A name in the abstract namespace is taken by
+// one of them, for as long as it lives; the next one is told what it would have been told a moment later.
+Result<UniqueFd> claim_port(const config::ListenAddress& address) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const std::string text = "askr/" + address.text();
+  const size_t size = std::min(text.size(), sizeof name.sun_path - 1);
+  std::memcpy(name.sun_path + 1, text.data(), size);
+  UniqueFd claim(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!claim) return cannot_listen(address, errno);
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + size);
+  if (::bind(claim.get(), reinterpret_cast<sockaddr*>(&name), length) != 0) return cannot_listen(address, errno);
+  return claim;
+}
+
 }  // namespace
 
 Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses, unsigned gateways) {
@@ -109,6 +126,7 @@ Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAdd
       listener.sockets.push_back(ASKR_TRY(bind_unix(address)));
       continue;
     }
+    listener.claim = ASKR_TRY(claim_port(address));
     // A socket that shares its port would also share it with another server of ours: ask first without sharing.
     ASKR_TRY(bind_tcp(address, Sharing::alone));
     for (unsigned gateway = 0; gateway < gateways; ++gateway) {

@@ -18,6 +18,7 @@ namespace askr::gateway {
 struct Listener {
   config::ListenAddress address;
   std::vector<UniqueFd> sockets;  // one per gateway, or one for all
+  UniqueFd claim;                 // keeps other servers from the port; see claim_port
 
   [[nodiscard]] int socket_of(unsigned gateway) const {
     return sockets[std::min<size_t>(gateway, sockets.size() - 1)].get();

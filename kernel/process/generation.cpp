@@ -194,7 +194,11 @@ void Generation::settle_unanswered_forks() {
 
 void Generation::spawn_missing() {
   if (!template_ready_ || retiring_ || over_) return;
-  while (workers_.size() + forks_under_way_ + delayed_ < host_.settings.server.workers && spawn_worker()) {
+  // The first to boot a worker script does it alone: if that fails it is told once, and what it compiled the others
+  // find.
+  const bool is_first = host_.settings.worker_mode() && !ready_ && known_ready_.empty();
+  const unsigned wanted = is_first ? 1 : host_.settings.server.workers;
+  while (workers_.size() + forks_under_way_ + delayed_ < wanted && spawn_worker()) {
   }
 }
 
@@ -256,6 +260,7 @@ void Generation::check_ready() {
     if (host_.exchange.records()[record].ready.load() == 0 || !known_ready_.insert(record).second) continue;
     policy_.on_ready();
   }
+  if (!ready_ && !known_ready_.empty()) spawn_missing();
   if (ready_ || over_ || retiring_ || known_ready_.size() < host_.settings.server.workers) return;
   ready_ = true;
   events_.booted(*this);

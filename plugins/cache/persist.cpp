@@ -41,6 +41,7 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   void add(std::string_view bytes) {
+    if (bytes.empty()) return;
     good_ = good_ && file_ != nullptr && std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size();
     sum_ = mix(sum_ ^ hash_of(bytes), 0xd6e8feb86659fd93ULL);
   }
@@ -69,6 +70,7 @@ class Reader {
     if (size > left_.size()) return {};
     const std::string_view piece = left_.substr(0, size);
     left_.remove_prefix(size);
+    if (size == 0) return piece;
     sum_ = mix(sum_ ^ hash_of(piece), 0xd6e8feb86659fd93ULL);
     return piece;
   }

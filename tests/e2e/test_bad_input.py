@@ -300,3 +300,23 @@ def test_the_default_port_is_free_to_choose(server):
     first, second = server(FINE), server(FINE, listen=f"127.0.0.1:{free_port()}")
     assert first.status()["listen"] != second.status()["listen"]
     assert first.get("/").body == second.get("/").body == b"fine"
+
+
+def test_of_two_servers_that_start_at_the_same_moment_one_gets_the_port(server, tmp_path):
+    listen = f"127.0.0.1:{free_port()}"
+    pair = [server(FINE, wait=False, listen=listen, control=tmp_path / f"control-{n}") for n in range(2)]
+    for one in pair:
+        one.launch()
+    wait_until(lambda: any(one.process.poll() is not None for one in pair), "one of them gives up")
+    loser = next(one for one in pair if one.process.poll() is not None)
+    loser.expected_exit = 1
+    assert "Address already in use" in loser.error_log()
+
+
+def test_a_worker_script_that_cannot_boot_is_told_once(server):
+    app = server({"worker.php": "<?php throw new Exception('no database');"}, wait=False, workers=4)
+    app.worker_script = app.root / "worker.php"
+    app.expected_exit = 1
+    app.launch()
+    assert app.wait_exit() == 1
+    assert app.error_log().count("no database") == 1

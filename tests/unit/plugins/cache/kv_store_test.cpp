@@ -177,10 +177,8 @@ TEST_CASE("a hundred thousand random operations agree with a map") {
 }
 
 TEST_CASE("eight processes on the same keys, some of them killed: nothing torn, nothing lost") {
-  const double length = std::getenv("ASKR_SOAK") != nullptr ? 60 : 3;
   Store store(2000);
-  const unsigned kills = kill_at_random(length, [&](size_t, unsigned seed) { torture(store.memory.get(), seed); });
-  CHECK(kills > 100);
+  kill_at_random([&](size_t, unsigned seed) { torture(store.memory.get(), seed); });
   CHECK(store->check() == "");
   CHECK(store->stats(kNow).hits > 1000);
   // It still works.

@@ -227,11 +227,9 @@ TEST_CASE("a scan of pages that are asked for once does not push out those that 
 }
 
 TEST_CASE("eight gateways on the same pages, some of them killed: no torn body, no lost block") {
-  const double length = std::getenv("ASKR_SOAK") != nullptr ? 60 : 3;
   Store store(40);
-  const unsigned kills = kill_at_random(
-      length, [&](size_t number, unsigned seed) { torture(store.memory.get(), static_cast<uint32_t>(number), seed); });
-  CHECK(kills > 100);
+  kill_at_random(
+      [&](size_t number, unsigned seed) { torture(store.memory.get(), static_cast<uint32_t>(number), seed); });
   for (uint32_t gateway = 0; gateway < 8; ++gateway) ResponseStore(store.memory.get(), kShm, gateway).take_over(8);
   CHECK(store->check() == "");
   CHECK(store->stats(kNow).stores > 1000);

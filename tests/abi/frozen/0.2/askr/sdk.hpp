@@ -166,7 +166,8 @@ inline constexpr askr_callbacks kCallbacks = {
     sizeof(askr_callbacks),
     [](const askr_host* host, void** self) noexcept {
       connect(host);
-      return guarded<askr_status>("load", ASKR_E_FAILED, [&] { return *self = new T, ASKR_OK; });
+      return guarded<askr_status>("load", ASKR_E_FAILED,
+                                  [&] { return *self = std::make_unique<T>().release(), ASKR_OK; });
     },
     [](void* self, const askr_configuration* values) noexcept {
       return step<T>("configure", self, [&](T& plugin) { return plugin.configure(Configuration(values)); });

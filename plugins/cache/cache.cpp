@@ -206,7 +206,7 @@ std::string Cache::describe() const {
     line("stores", stats.stores);
     line("evictions", stats.evictions);
     line("expired", stats.expired);
-    line("refused", stats.refused);
+    line("refused", static_cast<uint64_t>(responses_.metrics.refused.value()));
     line("recovered", stats.recovered);
   }
   if (!store_) return text;

@@ -74,8 +74,10 @@ FoundResponse ResponseCache::find(askr::Request request, const Candidate& wanted
   }
   FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), test);
   if (!found || found.entry().coding == static_cast<uint32_t>(coding)) return found;
-  const uint32_t flags = found.entry().flags.load(std::memory_order_relaxed);
-  const bool wants_coding = (flags & kCompressible) != 0 && (flags & (kNoGain << coding)) == 0;
+  const ResponseEntry& entry = found.entry();
+  const uint32_t flags = entry.flags.load(std::memory_order_relaxed);
+  const bool is_over = now() >= std::max({entry.fresh_until, entry.stale_until, entry.error_until});
+  const bool wants_coding = !is_over && (flags & kCompressible) != 0 && (flags & (kNoGain << coding)) == 0;
   return wants_coding ? encode(request, wanted, std::move(found), coding) : std::move(found);
 }
 

@@ -44,6 +44,9 @@ askr::Result<> ResponseCache::register_(askr::Registrar registrar) {
   auto added = counter(metrics.hits, "askr_cache_hits_total", "Responses answered from the cache");
   if (added) added = counter(metrics.misses, "askr_cache_misses_total", "Cacheable responses that PHP had to make");
   if (added) added = counter(metrics.stale, "askr_cache_stale_total", "Responses answered from the cache though stale");
+  if (added) {
+    added = counter(metrics.refused, "askr_cache_refused_total", "Responses that opted in and could not be stored");
+  }
   if (added) added = counter(metrics.evictions, "askr_cache_evictions_total", "Responses that made room for others");
   if (!added || !is_on()) return added;
   added = candidates_.add(registrar);

@@ -25,7 +25,7 @@ struct ResponseOptions {
 };
 
 struct ResponseMetrics {
-  askr::Metric hits, misses, stale, evictions;
+  askr::Metric hits, misses, stale, refused, evictions;
 };
 
 // One for each request that may be answered from the cache and was not.

@@ -62,6 +62,7 @@ class Capture final : public askr::BodyFilter {
   askr::Result<> data(askr::Request request, std::string_view bytes, uint32_t piece_flags, askr::Sink& out) override {
     if (!candidate_.settled && body_.size() + bytes.size() > cache_.options.largest_body) {
       body_ = {};
+      cache_.metrics.refused.increment();
       cache_.settle(request, candidate_, ASKR_CACHE_UNCACHEABLE);
     }
     if (!candidate_.settled) body_.append(bytes);
@@ -145,6 +146,7 @@ void ResponseCache::take_response(askr::Request request, Candidate& candidate, s
     }
     annotate(response, candidate.had_stale ? "stale" : "uri-miss", policy.refusal);
     metrics.misses.increment();
+    if (!policy.refusal.empty()) metrics.refused.increment();
   }
   if (!field.empty() && policy.refusal.empty()) {
     auto capture = std::make_unique<Capture>(*this, request, candidate, std::move(policy));
@@ -218,7 +220,7 @@ void ResponseCache::store(askr::Request request, Candidate& candidate, const Pol
                              .stale_until = fresh_until + policy.stale_while_revalidate * kSecond,
                              .error_until = fresh_until + policy.stale_if_error * kSecond};
   Stored stored{};
-  store_now(candidate.hash, response, stored);
+  if (!store_now(candidate.hash, response, stored)) metrics.refused.increment();
   settle(request, candidate,
          stored == Stored::yes    ? ASKR_CACHE_STORED
          : stored == Stored::dead ? ASKR_CACHE_UNFINISHED

@@ -69,7 +69,7 @@ struct ResponseHeader {
   uint32_t free_entry, free_block, free_blocks;
   Fifo small, main;
   uint64_t last_version;
-  alignas(64) std::atomic<uint64_t> stores, evictions, expired, refused, recovered;
+  alignas(64) std::atomic<uint64_t> stores, evictions, expired, recovered;
 };
 
 }  // namespace cache

@@ -149,7 +149,6 @@ ResponseStats ResponseStore::stats(int64_t now) const {
   stats.stores = header_.stores.load();
   stats.evictions = header_.evictions.load();
   stats.expired = header_.expired.load();
-  stats.refused = header_.refused.load();
   stats.recovered = header_.recovered.load();
   return stats;
 }

@@ -267,19 +267,13 @@ FoundResponse ResponseStore::find(uint64_t hash, std::string_view key, uint32_t 
 
 Stored ResponseStore::store(uint64_t hash, const NewResponse& response, int64_t now, unsigned& evicted) {
   const uint32_t blocks = blocks_for(response);
-  if (meta_size(response) > kResponseBlock || blocks > header_.blocks / 4) {
-    header_.refused.fetch_add(1, std::memory_order_relaxed);
-    return Stored::too_large;
-  }
+  if (meta_size(response) > kResponseBlock || blocks > header_.blocks / 4) return Stored::too_large;
   uint32_t index = kNobody;
   {
     const Locked locked(*this);
     index = reserve(blocks, hash, now, evicted);
   }
-  if (index == kNobody) {
-    header_.refused.fetch_add(1, std::memory_order_relaxed);
-    return Stored::no_room;
-  }
+  if (index == kNobody) return Stored::no_room;
 
   const ResponseEntry& entry = entries_[index];
   uint32_t at = entry.first_block;

@@ -40,7 +40,7 @@ enum class Stored : uint8_t {
 
 struct ResponseStats {
   uint64_t responses = 0, bytes = 0, capacity = 0;
-  uint64_t stores = 0, evictions = 0, expired = 0, refused = 0, recovered = 0;
+  uint64_t stores = 0, evictions = 0, expired = 0, recovered = 0;
 };
 
 class ResponseStore;

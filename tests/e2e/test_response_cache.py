@@ -207,6 +207,7 @@ def test_responses_that_are_never_stored(site, fields, detail):
         assert response.header("X-Askr-Cache") == "MISS"
         assert response.header("Cache-Status") == f"askr; fwd=uri-miss; detail={detail}"
         assert it.runs("/a") == run
+    assert it.app.status()["metrics"]["askr_cache_refused_total"] == 2
 
 
 @pytest.mark.parametrize("headers, detail", [

@@ -41,10 +41,6 @@ class KvStore {
   [[nodiscard]] std::string check() const;
 
  private:
-  struct Place {
-    uint64_t hash;
-    Shard& shard;
-  };
   [[nodiscard]] ShardView view(uint64_t hash) const;
   [[nodiscard]] Shard& shard_at(uint32_t index) const;
   [[nodiscard]] static bool fits(std::string_view key, std::string_view value) {

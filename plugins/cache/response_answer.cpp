@@ -132,27 +132,28 @@ void ResponseCache::serve(askr::Request request, const FoundResponse& found, Ser
   static constexpr std::string_view kNames[] = {"HIT", "HIT", "STALE", "STALE-ERROR"};  // by Served
   const ResponseEntry& entry = found.entry();
   askr::Response response = request.response();
-  response.set_status(200);
-  add_fields(response, found);
   const int64_t ttl = (entry.fresh_until - now()) / kSecond;
-  Line age;
   Line status;
-  age.add(std::max<int64_t>(0, (now() - entry.stored) / kSecond));
   status.add(served == Served::collapsed ? "askr; fwd=uri-miss; collapsed; ttl=" : "askr; hit; ttl=").add(ttl);
-  response.add_header("X-Askr-Cache", kNames[static_cast<size_t>(served)]);
-  response.add_header("Age", age.text());
-  response.add_header("Cache-Status", status.text());
+  add_head(response, found, kNames[static_cast<size_t>(served)], status.text());
   if (entry.coding == ASKR_CODING_IDENTITY) response.add_header("Accept-Ranges", "bytes");
   add_body(request, found);
   response.apply_conditions();
   (served == Served::hit || served == Served::collapsed ? metrics.hits : metrics.stale).increment();
 }
 
-void ResponseCache::add_fields(askr::Response response, const FoundResponse& found) {
-  for_each_field(found.head(), [&](std::string_view name, std::string_view value) {
-    response.add_header(name, value);
+void ResponseCache::add_head(askr::Response response, const FoundResponse& found, std::string_view name,
+                             std::string_view status) {
+  response.set_status(200);
+  for_each_field(found.head(), [&](std::string_view field, std::string_view value) {
+    response.add_header(field, value);
     return true;
   });
+  Line age;
+  age.add(std::max<int64_t>(0, (now() - found.entry().stored) / kSecond));
+  response.add_header("X-Askr-Cache", name);
+  response.add_header("Age", age.text());
+  response.add_header("Cache-Status", status);
 }
 
 // From where it lies; each piece holds the response.

@@ -68,7 +68,9 @@ class ResponseCache {
   // --- answering
   bool serve_found(askr::Request request, FoundResponse& found, Served when_fresh);
   void serve(askr::Request request, const FoundResponse& found, Served served);
-  static void add_fields(askr::Response response, const FoundResponse& found);
+  // Status and fields; `name` and `status` are what X-Askr-Cache and Cache-Status say.
+  static void add_head(askr::Response response, const FoundResponse& found, std::string_view name,
+                       std::string_view status);
   static void add_body(askr::Request request, const FoundResponse& found);
   FoundResponse find(askr::Request request, const Candidate& wanted);
   FoundResponse encode(askr::Request request, const Candidate& wanted, FoundResponse plain, int32_t coding);

@@ -1,5 +1,4 @@
 // Responses that fill the cache, or are replaced by what is there.
-#include <algorithm>
 #include <charconv>
 #include <string>
 
@@ -177,13 +176,7 @@ void ResponseCache::take_error(askr::Request request, Candidate& candidate) {
     if (!same_name(name, "X-Request-Id")) names.emplace_back(name);
   });
   for (const std::string& name : names) response.remove_header(name);
-  response.set_status(200);
-  add_fields(response, found);
-  Line age;
-  age.add(std::max<int64_t>(0, (now() - found.entry().stored) / kSecond));
-  response.add_header("X-Askr-Cache", "STALE-ERROR");
-  response.add_header("Age", age.text());
-  response.add_header("Cache-Status", status.text());
+  add_head(response, found, "STALE-ERROR", status.text());
   metrics.stale.increment();
   if (by_php) {
     (void)response.add_filter(std::make_unique<Replacement>(std::move(found)));

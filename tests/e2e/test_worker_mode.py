@@ -382,3 +382,19 @@ def test_state_of_a_worker_is_shown(serve, tmp_path):
         assert client.read_response().body == b"done"
     wait_until(lambda: state() == ["idle"], "the worker is idle again")
     assert json.loads(app.askr("status", "--json").stdout)["mode"] == "worker"
+
+
+def test_settings_of_a_request_end_with_it_and_those_of_the_boot_stay(serve):
+    app = serve("""
+        if (isset($_GET['change'])) {
+            ini_set('precision', '5');
+            ini_set('serialize_precision', '3');
+            error_reporting(0);
+        }
+        echo ini_get('precision'), ' ', ini_get('serialize_precision'), ' ', error_reporting();
+    """, boot="ini_set('serialize_precision', '9'); error_reporting(E_ERROR | E_WARNING);")
+    before = app.get("/").text
+    assert before.endswith(" 9 3")
+    assert app.get("/?change=1").text == "5 3 0"
+    assert app.get("/").text == before
+    assert app.get("/").text == before

@@ -1,9 +1,6 @@
 // The order follows php_request_startup() and php_request_shutdown() of PHP, minus what would unload the application.
 #include "php/fresh_request.hpp"
 
-#include <string>
-#include <unordered_map>
-
 #include "php/callables.hpp"
 #include "php/output.hpp"
 #include "php/request_copy.hpp"
@@ -21,7 +18,6 @@ namespace {
 HashTable* boot_shutdown_functions = nullptr;
 // What the boot chose, and each request starts with.
 bool boot_ignores_abort = false;
-std::unordered_map<const zend_ini_entry*, std::string> boot_settings;  // those that the boot has changed
 
 zend_module_entry* find_module(std::string_view name) {
   return static_cast<zend_module_entry*>(zend_hash_str_find_ptr(&module_registry, name.data(), name.size()));
@@ -59,38 +55,6 @@ void restore_setting(std::string_view name) {
   zend_string* key = zend_string_init(name.data(), name.size(), false);
   zend_restore_ini_entry(key, ZEND_INI_STAGE_DEACTIVATE);
   zend_string_release(key);
-}
-
-template <class Visit>
-void each_changed_setting(Visit visit) {
-  if (EG(modified_ini_directives) == nullptr) return;
-  void* item = nullptr;
-  ZEND_HASH_FOREACH_PTR(EG(modified_ini_directives), item) {
-    visit(static_cast<zend_ini_entry*>(item));
-  }
-  ZEND_HASH_FOREACH_END();
-}
-
-std::string_view value_of(const zend_ini_entry* entry) {
-  if (entry->value == nullptr) return {};
-  return {ZSTR_VAL(entry->value), ZSTR_LEN(entry->value)};
-}
-
-void remember_settings() {
-  each_changed_setting([](const zend_ini_entry* entry) { boot_settings[entry] = value_of(entry); });
-}
-
-// ini_set() lasts for a request, as PHP's manual says; what the boot has set lasts as long as the worker.
-void restore_settings() {
-  each_changed_setting([](zend_ini_entry* entry) {
-    const auto chosen = boot_settings.find(entry);
-    if (chosen == boot_settings.end()) {
-      zend_restore_ini_entry(entry->name, ZEND_INI_STAGE_DEACTIVATE);
-    } else if (value_of(entry) != chosen->second) {
-      zend_alter_ini_entry_chars(entry->name, chosen->second.data(), chosen->second.size(), PHP_INI_USER,
-                                 PHP_INI_STAGE_RUNTIME);
-    }
-  });
 }
 
 void start_output() {
@@ -162,7 +126,6 @@ void end_session() {
 
 void end_boot() {
   boot_ignores_abort = PG(ignore_user_abort);
-  remember_settings();
   boot_shutdown_functions = BG(user_shutdown_function_names);
   BG(user_shutdown_function_names) = nullptr;
   SG(headers_sent) = 1;
@@ -213,7 +176,6 @@ void end_request_of_loop(void (*settle)()) {
   end_extension(filter_module());
   close_body();
   sapi_deactivate();
-  restore_settings();
   if (PG(ignore_user_abort) != boot_ignores_abort) set_ignore_user_abort(boot_ignores_abort);
   forget_last_error();
   idle_output();

@@ -384,17 +384,14 @@ def test_state_of_a_worker_is_shown(serve, tmp_path):
     assert json.loads(app.askr("status", "--json").stdout)["mode"] == "worker"
 
 
-def test_settings_of_a_request_end_with_it_and_those_of_the_boot_stay(serve):
+def test_the_time_limit_holds_again_after_a_request_with_its_own(serve):
     app = serve("""
-        if (isset($_GET['change'])) {
-            ini_set('precision', '5');
-            ini_set('serialize_precision', '3');
-            error_reporting(0);
-        }
-        echo ini_get('precision'), ' ', ini_get('serialize_precision'), ' ', error_reporting();
-    """, boot="ini_set('serialize_precision', '9'); error_reporting(E_ERROR | E_WARNING);")
-    before = app.get("/").text
-    assert before.endswith(" 9 3")
-    assert app.get("/?change=1").text == "5 3 0"
-    assert app.get("/").text == before
-    assert app.get("/").text == before
+        if (isset($_GET['longer'])) { set_time_limit(30); return; }
+        echo ini_get('max_execution_time');
+        if (isset($_GET['endless'])) while (true) { $x = md5('x'); }
+    """, ini=["max_execution_time=1"])
+    assert app.get("/?longer=1").status == 200
+    assert app.get("/").text == "1"
+    assert app.get("/?longer=1").status == 200
+    assert app.get("/?endless=1").status == 500
+    assert "Maximum execution time of 1 second" in app.error_log()

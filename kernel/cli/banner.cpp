@@ -19,8 +19,11 @@ std::string opcache_text(const process::StartReport& report, Colors colors) {
 }
 
 std::string mode_text(const config::Settings& settings) {
-  if (settings.worker_mode()) return "worker, " + settings.worker.script;
-  return "per request, " + settings.server.front;
+  const config::WorkerSettings& worker = settings.worker;
+  std::string text = settings.worker_mode() ? "worker, " + worker.script : "per request, " + settings.server.front;
+  if (!worker.preload_script.empty()) text += ", preloads " + worker.preload_script;
+  if (settings.isolates()) return text + ", a process for each request";
+  return settings.boots_in_template() ? text + ", forked from the template" : text;
 }
 
 std::string row(std::string_view name, std::string_view text) {

@@ -97,6 +97,10 @@ struct Writer {
     *field = ASKR_TRY(parse_text(*assignment.option, last(), assignment.folder));
     return ok();
   }
+  Result<> operator()(bool* field) const {
+    *field = ASKR_TRY(parse_boolean(last())) != 0;
+    return ok();
+  }
   Result<> operator()(int64_t* field) const {
     *field = ASKR_TRY(parse_checked(*assignment.option, last()));
     return ok();

@@ -23,6 +23,7 @@ class FileChecker {
     check_log("server.access_log", settings.server.access_log);
     check_log("server.error_log", settings.server.error_log);
     if (settings.worker_mode()) check_file("worker.script", settings.worker.script);
+    if (!settings.worker.preload_script.empty()) check_file("worker.preload_script", settings.worker.preload_script);
     if (!settings.worker.app_base.empty()) check_folder("worker.app_base", settings.worker.app_base, X_OK);
     return std::move(problems_);
   }

@@ -91,7 +91,9 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   if (server.listen.empty()) server.listen.push_back({"127.0.0.1", 8000, {}});
   if (server.root.empty()) server.root = is_folder(folder + "/public") ? folder + "/public" : folder;
   const unsigned cores = available_cores();
-  resolve_auto(loaded, "server.workers", std::max(cores, server.workers_min), server.workers);
+  // Isolated workers wait for their one request, so there have to be more of them than run at once.
+  const unsigned per_core = loaded.settings.isolates() ? 4 : 1;
+  resolve_auto(loaded, "server.workers", std::max(cores * per_core, server.workers_min), server.workers);
   // PHP needs the other half: as many gateways as cores would only take turns with the workers (docs/performance.md).
   resolve_auto(loaded, "server.gateways", std::max(1U, cores / 2), server.gateways);
   if (server.workers_min == 0) server.workers_min = server.workers;
@@ -124,8 +126,26 @@ std::string place_of(const Loaded& loaded, std::string_view path) {
   return describe_place(loaded.origin(path), path);
 }
 
+Result<> check_modes(const Loaded& loaded) {
+  const Settings& settings = loaded.settings;
+  if (settings.worker.cow && !settings.worker_mode()) {
+    return usage_error(place_of(loaded, "worker.cow") + "needs a worker script (worker.script) to boot");
+  }
+  if (settings.worker.preload_script.empty()) return ok();
+  if (settings.worker_mode()) {
+    return usage_error(place_of(loaded, "worker.preload_script") +
+                       "is for per-request mode; a worker script boots the application itself");
+  }
+  if (!settings.isolates()) {
+    return usage_error(place_of(loaded, "worker.preload_script") +
+                       "needs worker.isolation = \"request\": what it sets up is used by one request and thrown away");
+  }
+  return ok();
+}
+
 Result<> check_together(const Loaded& loaded) {
   const ServerSettings& server = loaded.settings.server;
+  ASKR_TRY(check_modes(loaded));
   if (server.workers_min > server.workers) {
     return usage_error(fmt::format("{}{} is more than the {} workers", place_of(loaded, "server.workers_min"),
                                    server.workers_min, server.workers));

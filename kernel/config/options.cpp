@@ -102,6 +102,7 @@ std::string format_field(const Option& option, Settings& settings) {
   struct Formatter {
     Kind kind;
     std::string operator()(const std::string* text) const { return quote(*text); }
+    std::string operator()(const bool* on) const { return format_number(kind, *on ? 1 : 0); }
     std::string operator()(const unsigned* number) const { return format_number(kind, *number); }
     std::string operator()(const uint64_t* number) const { return format_number(kind, *number); }
     std::string operator()(const int64_t* number) const { return format_number(kind, static_cast<uint64_t>(*number)); }

@@ -30,8 +30,8 @@ enum class Kind : uint8_t {
 };
 
 // The field of Settings that an option fills.
-using Field =
-    std::variant<std::string*, unsigned*, uint64_t*, int64_t*, std::vector<std::string>*, std::vector<ListenAddress>*>;
+using Field = std::variant<std::string*, bool*, unsigned*, uint64_t*, int64_t*, std::vector<std::string>*,
+                           std::vector<ListenAddress>*>;
 
 struct Option {
   std::string_view path;         // "server.listen": section and key in askr.toml

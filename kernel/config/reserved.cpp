@@ -8,11 +8,9 @@ namespace askr::config {
 namespace {
 
 constexpr std::string_view kSections[] = {"cache", "broadcast", "pusher", "record", "tls", "admin"};
-constexpr std::string_view kKeys[] = {"worker.cow", "worker.cow_strict", "worker.isolation"};
-constexpr std::string_view kFlags[] = {"--cow",           "--cow-strict", "--isolation", "--response-cache",
-                                       "--cache-slots",   "--broadcast",  "--pusher",    "--pusher-secret",
-                                       "--record-errors", "--tls-cert",   "--tls-key",   "--tls-self-signed",
-                                       "--admin"};
+constexpr std::string_view kFlags[] = {"--response-cache",  "--cache-slots",   "--broadcast", "--pusher",
+                                       "--pusher-secret",   "--record-errors", "--tls-cert",  "--tls-key",
+                                       "--tls-self-signed", "--admin"};
 constexpr std::string_view kSecrets[] = {"ASKR_ADMIN_TOKEN", "ASKR_PUSHER_SECRET"};
 
 template <size_t N>
@@ -30,7 +28,7 @@ bool is_reserved_section(std::string_view section) {
 }  // namespace
 
 bool is_reserved_path(std::string_view path) {
-  return is_reserved_section(path.substr(0, path.find('.'))) || contains(kKeys, path);
+  return is_reserved_section(path.substr(0, path.find('.')));
 }
 
 bool is_reserved_flag(std::string_view flag) {
@@ -42,9 +40,7 @@ bool is_reserved_environment(std::string_view name) {
   const auto in_section = [&](std::string_view section) {
     return is_reserved_section(section) && name.starts_with(environment_name(section) + '_');
   };
-  const auto is_key = [&](std::string_view key) { return name == environment_name(key); };
-  return std::any_of(std::begin(kSections), std::end(kSections), in_section) ||
-         std::any_of(std::begin(kKeys), std::end(kKeys), is_key);
+  return std::any_of(std::begin(kSections), std::end(kSections), in_section);
 }
 
 }  // namespace askr::config

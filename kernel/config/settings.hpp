@@ -57,6 +57,10 @@ struct WorkerSettings {
   std::string script;            // empty: per-request mode
   std::string app_base;          // exported as ASKR_APP_BASE
   std::vector<std::string> ini;  // extra php.ini lines, later wins
+  bool cow = false;              // boot the worker script once, in the template, and fork workers from there
+  bool cow_strict = false;       // refuse a template that cannot be forked safely
+  std::string isolation = "none";
+  std::string preload_script;  // isolation of per-request mode: run once, in the template
 };
 
 struct PluginSettings {
@@ -83,6 +87,10 @@ struct Settings {
   std::vector<PluginValue> plugin_values;  // see Option::plugin_value
 
   [[nodiscard]] bool worker_mode() const { return !worker.script.empty(); }
+  // One request per forked worker.
+  [[nodiscard]] bool isolates() const { return worker.isolation == "request"; }
+  // The worker script boots in the template.
+  [[nodiscard]] bool boots_in_template() const { return worker_mode() && (worker.cow || isolates()); }
 };
 
 }  // namespace askr::config

@@ -30,6 +30,7 @@ inline constexpr unsigned kGenerationsAtOnce = 4;
 struct Global {
   std::atomic<uint32_t> active_generation;  // workers of others take no new requests
   std::atomic<uint32_t> stopping;           // the server shuts down
+  std::atomic<uint32_t> worker_target;      // how many workers the active generation shall have
   std::atomic<uint64_t> respawns;
   std::atomic<uint64_t> dropped_plugins;  // a bit each: taken out because it keeps crashing gateways
   std::atomic<uint32_t> root_version;     // changes when `root` does

@@ -40,6 +40,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint64_t> requests;      // completed
   std::atomic<int64_t> last_request;   // monotonic ns of the last start
   std::atomic<uint32_t> ready;         // booted
+  std::atomic<uint32_t> private_kb;    // worker: memory that it shares with nobody, as last measured; 0: not yet
 
   // --- worker: sleeping and waking
   alignas(64) std::atomic<uint32_t> parked;  // 1: sleeps on this futex; whoever swaps it to 0 wakes it

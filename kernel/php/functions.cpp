@@ -1,6 +1,7 @@
 #include "php/functions.hpp"
 
 #include "php/arginfo.hpp"
+#include "php/fork.hpp"
 #include "php/output.hpp"
 #include "php/variables.hpp"
 #include "php/worker_loop.hpp"
@@ -17,10 +18,28 @@ PHP_FUNCTION(askr_handle_request) {
   RETURN_BOOL(handle_next_request(handler, handler_cache));
 }
 
-// The place where a worker that is forked from a booted script would begin. Workers boot by themselves here.
+// Here workers begin that are forked from a booted script; nothing elsewhere, and nothing the second time.
 PHP_FUNCTION(askr_cow_ready) {
   ZEND_PARSE_PARAMETERS_NONE();
-  RETURN_NULL();
+  reach_fork_point();
+}
+
+PHP_FUNCTION(askr_before_fork) {
+  zend_fcall_info call;
+  zend_fcall_info_cache cache;
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_FUNC(call, cache)
+  ZEND_PARSE_PARAMETERS_END();
+  RETURN_BOOL(add_before_fork(&call.function_name));
+}
+
+PHP_FUNCTION(askr_after_fork) {
+  zend_fcall_info call;
+  zend_fcall_info_cache cache;
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_FUNC(call, cache)
+  ZEND_PARSE_PARAMETERS_END();
+  RETURN_BOOL(add_after_fork(&call.function_name));
 }
 
 PHP_FUNCTION(askr_finish_request) {
@@ -135,19 +154,20 @@ PHP_FUNCTION(askr_broadcast) {
 
 const zend_function_entry functions[] = {
     PHP_FE(askr_handle_request, arginfo_handle_request) PHP_FE(askr_cow_ready, arginfo_nothing_to_void)
-        PHP_FE(askr_finish_request, arginfo_nothing_to_bool)
-            PHP_FALIAS(fastcgi_finish_request, askr_finish_request, arginfo_nothing_to_bool)
-                PHP_FE(headers_send, arginfo_headers_send) PHP_FE(getallheaders, arginfo_nothing_to_array)
-                    PHP_FALIAS(apache_request_headers, getallheaders, arginfo_nothing_to_array)
-                        PHP_FE(apache_response_headers, arginfo_nothing_to_array) PHP_FE(askr_defer, arginfo_defer)
-                            PHP_FE(askr_cache_get, arginfo_cache_get) PHP_FE(askr_cache_set, arginfo_cache_set)
-                                PHP_FALIAS(askr_cache_add, askr_cache_set, arginfo_cache_set)
-                                    PHP_FE(askr_cache_delete, arginfo_cache_delete)
-                                        PHP_FE(askr_cache_touch, arginfo_cache_touch)
-                                            PHP_FE(askr_cache_increment, arginfo_cache_increment)
-                                                PHP_FE(askr_cache_flush, arginfo_nothing_to_void)
-                                                    PHP_FE(askr_cache_forget_tag, arginfo_cache_forget_tag)
-                                                        PHP_FE(askr_broadcast, arginfo_broadcast) PHP_FE_END};
+        PHP_FE(askr_before_fork, arginfo_fork_hook) PHP_FE(askr_after_fork, arginfo_fork_hook)
+            PHP_FE(askr_finish_request, arginfo_nothing_to_bool)
+                PHP_FALIAS(fastcgi_finish_request, askr_finish_request, arginfo_nothing_to_bool)
+                    PHP_FE(headers_send, arginfo_headers_send) PHP_FE(getallheaders, arginfo_nothing_to_array)
+                        PHP_FALIAS(apache_request_headers, getallheaders, arginfo_nothing_to_array)
+                            PHP_FE(apache_response_headers, arginfo_nothing_to_array) PHP_FE(askr_defer, arginfo_defer)
+                                PHP_FE(askr_cache_get, arginfo_cache_get) PHP_FE(askr_cache_set, arginfo_cache_set)
+                                    PHP_FALIAS(askr_cache_add, askr_cache_set, arginfo_cache_set)
+                                        PHP_FE(askr_cache_delete, arginfo_cache_delete)
+                                            PHP_FE(askr_cache_touch, arginfo_cache_touch)
+                                                PHP_FE(askr_cache_increment, arginfo_cache_increment)
+                                                    PHP_FE(askr_cache_flush, arginfo_nothing_to_void)
+                                                        PHP_FE(askr_cache_forget_tag, arginfo_cache_forget_tag)
+                                                            PHP_FE(askr_broadcast, arginfo_broadcast) PHP_FE_END};
 
 }  // namespace
 

@@ -13,14 +13,6 @@
 namespace askr::php {
 namespace {
 
-void execute_file() {
-  zend_file_handle file;
-  zend_stream_init_filename(&file, state.script_filename.c_str());
-  file.primary_script = true;
-  php_execute_script(&file);
-  zend_destroy_file_handle(&file);
-}
-
 // A fatal error after the head went out: a client must not take what it got for the whole. Not so when the operator
 // wants to see errors, which are then part of the body.
 void note_broken_response() {
@@ -43,13 +35,25 @@ void end_response_early() {
 
 }  // namespace
 
+void execute_script_file() {
+  zend_file_handle file;
+  zend_stream_init_filename(&file, state.script_filename.c_str());
+  file.primary_script = true;
+  php_execute_script(&file);
+  zend_destroy_file_handle(&file);
+}
+
+void end_script() {
+  note_broken_response();
+  rejoin_shutdown_functions();
+  if (has_callables()) end_response_early();
+  php_request_shutdown(nullptr);
+}
+
 void run_script() {
   zend_first_try {
-    if (php_request_startup() == SUCCESS) execute_file();
-    note_broken_response();
-    rejoin_shutdown_functions();
-    if (has_callables()) end_response_early();
-    php_request_shutdown(nullptr);
+    if (php_request_startup() == SUCCESS) execute_script_file();
+    end_script();
   }
   zend_end_try();
 }

@@ -10,5 +10,8 @@ void serve_request(const exchange::RequestView& request);
 
 // Runs a script from start to end inside a PHP request that was prepared in SG(request_info).
 void run_script();
+// Its parts: state.script_filename is run, in a request of PHP that is open; and that request ends.
+void execute_script_file();
+void end_script();
 
 }  // namespace askr::php

@@ -1,18 +1,20 @@
 #include "php/runtime.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "php/callables.hpp"
 #include "php/crash.hpp"
+#include "php/fork.hpp"
+#include "php/fork_hazards.hpp"
 #include "php/ini.hpp"
 #include "php/input_filter.hpp"
 #include "php/opcache.hpp"
+#include "php/preload.hpp"
 #include "php/request.hpp"
+#include "php/request_limit.hpp"
 #include "php/sapi_module.hpp"
 #include "php/script_file.hpp"
 #include "php/startup_output.hpp"
@@ -59,15 +61,9 @@ void collect_facts(RuntimeFacts& facts) {
   ZEND_HASH_FOREACH_END();
 }
 
-// Spread by up to a tenth, so that workers that started together are not recycled together.
-uint64_t spread_limit() {
-  const uint64_t limit = state.options.max_requests;
-  const uint64_t tenth = limit / 10;
-  return tenth == 0 ? limit : limit - static_cast<uint64_t>(getpid()) * 2654435761U % (tenth + 1);
-}
-
-int serve_requests(exchange::WorkerPort& port) {
-  const uint64_t limit = spread_limit();
+int serve_requests() {
+  exchange::WorkerPort& port = *state.port;
+  const uint64_t limit = request_limit();
   port.mark_ready();
   for (uint64_t served = 0; limit == 0 || served < limit; ++served) {
     if (port.wait() == exchange::Wait::retire) return kRetired;
@@ -99,6 +95,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   warn_about_unknown_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));
   collect_facts(facts);
+  remember_open_files();
   return facts;
 }
 
@@ -106,11 +103,13 @@ void stop_runtime() {
   stop_module();
 }
 
-int run_worker(exchange::WorkerPort& port) {
-  state.port = &port;
-  install_signal_handlers(port);
-  prepare_callables();
-  return state.worker_mode ? run_worker_script(spread_limit()) : serve_requests(port);
+Result<int> run_template(ForkPoint& fork_point) {
+  state.fork_point = &fork_point;
+  if (state.options.boot_in_template) return run_worker_script();
+  if (!state.options.preload_script.empty()) return run_preloaded();
+  fork_idle();
+  if (state.worker_mode) return run_worker_script();
+  return serve_requests();
 }
 
 }  // namespace askr::php

@@ -10,20 +10,23 @@
 #include "base/result.hpp"
 #include "php/plugin_interface.hpp"
 
-namespace askr::exchange {
-class WorkerPort;
-}
-
 namespace askr::php {
 
+class ForkPoint;
+
 struct RuntimeOptions {
-  std::string root;              // absolute document root of this generation, symlinks resolved
-  std::string worker_script;     // absolute; empty: per-request mode
-  std::string app_base;          // exported as ASKR_APP_BASE when not empty
-  std::vector<std::string> ini;  // extra php.ini lines, override the files
-  uint64_t max_body_size = 0;    // becomes post_max_size and upload_max_filesize unless `ini` sets them
-  std::string upload_dir;        // where PHP puts uploads; made if missing (0700)
-  uint64_t max_requests = 0;     // recycle after so many, spread by up to a tenth per worker; 0: never
+  std::string root;               // absolute document root of this generation, symlinks resolved
+  std::string worker_script;      // absolute; empty: per-request mode
+  std::string app_base;           // exported as ASKR_APP_BASE when not empty
+  std::vector<std::string> ini;   // extra php.ini lines, override the files
+  uint64_t max_body_size = 0;     // becomes post_max_size and upload_max_filesize unless `ini` sets them
+  std::string upload_dir;         // where PHP puts uploads; made if missing (0700)
+  uint64_t max_requests = 0;      // recycle after so many, spread by up to a tenth per worker; 0: never
+  bool boot_in_template = false;  // the worker script runs in the template, up to askr_cow_ready()
+  bool isolate = false;           // a worker serves one request
+  bool cow_strict = false;        // what workers would share is an error instead of a warning
+  std::string preload_script;     // absolute; run in the template, before the front controller of each request
+  std::string front;              // relative to the root
   PluginParts plugins;
 };
 
@@ -44,13 +47,15 @@ void stop_runtime();
 // Exit codes of a worker process, read by the master.
 enum WorkerExit : int {
   kRetired = 0,        // asked to stop, or recycled after max_requests
-  kBootFailed = 10,    // the worker script failed before its first askr_handle_request(); the log says why
+  kBootFailed = 10,    // the worker script failed before its first askr_handle_request(); the note says why
   kNeverHandled = 11,  // the worker script ended without calling askr_handle_request()
   kStuck = 13,         // a callback after the response did not come back to PHP; the note says so
   kRecycled = 12,      // reached max_requests, or a fatal error ended the worker script: start another one
 };
 
-// Serves requests until told to stop; called in a freshly forked worker, once. Returns the exit code.
-int run_worker(exchange::WorkerPort& port);
+// In the template, after start_runtime(): brings PHP to the place where it is to be forked and calls `fork_point`
+// there. Returns in workers only, once they have served their requests, with the exit code. Errors are the template's:
+// the application could not be booted.
+Result<int> run_template(ForkPoint& fork_point);
 
 }  // namespace askr::php

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "exchange/worker_port.hpp"
+#include "php/fork_point.hpp"
 #include "php/runtime.hpp"
 
 namespace askr::php {
@@ -21,6 +22,7 @@ struct Failure {
 struct State {
   RuntimeOptions options;
   exchange::WorkerPort* port = nullptr;            // nullptr in the template
+  ForkPoint* fork_point = nullptr;                 // in the template, as long as it can fork
   const exchange::RequestView* request = nullptr;  // nullptr: PHP runs outside a request, its output goes nowhere
   std::string script_filename;                     // absolute path of the script of the current request
   Failure failure;                                 // of the current request, or of the boot

@@ -11,11 +11,13 @@
 #include "php/worker_loop.hpp"
 
 #include "base/log.hpp"
+#include "php/fork.hpp"
 #include "php/fresh_request.hpp"
 #include "php/output.hpp"
 #include "php/request.hpp"
 #include "php/request_array.hpp"
 #include "php/request_copy.hpp"
+#include "php/request_limit.hpp"
 #include "php/script_file.hpp"
 #include "php/state.hpp"
 
@@ -32,6 +34,7 @@ Loop loop;
 
 void start_loop() {
   loop.started = true;
+  loop.limit = request_limit();
   state.booting = false;
   state.failure.seen = false;
   end_boot();
@@ -114,21 +117,37 @@ std::string describe_failure() {
   return fmt::format("{} in {}", message, place);
 }
 
-WorkerExit judge_end() {
+std::string why_not_booted() {
+  if (!refusal().empty()) return refusal();
+  const char* wanted = state.options.boot_in_template ? "askr_cow_ready()" : "askr_handle_request()";
+  const std::string& script = state.options.worker_script;
+  if (!state.failure.seen) return fmt::format("the worker script {} ended without calling {}", script, wanted);
+  // After the fork there is no template to blame.
+  if (state.port != nullptr) wanted = "its first askr_handle_request()";
+  return fmt::format("the worker script {} failed before {}: {}", script, wanted, describe_failure());
+}
+
+Result<int> judge_end() {
   if (loop.started) return loop.retired ? kRetired : kRecycled;
-  if (state.failure.seen) {
-    log::error("the worker script {} failed before its first askr_handle_request(): {}", state.script_filename,
-               describe_failure());
-    return kBootFailed;
-  }
-  log::error("the worker script {} ended without calling askr_handle_request()", state.script_filename);
-  return kNeverHandled;
+  return fail_boot(state.failure.seen ? kBootFailed : kNeverHandled, why_not_booted());
+}
+
+// A script that was not written for forking can be forked where it asks for its first request.
+void warn_of_late_fork() {
+  log::warning("the worker script {} does not call askr_cow_ready(); it is forked at its first askr_handle_request()",
+               state.options.worker_script);
 }
 
 }  // namespace
 
+bool reach_fork_point() {
+  if (!can_fork() || fork_here()) return true;
+  if (EG(exception) == nullptr) zend_throw_unwind_exit();
+  return false;
+}
+
 bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
-  if (!state.worker_mode || state.port == nullptr) {
+  if (!state.worker_mode || (state.port == nullptr && !can_fork())) {
     php_error_docref(nullptr, E_WARNING, "works in a worker script only (askr serve --worker-script)");
     return false;
   }
@@ -136,6 +155,8 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
     php_error_docref(nullptr, E_WARNING, "cannot be called from inside a request handler");
     return false;
   }
+  if (can_fork()) warn_of_late_fork();
+  if (!reach_fork_point()) return false;
   if (!loop.started) start_loop();
   if (!wait_for_request()) return false;
   begin_request();
@@ -145,13 +166,11 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   return true;
 }
 
-WorkerExit run_worker_script(uint64_t max_requests) {
-  loop.limit = max_requests;
+Result<int> run_worker_script() {
   state.script_filename = state.options.worker_script;
   state.booting = true;
   if (check_script(state.script_filename) != ScriptCheck::ready) {
-    log::error("the worker script {} cannot be read", state.script_filename);
-    return kBootFailed;
+    return fail_boot(kBootFailed, fmt::format("the worker script {} cannot be read", state.script_filename));
   }
   enter_directory_of(state.script_filename);
   open_boot_info();

@@ -26,6 +26,11 @@ std::string absolute(const std::string& path) {
   return ::realpath(path.c_str(), resolved) != nullptr ? resolved : std::string();
 }
 
+// Its last words.
+std::string note_of(const exchange::ProcessRecord& record) {
+  return {record.note, std::min<size_t>(record.note_size.load(std::memory_order_acquire), exchange::kNoteSize)};
+}
+
 }  // namespace
 
 Generation::Generation(GenerationHost& host, uint32_t number, Events events)
@@ -40,8 +45,8 @@ Result<> Generation::start() {
   root_ = absolute(host_.settings.server.root);
   if (root_.empty()) return system_error("document root " + host_.settings.server.root);
   if (!std::filesystem::is_directory(root_)) return Error{"document root " + root_ + ": not a folder"};
-  if (host_.settings.worker_mode() && absolute(host_.settings.worker.script).empty()) {
-    return system_error("worker script " + host_.settings.worker.script);
+  for (const std::string& script : {host_.settings.worker.script, host_.settings.worker.preload_script}) {
+    if (!script.empty() && absolute(script).empty()) return system_error(script);
   }
   return start_template();
 }
@@ -56,6 +61,11 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.max_body_size = settings.server.max_body_size;
   options.upload_dir = settings.server.spool_dir + "/askr-uploads";
   options.max_requests = settings.server.max_requests;
+  options.boot_in_template = settings.boots_in_template();
+  options.isolate = settings.isolates();
+  options.cow_strict = settings.worker.cow_strict;
+  options.preload_script = absolute(settings.worker.preload_script);
+  options.front = settings.server.front;
   options.plugins = plugin_parts();
   return options;
 }
@@ -194,9 +204,10 @@ void Generation::settle_unanswered_forks() {
 
 void Generation::spawn_missing() {
   if (!template_ready_ || retiring_ || over_) return;
-  // The first to boot a worker script does it alone: if that fails it is told once, and what it compiled the others
-  // find.
-  const bool is_first = host_.settings.worker_mode() && !ready_ && known_ready_.empty();
+  // The first worker to boot a worker script does it alone: if that fails it is told once, and what it compiled the
+  // others find.
+  const bool boots_itself = host_.settings.worker_mode() && !host_.settings.boots_in_template();
+  const bool is_first = boots_itself && !ready_ && known_ready_.empty();
   const unsigned wanted = is_first ? 1 : host_.settings.server.workers;
   while (workers_.size() + forks_under_way_ + delayed_ < wanted && spawn_worker()) {
   }
@@ -273,7 +284,8 @@ void Generation::on_worker_exit(Child& worker, int status) {
   const bool boot_failed =
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
   const exchange::LostRequest lost = exchange::reclaim_worker(host_.exchange, record_index);
-  log_worker_end(worker, status, lost);
+  const bool fails_generation = boot_failed && !ready_ && !retiring_ && !over_;
+  if (!fails_generation) log_worker_end(worker, status, lost);
   record.role = exchange::Role::none;
   known_ready_.erase(record_index);
   std::erase_if(workers_, [&worker](const auto& other) { return other.get() == &worker; });
@@ -282,11 +294,13 @@ void Generation::on_worker_exit(Child& worker, int status) {
     if (empty()) events_.emptied(*this);
     return;
   }
-  if (boot_failed && !ready_) {
-    give_up("the worker script could not be booted");
+  if (fails_generation) {
+    give_up(note_of(record));
     return;
   }
-  host_.exchange.global().respawns.fetch_add(1);
+  const bool served_its_request =
+      host_.settings.isolates() && WIFEXITED(status) && WEXITSTATUS(status) == php::kRecycled;
+  if (!served_its_request) host_.exchange.global().respawns.fetch_add(1);
   const int64_t delay = policy_.on_death(was_ready);
   if (delay < 0) {
     give_up(fmt::format("workers died {} times in a row before they were ready; the last one {}",
@@ -308,16 +322,15 @@ void Generation::on_worker_exit(Child& worker, int status) {
 // A worker that ended as it should is not worth a line.
 void Generation::log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const {
   const bool expected =
-      WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled ||
-                            WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
+      WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled);
   if (expected) return;
   const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
   std::string what;
   if (!lost.id.empty()) what = fmt::format(" while it ran {} {} (request {})", lost.method, lost.uri, lost.id);
   log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);
 
-  const size_t size = std::min<size_t>(record.note_size.load(std::memory_order_acquire), exchange::kNoteSize);
-  std::string_view note(record.note, size);
+  const std::string words = note_of(record);
+  std::string_view note = words;
   while (!note.empty()) {
     const size_t end = std::min(note.find('\n'), note.size());
     if (end > 0) log::error("  {}", note.substr(0, end));

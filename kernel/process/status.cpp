@@ -27,6 +27,12 @@ Memory memory_of(int pid) {
   return memory;
 }
 
+std::string mode_name(const config::Settings& settings) {
+  std::string name = settings.worker_mode() ? "worker" : "per-request";
+  if (settings.isolates()) return name + ", isolated";
+  return settings.worker.cow ? name + ", cow" : name;
+}
+
 uint64_t seconds_since(int64_t start) {
   return static_cast<uint64_t>((monotonic_now() - start) / kSecond);
 }
@@ -71,7 +77,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
   }
   const nlohmann::json status = {{"version", ASKR_VERSION},
                                  {"listen", listen},
-                                 {"mode", settings.worker_mode() ? "worker" : "per-request"},
+                                 {"mode", mode_name(settings)},
                                  {"uptime_secs", seconds_since(started)},
                                  {"generation", generation},
                                  {"workers_configured", settings.server.workers},

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "exchange/worker_port.hpp"
+#include "php/fork_point.hpp"
 #include "process/spawn.hpp"
 #include "process/title.hpp"
 
@@ -41,31 +42,65 @@ Result<> start_plugins(const TemplateOptions& options, uint32_t position) {
       {sizeof(askr_process), ASKR_ROLE_WORKER, position, options.generation, sizes.gateways, sizes.workers_max});
 }
 
-[[noreturn]] void run_worker(const TemplateOptions& options, uint32_t position) {
-  own_record = &options.exchange.workers()[position];
-  own_record->pid.store(::getpid());
-  handle(SIGRTMIN + 1, on_orphaned);
-  handle(SIGRTMIN + 2, on_reopen);
-  settle_child(options.master, SIGRTMIN + 1);
-  set_title(fmt::format("askr: worker {}", position));
-  log::set_speaker(fmt::format("worker {}", position));
-  exchange::WorkerPort port(options.exchange, position, options.generation);
-  if (auto started = start_plugins(options, position); !started) {
-    log::error("{}", started.error().message);
-    ::_exit(1);
-  }
-  const int code = php::run_worker(port);
-  options.plugins.stop_process();
-  // No destructors and no module shutdown: they belong to the template.
-  ::_exit(code);
-}
-
 void send(int socket, TemplateMessage message, std::string_view text = {}) {
   text = text.substr(0, kTemplateTextMax);
   message.text_size = static_cast<uint32_t>(text.size());
   std::string bytes(reinterpret_cast<const char*>(&message), sizeof message);
   bytes += text;
   if (::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) ::_exit(0);  // the master has gone
+}
+
+class TemplateProcess final : public php::ForkPoint {
+ public:
+  TemplateProcess(TemplateOptions& options, php::RuntimeFacts facts) : options_(options), facts_(std::move(facts)) {}
+
+  exchange::WorkerPort& serve(const std::vector<std::string>& warnings) override;
+  // In a worker.
+  [[nodiscard]] bool has_forked() const { return port_ != nullptr; }
+
+ private:
+  void become_worker(uint32_t position);
+
+  TemplateOptions& options_;
+  php::RuntimeFacts facts_;
+  std::unique_ptr<exchange::WorkerPort> port_;
+};
+
+exchange::WorkerPort& TemplateProcess::serve(const std::vector<std::string>& warnings) {
+  facts_.warnings.insert(facts_.warnings.end(), warnings.begin(), warnings.end());
+  const int socket = options_.socket.get();
+  send(socket, {TemplateMessage::ready, 0, 0, 0}, encode_facts(facts_));
+  ForkRequest request{};
+  for (;;) {
+    const ssize_t got = ::recv(socket, &request, sizeof request, 0);
+    if (got < 0 && errno == EINTR) {
+      log::reopen_if_requested();
+      continue;
+    }
+    if (got != sizeof request) ::_exit(0);  // the master wants no more workers, or has gone
+    const pid_t pid = fork_sibling();
+    if (pid == 0) {
+      become_worker(request.position);
+      return *port_;
+    }
+    send(socket, {TemplateMessage::forked, request.position, pid, 0});
+  }
+}
+
+void TemplateProcess::become_worker(uint32_t position) {
+  options_.socket.reset();
+  own_record = &options_.exchange.workers()[position];
+  own_record->pid.store(::getpid());
+  handle(SIGRTMIN + 1, on_orphaned);
+  handle(SIGRTMIN + 2, on_reopen);
+  settle_child(options_.master, SIGRTMIN + 1);
+  set_title(fmt::format("askr: worker {}", position));
+  log::set_speaker(fmt::format("worker {}", position));
+  port_ = std::make_unique<exchange::WorkerPort>(options_.exchange, position, options_.generation);
+  if (auto started = start_plugins(options_, position); !started) {
+    log::error("{}", started.error().message);
+    ::_exit(1);
+  }
 }
 
 }  // namespace
@@ -77,30 +112,18 @@ void run_template(TemplateOptions options) {
   set_title(fmt::format("askr: template (generation {})", options.generation));
   log::set_speaker("template");
 
-  auto facts = php::start_runtime(options.runtime);
-  const int socket = options.socket.get();
-  if (!facts) {
-    send(socket, {TemplateMessage::failed, 0, 0, 0}, facts.error().message);
+  const auto fail = [&options](const Error& error) {
+    send(options.socket.get(), {TemplateMessage::failed, 0, 0, 0}, error.message);
     ::_exit(1);
-  }
-  send(socket, {TemplateMessage::ready, 0, 0, 0}, encode_facts(facts.value()));
-
-  ForkRequest request{};
-  for (;;) {
-    const ssize_t got = ::recv(socket, &request, sizeof request, 0);
-    if (got < 0 && errno == EINTR) {
-      log::reopen_if_requested();
-      continue;
-    }
-    if (got != sizeof request) break;
-    const pid_t pid = fork_sibling();
-    if (pid == 0) {
-      options.socket.reset();
-      run_worker(options, request.position);
-    }
-    send(socket, {TemplateMessage::forked, request.position, pid, 0});
-  }
-  ::_exit(0);
+  };
+  auto facts = php::start_runtime(options.runtime);
+  if (!facts) fail(facts.error());
+  TemplateProcess process(options, std::move(facts.value()));
+  const auto code = php::run_template(process);
+  if (!process.has_forked()) fail(code.error());
+  options.plugins.stop_process();
+  // No destructors and no module shutdown: they belong to the template.
+  ::_exit(code.value());
 }
 
 std::string encode_facts(const php::RuntimeFacts& facts) {

@@ -193,7 +193,8 @@ def test_askr_toml_example_names_every_option_of_our_plugins(tmp_path):
     text = "\n".join(line[1:] if line[:1] == "#" and line[1:2] not in ("", " ") else line for line in lines)
     (tmp_path / "askr.toml").write_text(text)
     (tmp_path / "index.php").write_text("")
-    result = run_askr("config-check", "--root", tmp_path, "--front", "index.php", "--worker-script", "", cwd=tmp_path)
+    result = run_askr("config-check", "--root", tmp_path, "--front", "index.php", "--worker-script", "", "--preload-script", "",
+                      cwd=tmp_path)
     shown = {line.split(" = ")[0]: line for line in result.stdout.splitlines() if " = " in line}
     plugin_lines = [line for path, line in shown.items() if path.split(".")[0] in ("cache", "coalesce", "compress", "defer")]
     assert len(plugin_lines) >= 8, result.stdout + result.stderr

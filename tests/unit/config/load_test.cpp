@@ -123,12 +123,33 @@ TEST_CASE("unknown flags and variables get the nearest known name") {
 
 TEST_CASE("settings of features that are not built are refused as such") {
   TemporaryFolder folder;
-  CHECK(problem_of({"--cow"}, {}, folder.path()) == "--cow: not part of this build");
   CHECK(problem_of({"--admin=127.0.0.1:9000"}, {}, folder.path()) == "--admin: not part of this build");
   CHECK(problem_of({}, {{"ASKR_CACHE_SLOTS", "9"}}, folder.path()) == "ASKR_CACHE_SLOTS: not part of this build");
-  folder.write("askr.toml", "[tls]\ncert = \"a\"\n[worker]\nisolation = \"request\"\n");
+  folder.write("askr.toml", "[tls]\ncert = \"a\"\n[record]\ndir = \"r\"\n");
   CHECK(problem_of({}, {}, folder.path()) ==
-        "askr.toml:1: tls: not part of this build\naskr.toml:4: worker.isolation: not part of this build");
+        "askr.toml:1: tls: not part of this build\naskr.toml:3: record: not part of this build");
+}
+
+TEST_CASE("modes that make no sense together are told") {
+  TemporaryFolder folder;
+  CHECK(problem_of({"--cow"}, {}, folder.path()) == "--cow: needs a worker script (worker.script) to boot");
+  CHECK(problem_of({"--preload-script=a.php"}, {}, folder.path())
+            .starts_with("--preload-script: needs worker.isolation"));
+  CHECK(problem_of({"--preload-script=a.php", "--isolation=request", "--worker-script=w.php"}, {}, folder.path())
+            .starts_with("--preload-script: is for per-request mode"));
+  CHECK(problem_of({"--isolation=always"}, {}, folder.path()) == "--isolation: expected none, request, got \"always\"");
+  CHECK(load_words({"--isolation=request", "--preload-script=a.php"}, {}, folder.path()));
+  folder.write("askr.toml", "[worker]\nscript = \"w.php\"\ncow = true\n");
+  const auto loaded = load_words({}, {}, folder.path());
+  REQUIRE(loaded);
+  CHECK(loaded.value().settings.boots_in_template());
+}
+
+TEST_CASE("isolated workers are four per core, because each waits for one request only") {
+  TemporaryFolder folder;
+  const auto plain = load_words({}, {}, folder.path());
+  const auto isolated = load_words({"--isolation=request"}, {}, folder.path());
+  CHECK(isolated.value().settings.server.workers == 4 * plain.value().settings.server.workers);
 }
 
 TEST_CASE("a broken askr.toml is one line that names the line") {

@@ -1,0 +1,15 @@
+// What forked workers would share without wanting to: open connections, positions in files, threads that are not there
+// any more, random numbers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace askr::php {
+
+// Remembers what the server itself has open. Once PHP has started, before any script.
+void remember_open_files();
+// What a script has left open since, for a person, each with what to do about it.
+std::vector<std::string> find_fork_hazards();
+
+}  // namespace askr::php

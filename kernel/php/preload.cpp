@@ -1,0 +1,107 @@
+// The preload script runs inside a request of PHP that is never ended in the template. In a worker it becomes the
+// request of the client: superglobals, output and the like are made anew, then the front controller finds everything
+// loaded that it would load itself. Other scripts (wp-admin/...) may want to load it differently, so for them the worker
+// ends that request and begins one from nothing.
+//
+// A callable that the script returns is called at the start of each request, for what a boot does with its
+// superglobals.
+#include "php/preload.hpp"
+
+#include "php/fork.hpp"
+#include "php/fresh_request.hpp"
+#include "php/request.hpp"
+#include "php/request_copy.hpp"
+#include "php/script_file.hpp"
+#include "php/state.hpp"
+#include "php/zend.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+namespace askr::php {
+namespace {
+
+enum class End : uint8_t { not_forked, retired, served, left };
+End end = End::not_forked;  // static: it has to live through a longjmp
+
+std::string why_not_preloaded() {
+  const std::string& script = state.options.preload_script;
+  if (!refusal().empty()) return refusal();
+  if (!state.failure.seen) return fmt::format("worker.preload_script {} has called exit()", script);
+  return fmt::format("worker.preload_script {} failed: {} in {}:{}", script, state.failure.message, state.failure.file,
+                     state.failure.line);
+}
+
+// False: it has thrown or called exit().
+bool run_preload_script(zval* result) {
+  zend_file_handle file;
+  zend_stream_init_filename(&file, state.script_filename.c_str());
+  file.primary_script = true;
+  zend_execute_scripts(ZEND_REQUIRE, result, 1, &file);
+  if (EG(exception) != nullptr) zend_exception_error(EG(exception), E_ERROR);  // it could not be compiled
+  zend_destroy_file_handle(&file);
+  return Z_TYPE_P(result) != IS_UNDEF;
+}
+
+void run_front_controller(zval* starter) {
+  state.request = &state.port->request();
+  begin_request();
+  zend_try {
+    if (zend_is_callable(starter, 0, nullptr)) {
+      zval result;
+      ZVAL_UNDEF(&result);
+      call_user_function(nullptr, nullptr, starter, &result, 0, nullptr);
+      zval_ptr_dtor(&result);
+    }
+    zval_ptr_dtor(starter);
+    execute_script_file();
+  }
+  zend_end_try();
+  end_script();
+}
+
+// Nothing of the application may run any more: for it, nothing has happened yet.
+void leave_preloaded_state() {
+  rejoin_shutdown_functions();
+  php_free_shutdown_functions();
+  zend_objects_store_mark_destructed(&EG(objects_store));
+  php_request_shutdown(nullptr);
+}
+
+End serve_preloaded(zval* starter) {
+  end_boot();
+  state.booting = false;
+  state.failure.seen = false;
+  state.port->mark_ready();
+  if (state.port->wait() == exchange::Wait::retire) return End::retired;
+  if (state.port->request().script_name.substr(1) != state.options.front) return End::left;
+  state.script_filename = state.options.root + "/" + state.options.front;
+  run_front_controller(starter);
+  return End::served;
+}
+
+}  // namespace
+
+Result<int> run_preloaded() {
+  state.script_filename = state.options.preload_script;
+  state.booting = true;
+  if (check_script(state.script_filename) != ScriptCheck::ready) {
+    return Error{fmt::format("worker.preload_script {} cannot be read", state.script_filename)};
+  }
+  enter_directory_of(state.script_filename);
+  open_boot_info();
+  zend_first_try {
+    zval starter;
+    ZVAL_UNDEF(&starter);
+    if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here()) end = serve_preloaded(&starter);
+    if (end == End::left || end == End::retired) leave_preloaded_state();
+  }
+  zend_end_try();
+  if (end == End::left) {
+    serve_request(state.port->request());
+    return kRecycled;
+  }
+  if (end != End::not_forked) return end == End::retired ? kRetired : kRecycled;
+  return fail_boot(kBootFailed, why_not_preloaded());
+}
+
+}  // namespace askr::php

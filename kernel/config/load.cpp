@@ -143,9 +143,19 @@ Result<> check_modes(const Loaded& loaded) {
   return ok();
 }
 
+Result<> check_warm_urls(const Loaded& loaded) {
+  for (const std::string& url : loaded.settings.reload.warm_urls) {
+    const bool fits = url.starts_with('/') || url.starts_with("http://") || url.starts_with("https://");
+    if (fits && url.find_first_of(" \t\r\n#") == std::string::npos) continue;
+    return usage_error(place_of(loaded, "reload.warm_urls") + "expected /path or http://host/path, got " + quote(url));
+  }
+  return ok();
+}
+
 Result<> check_together(const Loaded& loaded) {
   const ServerSettings& server = loaded.settings.server;
   ASKR_TRY(check_modes(loaded));
+  ASKR_TRY(check_warm_urls(loaded));
   if (server.workers_min > server.workers) {
     return usage_error(fmt::format("{}{} is more than the {} workers", place_of(loaded, "server.workers_min"),
                                    server.workers_min, server.workers));

@@ -32,7 +32,9 @@ struct ServerSettings {
   unsigned workers = 0;               // resolved: never 0 after load
   unsigned gateways = 0;              // resolved: never 0 after load
   unsigned workers_min = 0, workers_max = 0;
-  uint64_t max_requests = 0;  // 0: never recycle
+  uint64_t max_requests = 0;    // 0: never recycle
+  uint64_t max_worker_rss = 0;  // bytes that a worker's own memory may grow by; 0: any
+  int64_t max_worker_age = 0;   // 0: any
   uint64_t max_body_size = 16ULL << 20;
   int64_t request_timeout = 60 * kSecond;
   int64_t queue_timeout = 10 * kSecond;
@@ -63,6 +65,12 @@ struct WorkerSettings {
   std::string preload_script;  // isolation of per-request mode: run once, in the template
 };
 
+struct ReloadSettings {
+  std::vector<std::string> warm_urls;  // paths, or URLs with a host
+  int64_t canary = 0;                  // how long one new worker is compared with the old ones; 0: not at all
+  bool watch = false;                  // reload when sources change
+};
+
 struct PluginSettings {
   std::vector<std::string> enable, disable;
   std::vector<std::string> required;  // never taken out of a running server, however often they crash
@@ -82,6 +90,7 @@ struct PluginValue {
 struct Settings {
   ServerSettings server;
   WorkerSettings worker;
+  ReloadSettings reload;
   PluginSettings plugins;
   std::string config_file;                 // empty: none was read
   std::vector<PluginValue> plugin_values;  // see Option::plugin_value

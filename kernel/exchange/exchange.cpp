@@ -1,5 +1,6 @@
 #include "exchange/exchange.hpp"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -151,11 +152,21 @@ void Exchange::wake(ProcessRecord& worker) {
   if (worker.parked.exchange(0) != 0) arena::futex_wake(worker.parked);
 }
 
+bool Exchange::serves(uint32_t generation) const {
+  // In this order: the master first says that nobody serves, then it looks at the changes.
+  pollfd changed{changes_, POLLIN, 0};
+  if (changes_ >= 0 && ::poll(&changed, 1, 0) != 0) return false;
+  return global_->active_generation.load(std::memory_order_acquire) == generation ||
+         global_->canary_generation.load(std::memory_order_acquire) == generation;
+}
+
 void Exchange::wake_workers(unsigned count) const {
-  const uint32_t generation = global_->active_generation.load(std::memory_order_relaxed);
+  const uint32_t active = global_->active_generation.load(std::memory_order_relaxed);
+  const uint32_t canary = global_->canary_generation.load(std::memory_order_relaxed);
   for (ProcessRecord& worker : workers()) {
     if (count == 0) return;
-    if (worker.generation.load(std::memory_order_relaxed) != generation) continue;
+    const uint32_t generation = worker.generation.load(std::memory_order_relaxed);
+    if (generation != active && generation != canary) continue;
     if (worker.parked.load(std::memory_order_relaxed) == 0) continue;
     if (worker.parked.exchange(0) == 0) continue;
     arena::futex_wake(worker.parked);

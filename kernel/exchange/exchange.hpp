@@ -28,7 +28,9 @@ inline constexpr unsigned kGenerationsAtOnce = 4;
 
 // State of the whole server, in shared memory.
 struct Global {
-  std::atomic<uint32_t> active_generation;  // workers of others take no new requests
+  std::atomic<uint32_t> active_generation;  // workers of others take no new requests; 0: nobody does, they wait
+  std::atomic<uint32_t> canary_generation;  // but for this one, which is being tried; 0: none
+  std::atomic<uint32_t> reload_asked;       // a worker wants a new generation; taken by the master
   std::atomic<uint32_t> stopping;           // the server shuts down
   std::atomic<uint32_t> worker_target;      // how many workers the active generation shall have
   std::atomic<uint64_t> respawns;
@@ -70,13 +72,18 @@ class Exchange {
   // Says that `slot` has news for its gateway, and pokes the gateway if it sleeps.
   void announce(uint32_t slot);
 
+  // May workers of that generation take requests now?
+  [[nodiscard]] bool serves(uint32_t generation) const;
+  // `fd` becomes readable when sources have changed: from then on nobody takes requests until the master has looked.
+  void watch_changes(int fd) { changes_ = fd; }
+
   // --- wake-ups
   void poke_gateway(unsigned gateway) const;
   void poke_all_gateways() const;
   void poke_master() const;
   [[nodiscard]] int gateway_event(unsigned gateway) const { return gateway_events_[gateway].get(); }
   [[nodiscard]] int master_event() const { return master_event_.get(); }
-  // Wakes up to `count` parked workers of the active generation.
+  // Wakes up to `count` parked workers of generations that serve.
   void wake_workers(unsigned count) const;
   static void wake(ProcessRecord& worker);
 
@@ -97,6 +104,7 @@ class Exchange {
   RequestQueue queue_;
   std::vector<UniqueFd> gateway_events_;
   UniqueFd master_event_;
+  int changes_ = -1;
 };
 
 }  // namespace askr::exchange

@@ -38,6 +38,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<ProcessState> state;
   std::atomic<uint32_t> current_slot;  // slot + 1, 0: none
   std::atomic<uint64_t> requests;      // completed
+  std::atomic<uint64_t> errors;        // worker: of these, answered 5xx
   std::atomic<int64_t> last_request;   // monotonic ns of the last start
   std::atomic<uint32_t> ready;         // booted
   std::atomic<uint32_t> private_kb;    // worker: memory that it shares with nobody, as last measured; 0: not yet
@@ -60,8 +61,9 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint32_t> crashed_in, blocked_in;
 
   // --- gateway
-  std::atomic<uint32_t> sleeping;     // 1: in epoll_wait, wants a poke
-  std::atomic<uint32_t> connections;  // open client connections
+  std::atomic<uint32_t> sleeping;      // 1: in epoll_wait, wants a poke
+  std::atomic<uint32_t> root_version;  // of Global, that it follows
+  std::atomic<uint32_t> connections;   // open client connections
 
   // --- last words of a dying worker (WorkerPort::leave_note)
   std::atomic<uint32_t> note_size;

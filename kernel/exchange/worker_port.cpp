@@ -16,6 +16,7 @@
 
 #include "arena/futex.hpp"
 #include "base/log.hpp"
+#include "base/process_memory.hpp"
 #include "exchange/codec.hpp"
 #include "exchange/exchange.hpp"
 
@@ -24,6 +25,7 @@ namespace {
 
 // How long an idle worker spins before it sleeps: waking it costs about 25 us, so a little more than that.
 constexpr int64_t kSpin = 50 * kMicrosecond;
+constexpr int64_t kMeasureEach = kSecond;
 constexpr uint32_t kNoBlock = ~0U;
 constexpr uint32_t kNoSlot = ~0U;
 
@@ -38,6 +40,11 @@ struct WorkerPort::State {
         generation(generation_in) {}
 
   bool take();
+  bool take_rehearsal();
+  void judge_rehearsal();
+  void become_ready();
+  void measure_memory();
+  void open_request(const char* area);
   void spin() const;
   void sleep();
   [[nodiscard]] bool should_stop() const;
@@ -46,6 +53,8 @@ struct WorkerPort::State {
   void publish_pending();
   void announce();
   void complete(uint32_t flags);
+  void note_error();
+  void leave(const char* text, size_t size) const;
   void wait_for_window();
 
   Exchange& exchange;
@@ -66,8 +75,16 @@ struct WorkerPort::State {
   uint32_t unpublished = 0;   // where the bytes begin that are not published yet
   uint32_t head_end = 0;      // bytes before it are a head that is not published yet; 0: none
   bool head_written = false;
+  int status = 0;  // of the head
   bool streaming = false;
   bool announced_first = false;
+
+  std::vector<std::string> rehearsals;  // those left, the next one last
+  std::string rehearsal;                // the one that runs
+  std::unique_ptr<Slot> stage;          // where its response would go; nobody reads there
+  bool rehearsing = false, rehearsal_failed = false;
+  bool booted = false;
+  int64_t measured = 0;  // when memory was
 };
 
 WorkerPort::WorkerPort(Exchange& exchange, unsigned worker_index, uint32_t generation)
@@ -77,10 +94,32 @@ WorkerPort::WorkerPort(Exchange& exchange, unsigned worker_index, uint32_t gener
 
 WorkerPort::~WorkerPort() = default;
 
+void WorkerPort::set_rehearsals(std::vector<std::string> encoded) {
+  State& s = *state_;
+  s.rehearsals.assign(std::make_move_iterator(encoded.rbegin()), std::make_move_iterator(encoded.rend()));
+  if (!s.rehearsals.empty()) s.stage = std::make_unique<Slot>();
+}
+
+bool WorkerPort::rehearsal_failed() const {
+  return state_->rehearsal_failed;
+}
+
 void WorkerPort::mark_ready() {
-  state_->record.state.store(ProcessState::idle, std::memory_order_relaxed);
-  state_->record.ready.store(1, std::memory_order_release);
-  state_->exchange.poke_master();
+  state_->booted = true;
+  if (state_->rehearsals.empty()) state_->become_ready();
+}
+
+void WorkerPort::State::become_ready() {
+  record.state.store(ProcessState::idle, std::memory_order_relaxed);
+  record.ready.store(1, std::memory_order_release);
+  exchange.poke_master();
+}
+
+void WorkerPort::State::measure_memory() {
+  const int64_t now = monotonic_now();
+  if (now - measured < kMeasureEach) return;
+  measured = now;
+  record.private_kb.store(static_cast<uint32_t>(own_private_memory() >> 10), std::memory_order_relaxed);
 }
 
 bool WorkerPort::State::should_stop() const {
@@ -91,7 +130,7 @@ bool WorkerPort::State::should_stop() const {
 
 bool WorkerPort::State::take() {
   if (exchange.queue().looks_empty()) return false;
-  if (exchange.global().active_generation.load(std::memory_order_acquire) != generation) return false;
+  if (!exchange.serves(generation)) return false;
   const int64_t now = monotonic_now();
   uint32_t taken = 0;
   if (!exchange.queue().pop(record_index, now, taken)) return false;
@@ -104,12 +143,47 @@ bool WorkerPort::State::take() {
   slot->started.store(now, std::memory_order_relaxed);
 
   const char* area = exchange.request_area(taken);
-  decode_request(area, request);
+  open_request(area);
   inline_body = slot->spool_fd < 0 ? area + slot->head_size : nullptr;
+  return true;
+}
+
+void WorkerPort::State::open_request(const char* area) {
+  decode_request(area, request);
   body_read = 0;
   head_written = streaming = announced_first = false;
   head_end = 0;
+  status = 0;
+}
+
+// False: none is left, and the worker is ready if all went well.
+bool WorkerPort::State::take_rehearsal() {
+  if (rehearsals.empty()) {
+    if (stage != nullptr && !rehearsal_failed) become_ready();
+    stage.reset();
+    return false;
+  }
+  rehearsal = std::move(rehearsals.back());
+  rehearsals.pop_back();
+  rehearsing = true;
+  slot = stage.get();
+  inline_body = nullptr;
+  record.state.store(ProcessState::busy, std::memory_order_relaxed);
+  open_request(rehearsal.data());
   return true;
+}
+
+void WorkerPort::State::judge_rehearsal() {
+  rehearsing = false;
+  const bool aborted = !head_written || (slot->flags.load(std::memory_order_relaxed) & kAborted) != 0;
+  if (status < 500 && !aborted) return;
+  rehearsal_failed = true;
+  rehearsals.clear();
+  char note[512];
+  const int size =
+      std::snprintf(note, sizeof note, "the warm-up request GET %.*s %s %d", static_cast<int>(request.uri.size()),
+                    request.uri.data(), aborted ? "was not completed, status" : "was answered", status);
+  leave(note, std::min(static_cast<size_t>(size), sizeof note - 1));
 }
 
 void WorkerPort::State::spin() const {
@@ -127,8 +201,7 @@ void WorkerPort::State::spin() const {
 void WorkerPort::State::sleep() {
   record.state.store(ProcessState::idle, std::memory_order_relaxed);
   record.parked.store(1);
-  const bool work = !exchange.queue().looks_empty() &&
-                    exchange.global().active_generation.load(std::memory_order_acquire) == generation;
+  const bool work = !exchange.queue().looks_empty() && exchange.serves(generation);
   if (work || should_stop()) {
     record.parked.store(0);
     return;
@@ -142,6 +215,9 @@ void WorkerPort::State::sleep() {
 Wait WorkerPort::wait() {
   finish();
   State& s = *state_;
+  if (s.booted && s.stage != nullptr && s.take_rehearsal()) return Wait::request;
+  if (s.rehearsal_failed) return Wait::retire;
+  if (s.booted && s.record.requests.load(std::memory_order_relaxed) > 0) s.measure_memory();
   s.record.state.store(ProcessState::idle, std::memory_order_relaxed);
   for (;;) {
     if (s.should_stop()) return Wait::retire;
@@ -207,6 +283,10 @@ void WorkerPort::State::open_block() {
 }
 
 void WorkerPort::State::publish(SegmentKind kind, uint32_t begin, bool last) {
+  if (rehearsing) {
+    if (last) record.free_blocks.fetch_or(uint64_t{1} << (block - first_block));
+    return;
+  }
   record.block_slot[block - first_block].store(slot_index + 1, std::memory_order_release);
   const uint32_t at = slot->published.load(std::memory_order_relaxed);
   Segment& segment = slot->segments[at % kSegments];
@@ -240,6 +320,7 @@ void WorkerPort::State::publish_pending() {
 }
 
 void WorkerPort::State::announce() {
+  if (rehearsing) return;
   exchange.announce(slot_index);
 }
 
@@ -266,6 +347,7 @@ Written WorkerPort::head(int status, std::string_view reason, const HeadField* f
   s.used = s.head_end = static_cast<uint32_t>(size);
   s.unpublished = 0;
   s.head_written = true;
+  s.status = status;
   return Written::ok;
 }
 
@@ -305,12 +387,24 @@ void WorkerPort::State::complete(uint32_t flags) {
   publish_pending();
   slot->done.store(monotonic_now(), std::memory_order_relaxed);
   if (flags != 0) slot->flags.fetch_or(flags);
+  if (rehearsing) {
+    judge_rehearsal();
+    slot = nullptr;
+    return;
+  }
   spool.reset();
+  if (status >= 500 || flags != 0) note_error();
   record.requests.store(record.requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   record.current_slot.store(0, std::memory_order_relaxed);
   slot->state.store(SlotState::done, std::memory_order_release);
   slot = nullptr;
   announce();
+}
+
+// While its generation is being tried, the master wants to know at once.
+void WorkerPort::State::note_error() {
+  record.errors.store(record.errors.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (exchange.global().canary_generation.load(std::memory_order_relaxed) == generation) exchange.poke_master();
 }
 
 void WorkerPort::finish() {
@@ -330,10 +424,23 @@ bool WorkerPort::client_gone() const {
   return state_->slot != nullptr && (state_->slot->flags.load(std::memory_order_relaxed) & kAbandoned) != 0;
 }
 
+void WorkerPort::ask_for_reload() {
+  state_->exchange.global().reload_asked.store(1, std::memory_order_release);
+  state_->exchange.poke_master();
+}
+
+uint64_t WorkerPort::private_memory() const {
+  return uint64_t{state_->record.private_kb.load(std::memory_order_relaxed)} << 10;
+}
+
 void WorkerPort::leave_note(const char* text, size_t size) {
+  state_->leave(text, size);
+}
+
+void WorkerPort::State::leave(const char* text, size_t size) const {
   const size_t kept = std::min(size, kNoteSize);
-  std::memcpy(state_->record.note, text, kept);
-  state_->record.note_size.store(static_cast<uint32_t>(kept), std::memory_order_release);
+  std::memcpy(record.note, text, kept);
+  record.note_size.store(static_cast<uint32_t>(kept), std::memory_order_release);
 }
 
 }  // namespace askr::exchange

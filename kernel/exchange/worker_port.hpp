@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "exchange/request_view.hpp"
 
@@ -32,7 +34,14 @@ class WorkerPort {
   WorkerPort(const WorkerPort&) = delete;
   WorkerPort& operator=(const WorkerPort&) = delete;
 
-  // Tells the master that this worker has booted. Called once, before the first wait().
+  // Requests to be run before the first one of a client, each as encode_request() has written it: wait() hands them
+  // out, and what is answered goes nowhere. Before mark_ready().
+  void set_rehearsals(std::vector<std::string> encoded);
+  // One of them was answered 5xx, or not at all. The note says which; wait() answers `retire` from then on.
+  [[nodiscard]] bool rehearsal_failed() const;
+
+  // Tells the master that this worker has booted; with rehearsals, once they are over. Called once, before the first
+  // wait().
   void mark_ready();
 
   // Blocks until a request is ours or the worker shall stop. `never` recycles by itself: the caller counts requests.
@@ -62,6 +71,11 @@ class WorkerPort {
   [[nodiscard]] bool finished() const;
   [[nodiscard]] bool head_sent() const;
   [[nodiscard]] bool client_gone() const;
+
+  // Asks the master for a new generation (askr reload).
+  void ask_for_reload();
+  // Bytes that this process shares with no other one, as last measured: between requests, at most once a second.
+  [[nodiscard]] uint64_t private_memory() const;
 
   // Shows this worker as one that works for no client, after its response; wait() takes it back.
   void set_deferred(bool deferred);

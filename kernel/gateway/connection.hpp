@@ -66,7 +66,6 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void on_body();
   void prepare_dispatch();
   void dispatch();
-  void fill_request(exchange::RequestView& view);
   void on_request_timeout();
   void on_client_gone();
   void leave_worker();

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "gateway/connection.hpp"
 #include "gateway/error_pages.hpp"
+#include "gateway/worker_request.hpp"
 
 namespace askr::gateway {
 
@@ -133,7 +134,7 @@ void Connection::on_body() {
 
 void Connection::dispatch() {
   RequestContext& context = *context_;
-  fill_request(gateway_.request);
+  fill_worker_request(context.transaction, endpoint_, context.body.size(), gateway_.request);
   const exchange::GatewayPort::Body body{context.body.bytes(), context.body.spool_fd()};
   const int64_t queue_deadline = gateway_.now + gateway_.settings.server.queue_timeout;
   state_ = State::waiting;
@@ -151,46 +152,6 @@ void Connection::dispatch() {
   gateway_.by_slot[context.slot - gateway_.first_slot] = this;
   ++gateway_.in_flight;
   set_timer(Timeout::request, kWakeAgain);
-}
-
-void Connection::fill_request(exchange::RequestView& view) {
-  const pipeline::Transaction& transaction = context_->transaction;
-  const http::RequestHead& head = transaction.head;
-  view.id = transaction.id();
-  view.method = head.method_text;
-  view.uri = head.target;
-  view.query = head.query;
-  view.script_name = transaction.target.script_name;
-  view.path_info = transaction.target.path_info;
-  view.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
-  view.remote_address = transaction.client_address;
-  view.remote_port = endpoint_.client_port;
-  view.server_address = endpoint_.server_address;
-  view.server_port = endpoint_.server_port;
-  view.https = transaction.secure;
-  view.body_size = context_->body.size();
-
-  view.server_name = head.host;
-  const size_t colon = head.host.rfind(':');
-  if (colon != std::string_view::npos && head.host.find(']', colon) == std::string_view::npos) {
-    view.server_name = head.host.substr(0, colon);
-  }
-  if (view.server_name.empty()) view.server_name = endpoint_.server_address;
-
-  // Underscores would shadow the dashed name in $_SERVER, Proxy would become HTTP_PROXY ("httpoxy"), and the coding of
-  // the body has been undone.
-  view.fields.clear();
-  for (const http::Header& header : head.headers) {
-    if (header.name.find('_') != std::string_view::npos) continue;
-    if (http::equals_ignoring_case(header.name, "proxy") || http::equals_ignoring_case(header.name, "x-request-id") ||
-        http::equals_ignoring_case(header.name, "transfer-encoding")) {
-      continue;
-    }
-    // An absolute-form target names the host, whatever the Host field says (RFC 9112 section 3.2.2).
-    const bool is_host = http::equals_ignoring_case(header.name, "host");
-    view.fields.push_back({header.name, is_host ? head.host : header.value});
-  }
-  view.fields.push_back({"X-Request-Id", transaction.id()});
 }
 
 // The request's slot is not ours any more.

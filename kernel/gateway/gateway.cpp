@@ -236,6 +236,8 @@ void Gateway::follow_root() {
     root_version_ = version;
     state_.root.path = global.root;
     static_files_.clear_cache();
+    state_.record.root_version.store(version, std::memory_order_release);
+    options_.exchange.poke_master();
   }
   if (global.stopping.load(std::memory_order_acquire) != 0) begin_stop();
 }

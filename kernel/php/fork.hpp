@@ -18,8 +18,8 @@ void fork_idle();
 // Why the template does not want to be forked; empty: it was not asked, or had no reason.
 const std::string& refusal();
 
-// The application could not be booted: a worker leaves a note for the master and returns `code` to exit with, a template
-// returns the error.
+// The application could not be booted: a worker leaves a note for the master and returns `code` to exit with, a
+// template returns the error.
 Result<int> fail_boot(WorkerExit code, const std::string& why);
 
 // The callables of askr_before_fork() and askr_after_fork(). False where nothing will be forked.

@@ -1,6 +1,8 @@
 #include "php/opcache.hpp"
 
+#include "php/internal_function.hpp"
 #include "php/request_copy.hpp"
+#include "php/state.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {
@@ -37,6 +39,18 @@ void call_status(Answer& answer) {
   zval_ptr_dtor(&function);
 }
 
+zif_handler original_reset = nullptr;
+
+extern "C" void askr_php_opcache_reset(INTERNAL_FUNCTION_PARAMETERS) {
+  if (state.port == nullptr) {
+    original_reset(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+    return;
+  }
+  ZEND_PARSE_PARAMETERS_NONE();
+  state.port->ask_for_reload();
+  RETURN_TRUE;
+}
+
 void ask(Answer& answer) {
   open_boot_info();
   zend_first_try {
@@ -47,6 +61,10 @@ void ask(Answer& answer) {
 }
 
 }  // namespace
+
+void watch_opcache_reset() {
+  wrap_function("opcache_reset", askr_php_opcache_reset, original_reset);
+}
 
 Result<> check_opcache(RuntimeFacts& facts) {
   facts.opcache_installed = zend_get_extension("Zend OPcache") != nullptr;

@@ -11,4 +11,8 @@ namespace askr::php {
 // before any fork. Error: it is installed, not switched off, and does not work.
 Result<> check_opcache(RuntimeFacts& facts);
 
+// opcache_reset() in a worker asks for a new generation, which has an empty opcache of its own, instead of pulling the
+// code away from under the requests that run (it answers true, as where it resets). After start-up, before any fork.
+void watch_opcache_reset();
+
 }  // namespace askr::php

@@ -1,7 +1,7 @@
 // The preload script runs inside a request of PHP that is never ended in the template. In a worker it becomes the
 // request of the client: superglobals, output and the like are made anew, then the front controller finds everything
-// loaded that it would load itself. Other scripts (wp-admin/...) may want to load it differently, so for them the worker
-// ends that request and begins one from nothing.
+// loaded that it would load itself. Other scripts (wp-admin/...) may want to load it differently, so for them the
+// worker ends that request and begins one from nothing.
 //
 // A callable that the script returns is called at the start of each request, for what a boot does with its
 // superglobals.
@@ -92,7 +92,8 @@ Result<int> run_preloaded() {
   zend_first_try {
     zval starter;
     ZVAL_UNDEF(&starter);
-    if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here()) end = serve_preloaded(&starter);
+    if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here())
+      end = serve_preloaded(&starter);
     if (end == End::left || end == End::retired) leave_preloaded_state();
   }
   zend_end_try();

@@ -13,8 +13,8 @@
 #include "php/input_filter.hpp"
 #include "php/opcache.hpp"
 #include "php/preload.hpp"
+#include "php/recycling.hpp"
 #include "php/request.hpp"
-#include "php/request_limit.hpp"
 #include "php/sapi_module.hpp"
 #include "php/script_file.hpp"
 #include "php/startup_output.hpp"
@@ -63,9 +63,10 @@ void collect_facts(RuntimeFacts& facts) {
 
 int serve_requests() {
   exchange::WorkerPort& port = *state.port;
-  const uint64_t limit = request_limit();
+  Recycling recycling;
+  recycling.start();
   port.mark_ready();
-  for (uint64_t served = 0; limit == 0 || served < limit; ++served) {
+  for (; !recycling.is_due(); recycling.count()) {
     if (port.wait() == exchange::Wait::retire) return kRetired;
     serve_request(port.request());
     restore_signal_handlers();
@@ -92,6 +93,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   watch_directory_changes();
   watch_input_filter();
   if (state.worker_mode) watch_uploads();
+  watch_opcache_reset();
   warn_about_unknown_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));
   collect_facts(facts);

@@ -21,6 +21,7 @@ struct RuntimeOptions {
   std::vector<std::string> ini;   // extra php.ini lines, override the files
   uint64_t max_body_size = 0;     // becomes post_max_size and upload_max_filesize unless `ini` sets them
   std::string upload_dir;         // where PHP puts uploads; made if missing (0700)
+  uint64_t max_growth = 0;        // recycle when a worker's own memory has grown by so many bytes; 0: never
   uint64_t max_requests = 0;      // recycle after so many, spread by up to a tenth per worker; 0: never
   bool boot_in_template = false;  // the worker script runs in the template, up to askr_cow_ready()
   bool isolate = false;           // a worker serves one request
@@ -46,11 +47,12 @@ void stop_runtime();
 
 // Exit codes of a worker process, read by the master.
 enum WorkerExit : int {
-  kRetired = 0,        // asked to stop, or recycled after max_requests
-  kBootFailed = 10,    // the worker script failed before its first askr_handle_request(); the note says why
-  kNeverHandled = 11,  // the worker script ended without calling askr_handle_request()
-  kStuck = 13,         // a callback after the response did not come back to PHP; the note says so
-  kRecycled = 12,      // reached max_requests, or a fatal error ended the worker script: start another one
+  kRetired = 0,           // asked to stop, or recycled after max_requests
+  kBootFailed = 10,       // the worker script failed before its first askr_handle_request(); the note says why
+  kNeverHandled = 11,     // the worker script ended without calling askr_handle_request()
+  kStuck = 13,            // a callback after the response did not come back to PHP; the note says so
+  kRehearsalFailed = 14,  // see WorkerPort::set_rehearsals(); the note says which
+  kRecycled = 12,         // reached max_requests, or a fatal error ended the worker script: start another one
 };
 
 // In the template, after start_runtime(): brings PHP to the place where it is to be forked and calls `fork_point`

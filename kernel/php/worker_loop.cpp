@@ -14,10 +14,10 @@
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
 #include "php/output.hpp"
+#include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/request_array.hpp"
 #include "php/request_copy.hpp"
-#include "php/request_limit.hpp"
 #include "php/script_file.hpp"
 #include "php/state.hpp"
 
@@ -27,14 +27,13 @@ namespace {
 struct Loop {
   bool started = false;  // the script has asked for a request
   bool retired = false;  // told to stop
-  uint64_t served = 0;
-  uint64_t limit = 0;  // 0: none
+  Recycling recycling;
 };
 Loop loop;
 
 void start_loop() {
   loop.started = true;
-  loop.limit = request_limit();
+  loop.recycling.start();
   state.booting = false;
   state.failure.seen = false;
   end_boot();
@@ -42,7 +41,7 @@ void start_loop() {
 }
 
 bool wait_for_request() {
-  if (state.recycle || (loop.limit > 0 && loop.served >= loop.limit)) return false;
+  if (state.recycle || loop.recycling.is_due()) return false;
   if (state.port->wait() == exchange::Wait::retire) {
     loop.retired = true;
     return false;
@@ -162,7 +161,7 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   begin_request();
   call_handler(handler, handler_cache);
   end_request_of_loop(settle_exception);
-  ++loop.served;
+  loop.recycling.count();
   return true;
 }
 

@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "base/log.hpp"
+#include "process/rehearsals.hpp"
 
 namespace askr::process {
 namespace {
@@ -41,14 +42,34 @@ Generation::~Generation() {
   if (socket_) host_.loop.remove(socket_.get());
 }
 
-Result<> Generation::start() {
+Result<> Generation::start(unsigned workers, Rehearsals rehearsals) {
+  wanted_ = workers;
+  must_pass_ = rehearsals;
   root_ = absolute(host_.settings.server.root);
   if (root_.empty()) return system_error("document root " + host_.settings.server.root);
   if (!std::filesystem::is_directory(root_)) return Error{"document root " + root_ + ": not a folder"};
   for (const std::string& script : {host_.settings.worker.script, host_.settings.worker.preload_script}) {
     if (!script.empty() && absolute(script).empty()) return system_error(script);
   }
+  rehearsals_ = ASKR_TRY(encode_rehearsals(host_.settings, root_));
   return start_template();
+}
+
+void Generation::expand(unsigned workers) {
+  wanted_ = workers;
+  announced_ = false;
+  spawn_missing();
+  check_ready();
+}
+
+Answers Generation::answers() const {
+  Answers all = ended_;
+  for (const auto& worker : workers_) {
+    const exchange::ProcessRecord& record = host_.exchange.records()[worker->identity().record];
+    all.requests += record.requests.load(std::memory_order_relaxed);
+    all.errors += record.errors.load(std::memory_order_relaxed);
+  }
+  return all;
 }
 
 php::RuntimeOptions Generation::runtime_options() const {
@@ -61,6 +82,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.max_body_size = settings.server.max_body_size;
   options.upload_dir = settings.server.spool_dir + "/askr-uploads";
   options.max_requests = settings.server.max_requests;
+  options.max_growth = settings.server.max_worker_rss;
   options.boot_in_template = settings.boots_in_template();
   options.isolate = settings.isolates();
   options.cow_strict = settings.worker.cow_strict;
@@ -105,7 +127,7 @@ Result<> Generation::start_template() {
     ours.reset();
     socket_.reset();
     host_.close_in_child();
-    run_template({host_.exchange, master, number_, runtime_options(), std::move(theirs), host_.plugins});
+    run_template({host_.exchange, master, number_, runtime_options(), rehearsals_, std::move(theirs), host_.plugins});
   }
   exchange::ProcessRecord& record = host_.exchange.records()[template_record_];
   record.role = exchange::Role::template_;
@@ -208,7 +230,7 @@ void Generation::spawn_missing() {
   // others find.
   const bool boots_itself = host_.settings.worker_mode() && !host_.settings.boots_in_template();
   const bool is_first = boots_itself && !ready_ && known_ready_.empty();
-  const unsigned wanted = is_first ? 1 : host_.settings.server.workers;
+  const unsigned wanted = is_first || rehearses() ? 1 : wanted_;
   while (workers_.size() + forks_under_way_ + delayed_ < wanted && spawn_worker()) {
   }
 }
@@ -228,17 +250,52 @@ bool Generation::spawn_worker() {
   free->started = monotonic_now();
   free->state = exchange::ProcessState::starting;
   free->requests = 0;
+  free->errors = 0;
+  free->private_kb = 0;
   free->last_request = 0;
   free->note_size = 0;
   free->retire = 0;
   free->ready = 0;
-  const ForkRequest request{static_cast<uint32_t>(free - workers.begin())};
+  ForkRequest request{free->index, 0, 0};
+  if (rehearses()) begin_rehearsal(host_.exchange.first_worker_record() + free->index, request);
   if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) {
     free->role = exchange::Role::none;
     return false;
   }
   ++forks_under_way_;
   return true;
+}
+
+// One worker runs all of them, unless each request has a worker of its own.
+void Generation::begin_rehearsal(unsigned record, ForkRequest& request) {
+  rehearsing_ = record;
+  request.first_rehearsal = static_cast<uint32_t>(rehearsed_);
+  request.rehearsals = host_.settings.isolates() ? 1 : static_cast<uint32_t>(rehearsals_.size() - rehearsed_);
+  const int64_t limit = host_.settings.server.request_timeout * request.rehearsals;
+  host_.alarms.at(monotonic_now() + limit, [this, alive = alive_, record, done = rehearsed_] {
+    if (*alive && rehearsing_ == record && rehearsed_ == done) end_overdue(record);
+  });
+}
+
+// The worker that ran rehearsals has ended.
+void Generation::end_rehearsal(int status, const exchange::ProcessRecord& record) {
+  rehearsing_ = 0;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == php::kRecycled) {
+    ++rehearsed_;
+    spawn_missing();
+    return;
+  }
+  const bool answered = WIFEXITED(status) && WEXITSTATUS(status) == php::kRehearsalFailed;
+  const std::string note = note_of(record);
+  const std::string why =
+      answered ? note : fmt::format("the worker for the warm-up requests {}: {}", describe_status(status), note);
+  if (must_pass_ == Rehearsals::must_pass) {
+    give_up(why);
+    return;
+  }
+  log::warning("{}", why);
+  rehearsed_ = rehearsals_.size();
+  spawn_missing();
 }
 
 void Generation::adopt_worker(uint32_t position, pid_t pid) {
@@ -258,6 +315,7 @@ void Generation::adopt_worker(uint32_t position, pid_t pid) {
   host_.exchange.records()[record].pid = pid;
   workers_.push_back(std::make_unique<Child>(host_.loop, pid, ChildIdentity{exchange::Role::worker, record, number_},
                                              [this](Child& child, int status) { on_worker_exit(child, status); }));
+  retire_at_age(record, pid);
   if (retiring_) {
     host_.exchange.records()[record].retire = exchange::kRetireNow;
     exchange::Exchange::wake(host_.exchange.records()[record]);
@@ -265,15 +323,29 @@ void Generation::adopt_worker(uint32_t position, pid_t pid) {
   check_ready();  // it may have said so before the template told of it
 }
 
+// Spread by a tenth, so that workers that started together do not go together.
+void Generation::retire_at_age(unsigned record, pid_t pid) {
+  const int64_t age = host_.settings.server.max_worker_age;
+  if (age == 0) return;
+  host_.alarms.at(monotonic_now() + age - age / 10 * (pid % 16) / 16, [this, alive = alive_, record, pid] {
+    if (!*alive || host_.exchange.records()[record].pid != pid) return;
+    host_.exchange.records()[record].retire = exchange::kRetireNow;
+    exchange::Exchange::wake(host_.exchange.records()[record]);
+  });
+}
+
 void Generation::check_ready() {
   for (const auto& worker : workers_) {
     const unsigned record = worker->identity().record;
     if (host_.exchange.records()[record].ready.load() == 0 || !known_ready_.insert(record).second) continue;
     policy_.on_ready();
+    if (record != rehearsing_) continue;
+    rehearsing_ = 0;
+    rehearsed_ = rehearsals_.size();
   }
   if (!ready_ && !known_ready_.empty()) spawn_missing();
-  if (ready_ || over_ || retiring_ || known_ready_.size() < host_.settings.server.workers) return;
-  ready_ = true;
+  if (announced_ || over_ || retiring_ || rehearses() || known_ready_.size() < wanted_) return;
+  ready_ = announced_ = true;
   events_.booted(*this);
 }
 
@@ -288,6 +360,9 @@ void Generation::on_worker_exit(Child& worker, int status) {
   if (!fails_generation) log_worker_end(worker, status, lost);
   record.role = exchange::Role::none;
   known_ready_.erase(record_index);
+  const unsigned lost_requests = lost.id.empty() ? 0 : 1;
+  ended_.requests += record.requests.load(std::memory_order_relaxed) + lost_requests;
+  ended_.errors += record.errors.load(std::memory_order_relaxed) + lost_requests;
   std::erase_if(workers_, [&worker](const auto& other) { return other.get() == &worker; });
 
   if (retiring_ || over_) {
@@ -298,9 +373,18 @@ void Generation::on_worker_exit(Child& worker, int status) {
     give_up(note_of(record));
     return;
   }
+  if (record_index == rehearsing_) {
+    end_rehearsal(status, record);
+    return;
+  }
   const bool served_its_request =
       host_.settings.isolates() && WIFEXITED(status) && WEXITSTATUS(status) == php::kRecycled;
   if (!served_its_request) host_.exchange.global().respawns.fetch_add(1);
+  replace(was_ready, status);
+  if (!lost.id.empty()) events_.lost_request(*this);
+}
+
+void Generation::replace(bool was_ready, int status) {
   const int64_t delay = policy_.on_death(was_ready);
   if (delay < 0) {
     give_up(fmt::format("workers died {} times in a row before they were ready; the last one {}",
@@ -322,7 +406,8 @@ void Generation::on_worker_exit(Child& worker, int status) {
 // A worker that ended as it should is not worth a line.
 void Generation::log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const {
   const bool expected =
-      WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled);
+      WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled ||
+                            WEXITSTATUS(status) == php::kRehearsalFailed);
   if (expected) return;
   const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
   std::string what;

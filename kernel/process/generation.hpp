@@ -13,6 +13,7 @@
 #include "exchange/exchange.hpp"
 #include "exchange/reclaim.hpp"
 #include "process/alarms.hpp"
+#include "process/canary.hpp"
 #include "process/child.hpp"
 #include "process/respawn_policy.hpp"
 #include "process/template_process.hpp"
@@ -33,17 +34,23 @@ class Generation final : public Watcher {
  public:
   // How it goes on is told through these; each may delete the generation only later, not from inside.
   struct Events {
-    std::function<void(Generation&)> booted;                            // all workers are ready, first time
+    std::function<void(Generation&)> booted;                            // all workers that were asked for are ready
     std::function<void(Generation&, const std::string& why)> failed;    // it will never be ready
     std::function<void(Generation&, const std::string& why)> given_up;  // was active, its processes keep dying
     std::function<void(Generation&)> emptied;                           // no process of it is left
+    std::function<void(Generation&)> lost_request;                      // a worker died with one
   };
 
   Generation(GenerationHost& host, uint32_t number, Events events);
   ~Generation();
 
-  // Resolves the root and starts the template.
-  Result<> start();
+  enum class Rehearsals : uint8_t { must_pass, may_fail };
+  // Resolves the root, starts the template and then so many workers.
+  Result<> start(unsigned workers, Rehearsals rehearsals);
+  // From now on so many; `booted` is told again when they are ready.
+  void expand(unsigned workers);
+  // What its workers have answered so far.
+  [[nodiscard]] Answers answers() const;
   // A worker's `ready` flag changed, perhaps.
   void check_ready();
   // Stops giving it work: its workers end after their current request, its template at once.
@@ -72,6 +79,11 @@ class Generation final : public Watcher {
   void settle_unanswered_forks();
   void spawn_missing();
   bool spawn_worker();
+  [[nodiscard]] bool rehearses() const { return rehearsed_ < rehearsals_.size(); }
+  void begin_rehearsal(unsigned record, ForkRequest& request);
+  void end_rehearsal(int status, const exchange::ProcessRecord& record);
+  void retire_at_age(unsigned record, pid_t pid);
+  void replace(bool was_ready, int status);
   void adopt_worker(uint32_t position, pid_t pid);
   void on_worker_exit(Child& worker, int status);
   void log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const;
@@ -90,9 +102,16 @@ class Generation final : public Watcher {
   std::vector<std::unique_ptr<Child>> workers_;
   std::set<unsigned> known_ready_;  // records
   unsigned forks_under_way_ = 0;
-  unsigned delayed_ = 0;  // replacements that wait for an alarm
+  unsigned delayed_ = 0;                 // replacements that wait for an alarm
+  unsigned wanted_ = 0;                  // workers
+  std::vector<std::string> rehearsals_;  // encoded
+  size_t rehearsed_ = 0;                 // of these, how many are over
+  unsigned rehearsing_ = 0;              // record of the worker that runs some; 0: none
+  Rehearsals must_pass_ = Rehearsals::may_fail;
+  Answers ended_;  // of workers that have ended
   bool template_ready_ = false;
-  bool ready_ = false;
+  bool ready_ = false;      // has been, once
+  bool announced_ = false;  // that all wanted ones are ready
   bool retiring_ = false;
   bool over_ = false;  // failed or given up
   RespawnPolicy policy_, template_policy_;

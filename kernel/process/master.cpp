@@ -28,6 +28,7 @@ Master::Master(const MasterOptions& options, EventLoop loop)
       control_(loop_, [this](const std::string& command,
                              ControlServer::Reply reply) { on_command(command, std::move(reply)); }),
       started_(monotonic_now()),
+      deployment_(host_, {[this] { start_serving(); }, [this](const std::string& why) { fail(why); }}),
       gateways_(options.settings.server.gateways),
       gateway_ready_(options.settings.server.gateways) {}
 
@@ -53,7 +54,7 @@ Result<> Master::prepare() {
     uint64_t count = 0;
     while (::read(options_.exchange.master_event(), &count, sizeof count) > 0) {
     }
-    for (const auto& generation : generations_) generation->check_ready();
+    deployment_.look();
     check_gateways();
     end_overdue_workers();
   };
@@ -69,13 +70,13 @@ Result<> Master::prepare() {
 
 int Master::run() {
   set_title("askr: master");
-  if (auto booted = boot_generation(); !booted) {
+  if (auto booted = deployment_.start(); !booted) {
     log::error("{}", booted.error().message);
     return booted.error().exit_code;
   }
   const auto finished = [this] {
     const bool no_gateway = std::all_of(gateways_.begin(), gateways_.end(), [](const auto& child) { return !child; });
-    return phase_ == Phase::ending && no_gateway && generations_.empty();
+    return phase_ == Phase::ending && no_gateway && deployment_.empty();
   };
   while (!finished()) turn();
   return exit_code_;
@@ -85,65 +86,7 @@ void Master::turn() {
   loop_.wait(alarms_.until_next(monotonic_now()));
   loop_.dispatch();
   alarms_.run_due(monotonic_now());
-  for (Generation* done : std::exchange(finished_, {})) discard(*done);
-}
-
-// ---------------------------------------------------------------- generations
-
-Result<> Master::boot_generation() {
-  Generation::Events events;
-  events.booted = [this](Generation& generation) { on_booted(generation); };
-  events.failed = [this](Generation& generation, const std::string& why) { on_failed(generation, why); };
-  events.given_up = [this](Generation&, const std::string& why) { fail(why); };
-  events.emptied = [this](Generation& generation) { on_emptied(generation); };
-  auto generation = std::make_unique<Generation>(host_, ++last_number_, std::move(events));
-  ASKR_TRY(generation->start());
-  booting_ = generation.get();
-  generations_.push_back(std::move(generation));
-  return ok();
-}
-
-void Master::on_booted(Generation& generation) {
-  exchange::Global& global = options_.exchange.global();
-  const size_t size = generation.root().copy(global.root, sizeof global.root - 1);
-  global.root[size] = '\0';
-  global.root_version.fetch_add(1, std::memory_order_release);
-  global.active_generation.store(generation.number(), std::memory_order_release);
-  booting_ = nullptr;
-  Generation* before = std::exchange(active_, &generation);
-  options_.exchange.poke_all_gateways();
-  options_.exchange.wake_workers(options_.settings.server.workers);  // requests may wait for it
-  if (before != nullptr) before->retire();
-  if (before != nullptr && before->empty()) on_emptied(*before);
-
-  if (phase_ == Phase::starting) {
-    start_serving();
-  } else {
-    log::info("generation {} serves {}", generation.number(), generation.root());
-    finish_reload(true, "generation " + std::to_string(generation.number()) + " serves " + generation.root());
-  }
-}
-
-void Master::on_failed(Generation& generation, const std::string& why) {
-  if (booting_ == &generation) booting_ = nullptr;
-  generation.kill();
-  if (generation.empty()) on_emptied(generation);
-  if (phase_ == Phase::starting) {
-    fail(why);
-    return;
-  }
-  log::error("reload failed, the old code keeps serving: {}", why);
-  finish_reload(false, "the old code keeps serving: " + why);
-}
-
-void Master::on_emptied(Generation& generation) {
-  finished_.push_back(&generation);
-}
-
-void Master::discard(Generation& generation) {
-  if (active_ == &generation) active_ = nullptr;
-  if (booting_ == &generation) booting_ = nullptr;
-  std::erase_if(generations_, [&generation](const auto& other) { return other.get() == &generation; });
+  deployment_.discard_ended();
 }
 
 // ---------------------------------------------------------------- gateways
@@ -255,7 +198,7 @@ void Master::close_in_child() {
   if (options_.access_log != nullptr) options_.access_log->close();
   options_.listeners.clear();
   control_.forget();
-  for (const auto& generation : generations_) generation->forget_socket();
+  deployment_.forget_sockets();
 }
 
 // ---------------------------------------------------------------- requests from outside
@@ -263,14 +206,14 @@ void Master::close_in_child() {
 void Master::on_signal(uint32_t number) {
   switch (number) {
     case SIGHUP:
-      reload({});
+      deployment_.reload({});
       break;
     case SIGUSR1:
       reopen_logs();
       for (const auto& child : gateways_) {
         if (child) child->signal(SIGUSR1);
       }
-      for (const auto& generation : generations_) generation->reopen_logs();
+      deployment_.reopen_logs();
       break;
     default:
       if (phase_ == Phase::draining || phase_ == Phase::ending) {
@@ -292,7 +235,7 @@ void Master::on_command(const std::string& command, ControlServer::Reply reply) 
   if (command == "status") {
     reply(status_json(options_.settings, options_.exchange, options_.plugins, started_));
   } else if (command == "reload") {
-    reload(std::move(reply));
+    deployment_.reload(std::move(reply));
   } else if (command.starts_with("[")) {
     run_plugin_command(command, reply);
   } else {
@@ -327,34 +270,6 @@ void Master::run_plugin_command(const std::string& json, const ControlServer::Re
         "\n");
 }
 
-// A reload asked for while one is under way is a new one afterwards: the files may have changed again.
-void Master::reload(ControlServer::Reply reply) {
-  if (booting_ != nullptr) {
-    reload_again_ = true;
-    if (reply) next_reload_waiters_.push_back(std::move(reply));
-    return;
-  }
-  if (reply) reload_waiters_.push_back(std::move(reply));
-  if (phase_ != Phase::serving) {
-    finish_reload(false, "the server is starting or stopping");
-    return;
-  }
-  if (auto booted = boot_generation(); !booted) {
-    log::error("reload failed, the old code keeps serving: {}", booted.error().message);
-    finish_reload(false, "the old code keeps serving: " + booted.error().message);
-  }
-}
-
-void Master::finish_reload(bool done, const std::string& message) {
-  const nlohmann::json outcome = {
-      {"ok", done}, {"message", message}, {"generation", options_.exchange.global().active_generation.load()}};
-  for (const auto& reply : std::exchange(reload_waiters_, {})) reply(outcome.dump() + "\n");
-  if (!std::exchange(reload_again_, false)) return;
-  auto waiters = std::exchange(next_reload_waiters_, {});
-  reload({});
-  reload_waiters_.insert(reload_waiters_.end(), waiters.begin(), waiters.end());
-}
-
 // Gateways have marked workers that are over their time. Only one that still runs that very request is ended.
 void Master::end_overdue_workers() {
   const unsigned first = options_.exchange.first_worker_record();
@@ -364,12 +279,13 @@ void Master::end_overdue_workers() {
     if (marked == 0 || marked > options_.exchange.slots().size()) continue;
     const exchange::Slot& slot = options_.exchange.slots()[marked - 1];
     if (slot.state != exchange::SlotState::running || slot.worker != first + position + 1) continue;
-    for (const auto& generation : generations_) generation->end_overdue(first + position);
+    deployment_.end_overdue(first + position);
   }
 }
 
 void Master::stop() {
   phase_ = Phase::draining;
+  deployment_.close();
   options_.exchange.records()[exchange::kMasterRecord].state = exchange::ProcessState::draining;
   options_.exchange.global().stopping.store(1, std::memory_order_release);
   options_.exchange.poke_all_gateways();
@@ -384,10 +300,7 @@ void Master::stop() {
 void Master::stop_workers() {
   if (std::any_of(gateways_.begin(), gateways_.end(), [](const auto& child) { return child != nullptr; })) return;
   phase_ = Phase::ending;
-  for (const auto& generation : generations_) {
-    generation->retire();
-    if (generation->empty()) on_emptied(*generation);
-  }
+  deployment_.retire();
 }
 
 void Master::kill_all() {
@@ -395,10 +308,8 @@ void Master::kill_all() {
   for (const auto& child : gateways_) {
     if (child) child->signal(SIGKILL);
   }
-  for (const auto& generation : generations_) {
-    generation->kill();
-    if (generation->empty()) on_emptied(*generation);
-  }
+  deployment_.close();
+  deployment_.kill();
 }
 
 // The server cannot go on.
@@ -414,7 +325,7 @@ void Master::fail(const std::string& why) {
 
 void Master::report_ready() {
   options_.exchange.records()[exchange::kMasterRecord].state = exchange::ProcessState::idle;
-  const php::RuntimeFacts& facts = active_->facts();
+  const php::RuntimeFacts& facts = deployment_.active()->facts();
   StartReport report;
   report.php_version = facts.php_version;
   report.opcache_installed = facts.opcache_installed;

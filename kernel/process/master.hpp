@@ -15,7 +15,7 @@
 #include "gateway/listener.hpp"
 #include "process/alarms.hpp"
 #include "process/control_server.hpp"
-#include "process/generation.hpp"
+#include "process/deployment.hpp"
 #include "process/plugin_crashes.hpp"
 #include "process/respawn_policy.hpp"
 #include "process/serve.hpp"
@@ -46,13 +46,6 @@ class Master {
   Result<> prepare();
   void turn();
 
-  // --- generations
-  Result<> boot_generation();
-  void on_booted(Generation& generation);
-  void on_failed(Generation& generation, const std::string& why);
-  void on_emptied(Generation& generation);
-  void discard(Generation& generation);
-
   // --- gateways
   void start_serving();
   void start_gateway(unsigned index);
@@ -67,8 +60,6 @@ class Master {
   void reopen_logs();
   void on_command(const std::string& command, ControlServer::Reply reply);
   void run_plugin_command(const std::string& json, const ControlServer::Reply& reply);
-  void reload(ControlServer::Reply reply);
-  void finish_reload(bool done, const std::string& message);
   void end_overdue_workers();
   void stop();
   void stop_workers();
@@ -93,14 +84,7 @@ class Master {
   Phase phase_ = Phase::starting;
   int exit_code_ = 0;
 
-  std::vector<std::unique_ptr<Generation>> generations_;  // booting, active and draining ones
-  Generation* active_ = nullptr;
-  Generation* booting_ = nullptr;
-  uint32_t last_number_ = 0;
-  std::vector<ControlServer::Reply> reload_waiters_, next_reload_waiters_;
-  bool reload_again_ = false;
-  std::vector<Generation*> finished_;  // deleted at the end of the turn
-
+  Deployment deployment_;
   std::vector<std::unique_ptr<Child>> gateways_;  // by index; nullptr while dead
   std::vector<bool> gateway_ready_;
   RespawnPolicy gateway_policy_;

@@ -1,31 +1,12 @@
 #include "process/status.hpp"
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/process_memory.hpp"
 #include "exchange/reclaim.hpp"
 
 namespace askr::process {
 namespace {
-
-struct Memory {
-  uint64_t rss_kb = 0, pss_kb = 0;
-};
-
-Memory memory_of(int pid) {
-  Memory memory;
-  std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
-  std::string key;
-  uint64_t value = 0;
-  std::string rest;
-  std::getline(file, rest);  // the address range
-  while (file >> key >> value) {
-    if (key == "Rss:") memory.rss_kb = value;
-    if (key == "Pss:") memory.pss_kb = value;
-    std::getline(file, rest);
-  }
-  return memory;
-}
 
 std::string mode_name(const config::Settings& settings) {
   std::string name = settings.worker_mode() ? "worker" : "per-request";
@@ -48,8 +29,8 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
   for (const exchange::ProcessRecord& record : exchange.records()) {
     const int pid = record.pid.load();
     if (pid == 0) continue;
-    const Memory memory = memory_of(pid);
-    rss_total += memory.rss_kb;
+    const ProcessMemory memory = memory_of(pid);
+    rss_total += memory.resident >> 10;
     if (record.role == exchange::Role::worker && record.generation == generation) ++workers_alive;
     const bool draining = record.retire.load() != 0;
     processes.push_back({{"role", exchange::role_name(record.role)},
@@ -58,8 +39,9 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                          {"state", draining ? "draining" : exchange::state_name(record.state)},
                          {"requests", record.requests.load()},
                          {"connections", record.connections.load()},
-                         {"rss_kb", memory.rss_kb},
-                         {"pss_kb", memory.pss_kb},
+                         {"rss_kb", memory.resident >> 10},
+                         {"pss_kb", memory.proportional >> 10},
+                         {"private_kb", memory.own >> 10},
                          {"uptime_secs", seconds_since(record.started)},
                          {"generation", record.generation.load()}});
   }

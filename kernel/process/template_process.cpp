@@ -57,9 +57,10 @@ class TemplateProcess final : public php::ForkPoint {
   exchange::WorkerPort& serve(const std::vector<std::string>& warnings) override;
   // In a worker.
   [[nodiscard]] bool has_forked() const { return port_ != nullptr; }
+  [[nodiscard]] bool rehearsed_badly() const { return port_->rehearsal_failed(); }
 
  private:
-  void become_worker(uint32_t position);
+  void become_worker(const ForkRequest& request);
 
   TemplateOptions& options_;
   php::RuntimeFacts facts_;
@@ -80,14 +81,15 @@ exchange::WorkerPort& TemplateProcess::serve(const std::vector<std::string>& war
     if (got != sizeof request) ::_exit(0);  // the master wants no more workers, or has gone
     const pid_t pid = fork_sibling();
     if (pid == 0) {
-      become_worker(request.position);
+      become_worker(request);
       return *port_;
     }
     send(socket, {TemplateMessage::forked, request.position, pid, 0});
   }
 }
 
-void TemplateProcess::become_worker(uint32_t position) {
+void TemplateProcess::become_worker(const ForkRequest& request) {
+  const uint32_t position = request.position;
   options_.socket.reset();
   own_record = &options_.exchange.workers()[position];
   own_record->pid.store(::getpid());
@@ -97,6 +99,8 @@ void TemplateProcess::become_worker(uint32_t position) {
   set_title(fmt::format("askr: worker {}", position));
   log::set_speaker(fmt::format("worker {}", position));
   port_ = std::make_unique<exchange::WorkerPort>(options_.exchange, position, options_.generation);
+  const auto first = options_.rehearsals.begin() + request.first_rehearsal;
+  port_->set_rehearsals({first, first + request.rehearsals});
   if (auto started = start_plugins(options_, position); !started) {
     log::error("{}", started.error().message);
     ::_exit(1);
@@ -123,7 +127,7 @@ void run_template(TemplateOptions options) {
   if (!process.has_forked()) fail(code.error());
   options.plugins.stop_process();
   // No destructors and no module shutdown: they belong to the template.
-  ::_exit(code.value());
+  ::_exit(process.rehearsed_badly() ? php::kRehearsalFailed : code.value());
 }
 
 std::string encode_facts(const php::RuntimeFacts& facts) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -17,6 +18,7 @@ namespace askr::process {
 // From master to template: fork a worker for this place in the table of workers.
 struct ForkRequest {
   uint32_t position;
+  uint32_t first_rehearsal, rehearsals;  // which of TemplateOptions::rehearsals it runs before it is ready
 };
 
 // From template to master. A message is one datagram: this header, then `text_size` bytes.
@@ -33,6 +35,7 @@ struct TemplateOptions {
   pid_t master;
   uint32_t generation;
   php::RuntimeOptions runtime;
+  std::vector<std::string> rehearsals;  // encoded
   UniqueFd socket;
   plugin::Host& plugins;
 };

@@ -22,7 +22,8 @@ std::string mode_text(const config::Settings& settings) {
   const config::WorkerSettings& worker = settings.worker;
   std::string text = settings.worker_mode() ? "worker, " + worker.script : "per request, " + settings.server.front;
   if (!worker.preload_script.empty()) text += ", preloads " + worker.preload_script;
-  if (settings.isolates()) return text + ", a process for each request";
+  if (settings.isolates())
+    return text + (settings.rewinds() ? ", rewound after each request" : ", a process for each request");
   return settings.boots_in_template() ? text + ", forked from the template" : text;
 }
 

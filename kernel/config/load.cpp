@@ -92,7 +92,7 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   if (server.root.empty()) server.root = is_folder(folder + "/public") ? folder + "/public" : folder;
   const unsigned cores = available_cores();
   // Isolated workers wait for their one request, so there have to be more of them than run at once.
-  const unsigned per_core = loaded.settings.isolates() ? 4 : 1;
+  const unsigned per_core = loaded.settings.isolates() && !loaded.settings.rewinds() ? 4 : 1;
   resolve_auto(loaded, "server.workers", std::max(cores * per_core, server.workers_min), server.workers);
   // PHP needs the other half: as many gateways as cores would only take turns with the workers (docs/performance.md).
   resolve_auto(loaded, "server.gateways", std::max(1U, cores / 2), server.gateways);
@@ -131,6 +131,11 @@ Result<> check_modes(const Loaded& loaded) {
   if (settings.worker.cow && !settings.worker_mode()) {
     return usage_error(place_of(loaded, "worker.cow") + "needs a worker script (worker.script) to boot");
   }
+  if (settings.rewinds() && !settings.worker_mode() && settings.worker.preload_script.empty()) {
+    return usage_error(place_of(loaded, "worker.isolation") +
+                       "\"rewind\" needs a worker script (worker.script) or worker.preload_script: without one nothing "
+                       "is kept from request to request anyway");
+  }
   if (settings.worker.preload_script.empty()) return ok();
   if (settings.worker_mode()) {
     return usage_error(place_of(loaded, "worker.preload_script") +
@@ -138,7 +143,7 @@ Result<> check_modes(const Loaded& loaded) {
   }
   if (!settings.isolates()) {
     return usage_error(place_of(loaded, "worker.preload_script") +
-                       "needs worker.isolation = \"request\": what it sets up is used by one request and thrown away");
+                       "needs worker.isolation = \"request\" or \"rewind\": what it sets up is used by one request");
   }
   return ok();
 }

@@ -96,8 +96,10 @@ struct Settings {
   std::vector<PluginValue> plugin_values;  // see Option::plugin_value
 
   [[nodiscard]] bool worker_mode() const { return !worker.script.empty(); }
-  // One request per forked worker.
-  [[nodiscard]] bool isolates() const { return worker.isolation == "request"; }
+  // Nothing of a request is left for the next one: each has a forked worker of its own, ...
+  [[nodiscard]] bool isolates() const { return worker.isolation != "none"; }
+  // ... or one that becomes again what it was.
+  [[nodiscard]] bool rewinds() const { return worker.isolation == "rewind"; }
   // The worker script boots in the template.
   [[nodiscard]] bool boots_in_template() const { return worker_mode() && (worker.cow || isolates()); }
 };

@@ -41,6 +41,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint64_t> errors;        // worker: of these, answered 5xx
   std::atomic<int64_t> last_request;   // monotonic ns of the last start
   std::atomic<uint32_t> ready;         // booted
+  std::atomic<int64_t> measured;       // when private_kb was, monotonic ns
   std::atomic<uint32_t> private_kb;    // worker: memory that it shares with nobody, as last measured; 0: not yet
 
   // --- worker: sleeping and waking

@@ -84,7 +84,6 @@ struct WorkerPort::State {
   std::unique_ptr<Slot> stage;          // where its response would go; nobody reads there
   bool rehearsing = false, rehearsal_failed = false;
   bool booted = false;
-  int64_t measured = 0;  // when memory was
 };
 
 WorkerPort::WorkerPort(Exchange& exchange, unsigned worker_index, uint32_t generation)
@@ -98,6 +97,10 @@ void WorkerPort::set_rehearsals(std::vector<std::string> encoded) {
   State& s = *state_;
   s.rehearsals.assign(std::make_move_iterator(encoded.rbegin()), std::make_move_iterator(encoded.rend()));
   if (!s.rehearsals.empty()) s.stage = std::make_unique<Slot>();
+}
+
+bool WorkerPort::rehearses() const {
+  return state_->stage != nullptr;
 }
 
 bool WorkerPort::rehearsal_failed() const {
@@ -117,8 +120,8 @@ void WorkerPort::State::become_ready() {
 
 void WorkerPort::State::measure_memory() {
   const int64_t now = monotonic_now();
-  if (now - measured < kMeasureEach) return;
-  measured = now;
+  if (now - record.measured.load(std::memory_order_relaxed) < kMeasureEach) return;
+  record.measured.store(now, std::memory_order_relaxed);
   record.private_kb.store(static_cast<uint32_t>(own_private_memory() >> 10), std::memory_order_relaxed);
 }
 
@@ -427,6 +430,10 @@ bool WorkerPort::client_gone() const {
 void WorkerPort::ask_for_reload() {
   state_->exchange.global().reload_asked.store(1, std::memory_order_release);
   state_->exchange.poke_master();
+}
+
+uint64_t WorkerPort::served() const {
+  return state_->record.requests.load(std::memory_order_relaxed);
 }
 
 uint64_t WorkerPort::private_memory() const {

@@ -37,6 +37,7 @@ class WorkerPort {
   // Requests to be run before the first one of a client, each as encode_request() has written it: wait() hands them
   // out, and what is answered goes nowhere. Before mark_ready().
   void set_rehearsals(std::vector<std::string> encoded);
+  [[nodiscard]] bool rehearses() const;
   // One of them was answered 5xx, or not at all. The note says which; wait() answers `retire` from then on.
   [[nodiscard]] bool rehearsal_failed() const;
 
@@ -74,6 +75,8 @@ class WorkerPort {
 
   // Asks the master for a new generation (askr reload).
   void ask_for_reload();
+  // Requests of clients so far.
+  [[nodiscard]] uint64_t served() const;
   // Bytes that this process shares with no other one, as last measured: between requests, at most once a second.
   [[nodiscard]] uint64_t private_memory() const;
 

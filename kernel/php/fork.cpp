@@ -10,12 +10,10 @@
 #include "php/callables.hpp"
 #include "php/crash.hpp"
 #include "php/fork_hazards.hpp"
+#include "php/random_state.hpp"
+#include "php/rewind.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
-
-extern "C" {
-#include "ext/random/php_random.h"
-}
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/fmt/ranges.h>
@@ -58,17 +56,12 @@ void tidy_memory() {
   ::malloc_trim(0);
 }
 
-void reseed() {
-  RANDOM_G(mt19937_seeded) = false;
-  RANDOM_G(combined_lcg_seeded) = false;
-}
-
 void become_worker(exchange::WorkerPort& port) {
   state.fork_point = nullptr;
   state.port = &port;
   install_signal_handlers(port);
   prepare_callables();
-  reseed();
+  reseed_php();
 }
 
 bool refuse(const std::vector<std::string>& hazards) {
@@ -79,8 +72,11 @@ bool refuse(const std::vector<std::string>& hazards) {
 
 // Apart from fork_here() because nothing with a destructor may be alive when a hook runs.
 bool fork_unless_refused() {
-  const std::vector<std::string> hazards = find_fork_hazards();
+  std::vector<std::string> hazards = find_fork_hazards();
   if (refuse(hazards)) return false;
+  if (state.options.rewind && !take_image()) {
+    hazards.emplace_back("workers cannot be rewound here; each request has a forked one of its own instead");
+  }
   become_worker(state.fork_point->serve(hazards));
   return true;
 }

@@ -9,10 +9,13 @@
 
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
+#include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/request_copy.hpp"
+#include "php/rewinding.hpp"
 #include "php/script_file.hpp"
 #include "php/state.hpp"
+#include "php/uncaught.hpp"
 #include "php/zend.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -21,6 +24,7 @@ namespace askr::php {
 namespace {
 
 enum class End : uint8_t { not_forked, retired, served, left };
+Recycling recycling;
 End end = End::not_forked;  // static: it has to live through a longjmp
 
 std::string why_not_preloaded() {
@@ -54,6 +58,11 @@ void run_front_controller(zval* starter) {
     }
     zval_ptr_dtor(starter);
     execute_script_file();
+    if (state.rewinds && !CG(unclean_shutdown)) {
+      end_request_of_loop(settle_exception);
+      recycling.count();
+      if (!recycling.is_due()) start_over();
+    }
   }
   zend_end_try();
   end_script();
@@ -71,7 +80,9 @@ End serve_preloaded(zval* starter) {
   end_boot();
   state.booting = false;
   state.failure.seen = false;
+  recycling.start();
   state.port->mark_ready();
+  begin_rewinding();
   if (state.port->wait() == exchange::Wait::retire) return End::retired;
   if (state.port->request().script_name.substr(1) != state.options.front) return End::left;
   state.script_filename = state.options.root + "/" + state.options.front;

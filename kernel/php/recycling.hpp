@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "php/state.hpp"
@@ -19,7 +20,9 @@ class Recycling {
     if (at_start_ == 0) at_start_ = state.port->private_memory();
   }
   [[nodiscard]] bool is_due() const {
-    if (limit_ > 0 && served_ >= limit_) return true;
+    if (state.options.isolate && !state.rewinds) return served_ > 0;
+    // Rewinding takes the own count back.
+    if (limit_ > 0 && std::max(served_, state.port->served()) >= limit_) return true;
     const uint64_t growth = state.options.max_growth;
     if (growth == 0) return false;
     // What PHP has asked the system for is known at once; all that the process has is measured now and then.
@@ -39,7 +42,6 @@ inline void Recycling::start() {
   const uint64_t limit = state.options.max_requests;
   const uint64_t tenth = limit / 10;
   limit_ = tenth == 0 ? limit : limit - static_cast<uint64_t>(::getpid()) * 2654435761U % (tenth + 1);
-  if (state.options.isolate) limit_ = 1;
   heap_at_start_ = zend_memory_usage(true);
 }
 

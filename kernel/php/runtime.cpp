@@ -15,6 +15,7 @@
 #include "php/preload.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
+#include "php/rewind.hpp"
 #include "php/sapi_module.hpp"
 #include "php/script_file.hpp"
 #include "php/startup_output.hpp"
@@ -84,6 +85,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   ini_text = ASKR_TRY(compose_ini(options));
 
   RuntimeFacts facts;
+  if (options.rewind) prepare_for_rewinding();
   // PHP's heap in huge pages: a framework's request touches megabytes of it, and address translation was a good part of
   // its time (docs/performance.md). PHP asks the environment once; an operator's own setting stays.
   const bool decided = ::getenv("USE_ZEND_ALLOC_HUGE_PAGES") != nullptr;

@@ -25,6 +25,7 @@ struct RuntimeOptions {
   uint64_t max_requests = 0;      // recycle after so many, spread by up to a tenth per worker; 0: never
   bool boot_in_template = false;  // the worker script runs in the template, up to askr_cow_ready()
   bool isolate = false;           // a worker serves one request
+  bool rewind = false;            // or goes back to where it was before, and serves the next one
   bool cow_strict = false;        // what workers would share is an error instead of a warning
   std::string preload_script;     // absolute; run in the template, before the front controller of each request
   std::string front;              // relative to the root

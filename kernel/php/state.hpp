@@ -32,6 +32,7 @@ struct State {
   bool response_broken = false;  // the body cannot be completed; the client has to notice
   bool drop_body = false;        // an error response was sent in place of what PHP writes
   bool ending = false;           // the hooks of request_end run
+  bool rewinds = false;          // this worker goes back to its checkpoint after each request
   bool recycle = false;          // worker mode: the worker has to be replaced after this request
 };
 

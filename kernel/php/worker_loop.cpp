@@ -18,8 +18,10 @@
 #include "php/request.hpp"
 #include "php/request_array.hpp"
 #include "php/request_copy.hpp"
+#include "php/rewinding.hpp"
 #include "php/script_file.hpp"
 #include "php/state.hpp"
+#include "php/uncaught.hpp"
 
 namespace askr::php {
 namespace {
@@ -49,47 +51,6 @@ bool wait_for_request() {
   state.request = &state.port->request();
   state.failure.seen = state.response_broken = state.drop_body = false;
   return true;
-}
-
-void forget_exception() {
-  zend_object* exception = EG(exception);
-  EG(exception) = nullptr;
-  OBJ_RELEASE(exception);
-}
-
-bool is_exit(zend_object* exception) {
-  return zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception);
-}
-
-void answer_uncaught() {
-  if (SG(headers_sent)) {
-    state.response_broken = !PG(display_errors);
-  } else {
-    SG(sapi_headers).http_response_code = 500;
-  }
-  zend_exception_error(EG(exception), E_ERROR);
-}
-
-// A fatal error happened where PHP caught it on the way to us (in a shutdown function; running out of memory, which
-// some builds unwind like exit()). Nothing can go on in this script, so it is left as after any other fatal error.
-void leave_if_broken() {
-  if (!CG(unclean_shutdown)) return;
-  if (EG(exception) != nullptr) forget_exception();
-  zend_bailout();
-}
-
-// What PHP does at the end of a script: the application's own handler first, then the log.
-void settle_exception() {
-  leave_if_broken();
-  if (EG(exception) != nullptr && !is_exit(EG(exception)) && Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
-    zend_user_exception_handler();
-  }
-  if (EG(exception) == nullptr) return;
-  if (is_exit(EG(exception))) {
-    forget_exception();
-  } else {
-    answer_uncaught();
-  }
 }
 
 void call_handler(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
@@ -156,12 +117,16 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   }
   if (can_fork()) warn_of_late_fork();
   if (!reach_fork_point()) return false;
-  if (!loop.started) start_loop();
+  if (!loop.started) {
+    start_loop();
+    begin_rewinding();
+  }
   if (!wait_for_request()) return false;
   begin_request();
   call_handler(handler, handler_cache);
   end_request_of_loop(settle_exception);
   loop.recycling.count();
+  if (state.rewinds && !loop.recycling.is_due()) start_over();
   return true;
 }
 

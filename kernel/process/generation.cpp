@@ -85,6 +85,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.max_growth = settings.server.max_worker_rss;
   options.boot_in_template = settings.boots_in_template();
   options.isolate = settings.isolates();
+  options.rewind = settings.rewinds();
   options.cow_strict = settings.worker.cow_strict;
   options.preload_script = absolute(settings.worker.preload_script);
   options.front = settings.server.front;
@@ -252,6 +253,7 @@ bool Generation::spawn_worker() {
   free->requests = 0;
   free->errors = 0;
   free->private_kb = 0;
+  free->measured = 0;
   free->last_request = 0;
   free->note_size = 0;
   free->retire = 0;

@@ -10,7 +10,7 @@ namespace {
 
 std::string mode_name(const config::Settings& settings) {
   std::string name = settings.worker_mode() ? "worker" : "per-request";
-  if (settings.isolates()) return name + ", isolated";
+  if (settings.isolates()) return name + (settings.rewinds() ? ", rewound" : ", isolated");
   return settings.worker.cow ? name + ", cow" : name;
 }
 

@@ -137,7 +137,8 @@ TEST_CASE("modes that make no sense together are told") {
             .starts_with("--preload-script: needs worker.isolation"));
   CHECK(problem_of({"--preload-script=a.php", "--isolation=request", "--worker-script=w.php"}, {}, folder.path())
             .starts_with("--preload-script: is for per-request mode"));
-  CHECK(problem_of({"--isolation=always"}, {}, folder.path()) == "--isolation: expected none, request, got \"always\"");
+  CHECK(problem_of({"--isolation=always"}, {}, folder.path()) ==
+        "--isolation: expected none, request, rewind, got \"always\"");
   CHECK(load_words({"--isolation=request", "--preload-script=a.php"}, {}, folder.path()));
   folder.write("askr.toml", "[worker]\nscript = \"w.php\"\ncow = true\n");
   const auto loaded = load_words({}, {}, folder.path());

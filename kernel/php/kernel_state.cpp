@@ -1,0 +1,99 @@
+#include "php/kernel_state.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+namespace askr::php {
+namespace {
+
+mode_t current_umask() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return mask;
+}
+
+// One that has ended is done with; one that lives would be the next request's.
+bool has_child() {
+  pid_t child = 0;
+  while ((child = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+  }
+  return child == 0;
+}
+
+bool has_threads() {
+  struct stat facts {};
+  return ::stat("/proc/self/task", &facts) != 0 || facts.st_nlink != 3;  // ".", ".." and one
+}
+
+void close_between(int first, int last) {
+  if (first <= last) ::syscall(SYS_close_range, first, last, 0);
+}
+
+}  // namespace
+
+bool KernelState::take() {
+  directory_ = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  DIR* folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) return false;
+  file_count_ = 0;
+  bool fits = true;
+  while (const dirent* entry = ::readdir(folder)) {
+    const int fd = std::atoi(entry->d_name);
+    struct stat facts {};
+    if (entry->d_name[0] == '.' || fd == ::dirfd(folder) || ::fstat(fd, &facts) != 0) continue;
+    fits = file_count_ < kMostFiles;
+    if (!fits) break;
+    files_[file_count_++] = {fd, facts.st_dev, facts.st_ino};
+  }
+  ::closedir(folder);
+  std::sort(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_),
+            [](const File& a, const File& b) { return a.fd < b.fd; });
+  for (int signal = 1; signal < kSignals; ++signal)
+    ::sigaction(signal, nullptr, &actions_[static_cast<size_t>(signal)]);
+  mask_ = current_umask();
+  pid_ = ::getpid();
+  user_ = ::geteuid();
+  group_ = ::getegid();
+  nice_ = ::getpriority(PRIO_PROCESS, 0);
+  return fits && directory_ >= 0;
+}
+
+bool KernelState::can_be_put_back() const {
+  if (::getpid() != pid_ || ::geteuid() != user_ || ::getegid() != group_) return false;
+  if (::getpriority(PRIO_PROCESS, 0) != nice_ || has_child() || has_threads()) return false;
+  return std::all_of(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_), [](const File& file) {
+    struct stat facts {};
+    return ::fstat(file.fd, &facts) == 0 && facts.st_dev == file.device && facts.st_ino == file.inode;
+  });
+}
+
+void KernelState::put_back() const {
+  int next = 0;
+  for (size_t index = 0; index < file_count_; ++index) {
+    close_between(next, files_[index].fd - 1);
+    next = files_[index].fd + 1;
+  }
+  ::syscall(SYS_close_range, next, ~0U, 0);
+  for (int signal = 1; signal < kSignals; ++signal) {
+    const struct sigaction& wanted = actions_[static_cast<size_t>(signal)];
+    struct sigaction found {};
+    if (::sigaction(signal, nullptr, &found) != 0 || found.sa_handler == wanted.sa_handler) continue;
+    ::sigaction(signal, &wanted, nullptr);
+  }
+  const itimerval none{};
+  for (const __itimer_which timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) ::setitimer(timer, &none, nullptr);
+  ::umask(mask_);
+  [[maybe_unused]] const int moved = ::fchdir(directory_);
+}
+
+}  // namespace askr::php

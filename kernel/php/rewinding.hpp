@@ -1,0 +1,15 @@
+// isolation = "rewind", seen from PHP: where the moment is that each request starts from, and what is done before going
+// back to it. The memory itself: rewind.hpp.
+#pragma once
+
+namespace askr::php {
+
+// The application is booted and no request has been here: the process goes back to here after each one. Sets
+// state.rewinds; not in a worker that only rehearses.
+void begin_rewinding();
+
+// After a request whose response is complete: destructors of what it has made, then back. Returns where that cannot be
+// done; state.recycle is set then.
+void start_over();
+
+}  // namespace askr::php

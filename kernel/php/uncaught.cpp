@@ -1,0 +1,52 @@
+#include "php/uncaught.hpp"
+
+#include "php/state.hpp"
+#include "php/zend.hpp"
+
+namespace askr::php {
+namespace {
+
+void forget_exception() {
+  zend_object* exception = EG(exception);
+  EG(exception) = nullptr;
+  OBJ_RELEASE(exception);
+}
+
+bool is_exit(zend_object* exception) {
+  return zend_is_unwind_exit(exception) || zend_is_graceful_exit(exception);
+}
+
+void answer_uncaught() {
+  if (SG(headers_sent)) {
+    state.response_broken = !PG(display_errors);
+  } else {
+    SG(sapi_headers).http_response_code = 500;
+  }
+  zend_exception_error(EG(exception), E_ERROR);
+}
+
+// A fatal error happened where PHP caught it on the way to us (in a shutdown function; running out of memory, which
+// some builds unwind like exit()). Nothing can go on in this script, so it is left as after any other fatal error.
+void leave_if_broken() {
+  if (!CG(unclean_shutdown)) return;
+  if (EG(exception) != nullptr) forget_exception();
+  zend_bailout();
+}
+
+}  // namespace
+
+// What PHP does at the end of a script: the application's own handler first, then the log.
+void settle_exception() {
+  leave_if_broken();
+  if (EG(exception) != nullptr && !is_exit(EG(exception)) && Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
+    zend_user_exception_handler();
+  }
+  if (EG(exception) == nullptr) return;
+  if (is_exit(EG(exception))) {
+    forget_exception();
+  } else {
+    answer_uncaught();
+  }
+}
+
+}  // namespace askr::php

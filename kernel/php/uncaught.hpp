@@ -1,0 +1,11 @@
+// What becomes of an exception that nobody has caught.
+#pragma once
+
+namespace askr::php {
+
+// What PHP does at the end of a script: the application's own handler first, then the log and status 500. exit(), which
+// PHP implements as an exception, is just forgotten. After a fatal error it leaves the script by longjmp, as that would
+// have.
+void settle_exception();
+
+}  // namespace askr::php

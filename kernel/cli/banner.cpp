@@ -23,7 +23,8 @@ std::string mode_text(const config::Settings& settings) {
   std::string text = settings.worker_mode() ? "worker, " + worker.script : "per request, " + settings.server.front;
   if (!worker.preload_script.empty()) text += ", preloads " + worker.preload_script;
   if (settings.isolates()) return text + ", a process for each request";
-  return settings.boots_in_template() ? text + ", forked from the template" : text;
+  if (settings.boots_in_template()) text += ", forked from the template";
+  return worker.paranoid ? text + ", paranoid: looks for state that requests leave behind" : text;
 }
 
 std::string row(std::string_view name, std::string_view text) {

@@ -25,6 +25,7 @@ struct RuntimeOptions {
   bool boot_in_template = false;  // the worker script runs in the template, up to askr_cow_ready()
   bool isolate = false;           // a worker serves one request
   bool cow_strict = false;        // what workers would share is an error instead of a warning
+  bool paranoid = false;          // worker script: look for state that requests leave behind
   std::string preload_script;     // absolute; run in the template, before the front controller of each request
   std::string front;              // relative to the root
   PluginParts plugins;

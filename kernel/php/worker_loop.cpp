@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
+#include "php/leaks.hpp"
 #include "php/output.hpp"
 #include "php/request.hpp"
 #include "php/request_array.hpp"
@@ -158,8 +159,10 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   if (can_fork()) warn_of_late_fork();
   if (!reach_fork_point()) return false;
   if (!loop.started) start_loop();
+  if (state.options.paranoid) report_leaks();
   if (!wait_for_request()) return false;
   begin_request();
+  if (state.options.paranoid) remember_state(*state.request);
   call_handler(handler, handler_cache);
   end_request_of_loop(settle_exception);
   ++loop.served;
@@ -175,6 +178,7 @@ Result<int> run_worker_script() {
   enter_directory_of(state.script_filename);
   open_boot_info();
   run_script();
+  if (state.options.paranoid && loop.started) sum_up_leaks();
   return judge_end();
 }
 

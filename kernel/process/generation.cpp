@@ -64,6 +64,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.boot_in_template = settings.boots_in_template();
   options.isolate = settings.isolates();
   options.cow_strict = settings.worker.cow_strict;
+  options.paranoid = settings.worker.paranoid;
   options.preload_script = absolute(settings.worker.preload_script);
   options.front = settings.server.front;
   options.plugins = plugin_parts();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "php/leak_equality.hpp"
+
 namespace askr::php {
 namespace {
 
@@ -80,7 +82,7 @@ Difference absent_after(const Slot& before) {
 // Same place, other value.
 Difference other_value(const Slot& slot, const Nodes& before, const Nodes& after, size_t at) {
   std::string is = after[at].shown;
-  if (before[at].shown == is) is = "another " + is;
+  if (before[at].shown == is) is = "another one";
   return {Change::changed, place_of(slot, path_to(after, at)), before[at].shown, std::move(is),
           after[at].amount - before[at].amount};
 }
@@ -91,8 +93,9 @@ Difference other_elements(const Slot& slot, const Nodes& nodes, size_t at) {
   return {Change::changed, place_of(slot, path_to(nodes, parent)), nodes[parent].shown, "other elements", 0};
 }
 
-Difference first_difference(const Slot& slot, const Nodes& before, const Nodes& after) {
-  const auto [left, right] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
+Difference first_difference(const Slot& slot, const Nodes& before, const Nodes& after, Equality& equality) {
+  const auto same = [&](const ValueNode& was, const ValueNode& is) { return equality.same(was, is); };
+  const auto [left, right] = std::mismatch(before.begin(), before.end(), after.begin(), after.end(), same);
   const auto at = static_cast<size_t>(right - after.begin());
   if (left == before.end()) return other_elements(slot, after, at);
   if (right == after.end()) return other_elements(slot, before, at);
@@ -105,21 +108,22 @@ bool only_growth_counts(StateKind kind) {
   return kind == StateKind::open_file;
 }
 
-void compare_slot(const Slot* before, const Slot& after, std::vector<Difference>& found) {
+void compare_slot(const Slot* before, const Slot& after, Equality& equality, std::vector<Difference>& found) {
   if (before == nullptr) {
     if (after.absence != Absence::unseen) found.push_back(absent_before(after));
     return;
   }
-  if (before->value == after.value) return;
+  if (equality.same(before->value, after.value)) return;
   if (only_growth_counts(after.kind) && after.value[0].amount < before->value[0].amount) return;
-  found.push_back(first_difference(after, before->value, after.value));
+  found.push_back(first_difference(after, before->value, after.value, equality));
 }
 
 }  // namespace
 
 std::vector<Difference> compare(const Snapshot& before, const Snapshot& after) {
   std::vector<Difference> found;
-  for (const Slot& slot : after.slots()) compare_slot(before.find(slot.key), slot, found);
+  Equality equality(before, after);
+  for (const Slot& slot : after.slots()) compare_slot(before.find(slot.key), slot, equality, found);
   for (const Slot& slot : before.slots()) {
     if (slot.absence == Absence::unseen || only_growth_counts(slot.kind)) continue;
     if (after.find(slot.key) == nullptr) found.push_back(absent_after(slot));

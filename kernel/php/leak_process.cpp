@@ -1,8 +1,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <clocale>
 #include <climits>
+#include <clocale>
 #include <functional>
 
 #include "php/leak_sources.hpp"
@@ -27,8 +27,9 @@ void note_locale(Snapshot& snapshot) {
     int number;
     const char* name;
   };
-  constexpr Category kCategories[] = {{LC_COLLATE, "LC_COLLATE"},   {LC_CTYPE, "LC_CTYPE"}, {LC_MESSAGES, "LC_MESSAGES"},
-                                      {LC_MONETARY, "LC_MONETARY"}, {LC_NUMERIC, "LC_NUMERIC"}, {LC_TIME, "LC_TIME"}};
+  constexpr Category kCategories[] = {{LC_COLLATE, "LC_COLLATE"},   {LC_CTYPE, "LC_CTYPE"},
+                                      {LC_MESSAGES, "LC_MESSAGES"}, {LC_MONETARY, "LC_MONETARY"},
+                                      {LC_NUMERIC, "LC_NUMERIC"},   {LC_TIME, "LC_TIME"}};
   for (const Category& category : kCategories) {
     const char* current = ::setlocale(category.number, nullptr);
     add(snapshot, StateKind::locale, category.name, {.shown = current != nullptr ? current : "?"});
@@ -67,7 +68,8 @@ void note_open_files(Snapshot& snapshot) {
   std::map<std::string, int64_t> counts;
   for (const auto& [fd, target] : open_files()) ++counts[describe_open_file(fd, target)];
   for (const auto& [name, count] : counts) {
-    add(snapshot, StateKind::open_file, name, {.amount = count, .shown = fmt::format("{} descriptor{}", count, count == 1 ? "" : "s")});
+    add(snapshot, StateKind::open_file, name,
+        {.amount = count, .shown = fmt::format("{} descriptor{}", count, count == 1 ? "" : "s")});
   }
 }
 

@@ -49,12 +49,6 @@ void note_ini_settings(Snapshot& snapshot) {
   ZEND_HASH_FOREACH_END();
 }
 
-std::string closure_name(zend_object* closure) {
-  const zend_function* function = zend_get_closure_method_def(closure);
-  if (function->type != ZEND_USER_FUNCTION) return "a closure";
-  return fmt::format("a closure ({})", code_place(function->op_array.filename, function->op_array.line_start));
-}
-
 std::string method_name(const HashTable* callable) {
   const zval* target = zend_hash_index_find(callable, 0);
   const zval* method = zend_hash_index_find(callable, 1);
@@ -70,7 +64,7 @@ std::string callable_name(const zval* callable) {
     case IS_ARRAY:
       return method_name(Z_ARRVAL_P(callable));
     case IS_OBJECT:
-      return Z_OBJCE_P(callable) == zend_ce_closure ? closure_name(Z_OBJ_P(callable)) : class_name(Z_OBJCE_P(callable));
+      return object_name(Z_OBJ_P(callable));
     default:
       return "none";
   }

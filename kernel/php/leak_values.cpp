@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "php/leak_equality.hpp"
 #include "php/state.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -10,9 +11,9 @@
 namespace askr::php {
 namespace {
 
-constexpr uint8_t kDeepest = 4;        // arrays in arrays
-constexpr size_t kMostNodes = 2000;    // of one slot
-constexpr uint8_t kMostSteps = 6;      // from object to object
+constexpr uint8_t kDeepest = 4;      // arrays in arrays
+constexpr size_t kMostNodes = 2000;  // of one slot
+constexpr uint8_t kMostSteps = 6;    // from object to object
 constexpr size_t kMostObjects = 50000;
 constexpr size_t kLongestKey = 60;
 constexpr size_t kHashedBytes = 1 << 20;  // of a string
@@ -57,8 +58,8 @@ void describe(const zval* value, ValueNode& node) {
       node.amount = zend_hash_num_elements(Z_ARRVAL_P(value));
       break;
     case IS_OBJECT:
-      node.shown = class_name(Z_OBJCE_P(value));
-      node.identity += Z_OBJ_HANDLE_P(value);
+      node.shown = object_name(Z_OBJ_P(value));
+      node.object = Z_OBJ_HANDLE_P(value);
       break;
     case IS_RESOURCE:
       node.shown = "resource";
@@ -106,6 +107,13 @@ std::string class_name(const zend_class_entry* type) {
   return ZSTR_VAL(type->name);  // an anonymous class has a NUL after the part for people
 }
 
+std::string object_name(zend_object* object) {
+  if (object->ce != zend_ce_closure) return class_name(object->ce);
+  const zend_function* function = zend_get_closure_method_def(object);
+  if (function->type != ZEND_USER_FUNCTION) return "a closure";
+  return fmt::format("a closure ({})", code_place(function->op_array.filename, function->op_array.line_start));
+}
+
 void ValueWalker::add(Slot slot, const zval* value) {
   visit(value, slot, {}, 0, 0);
   snapshot_.add(std::move(slot));
@@ -119,7 +127,7 @@ void ValueWalker::add_unless_initial(Slot slot, const zval* value, const zval* i
   } else {
     Slot start;
     visit(initial, start, {}, 0, 0);
-    if (slot.value == start.value) return;
+    if (Equality(snapshot_, snapshot_).same(slot.value, start.value)) return;
     slot.absence = Absence::initial;
     slot.initial = std::move(start.value[0].shown);
   }
@@ -174,12 +182,16 @@ void ValueWalker::expand_objects() {
   }
 }
 
+// Classes of extensions keep things where only they find them.
 void ValueWalker::expand(const Found& found) {
-  if (found.object->ce == zend_ce_closure) {
+  const bool closure = found.object->ce == zend_ce_closure;
+  const size_t first = snapshot_.slots().size();
+  if (closure) {
     expand_closure(found);
   } else {
     expand_properties(found);
   }
+  if (closure || found.object->ce->create_object == nullptr) snapshot_.close_object(found.object->handle, first);
 }
 
 void ValueWalker::expand_properties(const Found& found) {
@@ -224,6 +236,7 @@ void ValueWalker::add_property(const Found& found, std::string_view key, const s
   slot.kind = found.kind;
   slot.absence = Absence::unseen;
   slot.key = fmt::format("object {} {} {}", found.object->handle, ZSTR_VAL(found.object->ce->name), key);
+  slot.label = name;
   slot.name = found.name + name;
   slot.owner = found.owner;
   add(std::move(slot), value);

@@ -47,6 +47,8 @@ class ValueWalker {
 
 // "index.php:3", below the application's folder without that folder.
 std::string code_place(const zend_string* file, uint32_t line);
+// The class of an object; where a closure was written.
+std::string object_name(zend_object* object);
 // The name of a class; an anonymous one without what makes it unique.
 std::string class_name(const zend_class_entry* type);
 

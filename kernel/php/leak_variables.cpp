@@ -52,8 +52,7 @@ void note_methods(ValueWalker& walker, zend_class_entry* type) {
   ZEND_HASH_FOREACH_PTR(&type->function_table, entry) {
     const auto* method = static_cast<zend_function*>(entry);
     if (method->type != ZEND_USER_FUNCTION || method->common.scope != type) continue;
-    note_static_variables(walker, method->op_array,
-                          class_name(type) + "::" + ZSTR_VAL(method->common.function_name));
+    note_static_variables(walker, method->op_array, class_name(type) + "::" + ZSTR_VAL(method->common.function_name));
   }
   ZEND_HASH_FOREACH_END();
 }

@@ -2,11 +2,14 @@
 // place live in static memory: PHP may leave a request by longjmp, between the two.
 //
 // A place is told when it is first seen changing, and once more when it changes again, because that is the difference
-// between something made at first use and something that grows. Then it is known.
+// between something made at first use and something that grows. Then it is known, and only counted for the summary.
 #include "php/leaks.hpp"
 
+#include <algorithm>
+#include <regex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/log.hpp"
 #include "php/leak_compare.hpp"
@@ -22,11 +25,13 @@ namespace {
 
 constexpr size_t kMostPlaces = 200;
 constexpr size_t kLongestPath = 200;
+constexpr size_t kMostInSummary = 20;
 
 struct Place {
-  unsigned times = 0;
-  uint64_t last = 0;    // number of the request
-  int64_t growth = 0;   // then
+  std::string name;    // of the first that was seen there
+  uint64_t times = 0;  // requests that have changed it
+  uint64_t last = 0;   // number of the request
+  int64_t growth = 0;  // then
 };
 
 struct Hunt {
@@ -75,7 +80,7 @@ std::string values(const Difference& difference) {
 // Growth is said only of what grew in two requests in a row.
 std::string_view tendency(const Difference& difference, const Place& place) {
   const bool in_a_row = place.times > 0 && place.last + 1 == hunt.requests;
-  return in_a_row && place.growth > 0 && difference.growth > 0 ? "; it grows with each request" : "";
+  return in_a_row && place.growth > 0 && difference.growth > 0 ? "; it grows with each request so far" : "";
 }
 
 void tell(const Difference& difference, const Place& place) {
@@ -91,11 +96,34 @@ bool has_room_for(const std::string& place) {
   return false;
 }
 
+// The objects of a list are one place: a table of routes would be hundreds.
+std::string group_of(const std::string& place) {
+  static const std::regex element(R"((\[[^\]]*\])+->)");
+  return std::regex_replace(place, element, "[]->");
+}
+
 void judge(const Difference& difference) {
-  if (!has_room_for(difference.place)) return;
-  Place& place = hunt.places[difference.place];
+  const std::string group = group_of(difference.place);
+  if (!has_room_for(group)) return;
+  Place& place = hunt.places[group];
+  if (place.last == hunt.requests) return;  // told of another object of the list
   if (place.times < 2) tell(difference, place);
-  place = {place.times + 1, hunt.requests, difference.growth};
+  if (place.times == 0) place.name = difference.place;
+  ++place.times;
+  place.last = hunt.requests;
+  place.growth = difference.growth;
+}
+
+// Those that more than one request has changed, the worst first.
+std::vector<const Place*> places_that_change() {
+  std::vector<const Place*> places;
+  for (const auto& [group, place] : hunt.places) {
+    if (place.times > 1) places.push_back(&place);
+  }
+  std::sort(places.begin(), places.end(), [](const Place* left, const Place* right) {
+    return left->times != right->times ? left->times > right->times : left->name < right->name;
+  });
+  return places;
 }
 
 }  // namespace
@@ -118,8 +146,13 @@ void report_leaks() {
 void sum_up_leaks() {
   if (hunt.places.empty()) {
     log::info("leak hunt: {} requests left nothing behind", hunt.requests);
-  } else {
-    log::warning("leak hunt: {} requests left state in {} places", hunt.requests, hunt.places.size());
+    return;
+  }
+  const std::vector<const Place*> places = places_that_change();
+  log::warning("leak hunt: {} requests left state in {} places, {} of them more than once", hunt.requests,
+               hunt.places.size(), places.size());
+  for (size_t at = 0; at < std::min(places.size(), kMostInSummary); ++at) {
+    log::warning("leak hunt: {} requests changed {}", places[at]->times, places[at]->name);
   }
 }
 

@@ -1,4 +1,5 @@
-// The hunt for state that one request of a worker script leaves behind for the next (worker.paranoid, docs/state-leaks.md).
+// The hunt for state that one request of a worker script leaves behind for the next (worker.paranoid,
+// docs/state-leaks.md).
 #pragma once
 
 #include "exchange/request_view.hpp"

@@ -95,7 +95,7 @@ def test_ten_leaks_at_once_are_ten_findings(paranoid):
                  "locale LC_TIME", "time zone", "error handler", "environment variable LEAK", "working directory", "umask"):
         assert [line for line in found if line.startswith(name)], (name, found)
     assert len(found) == 10, found
-    assert re.search(r"leak hunt: 1 requests? left state in 10 places", app.error_log())
+    assert re.search(r"leak hunt: 1 requests? left state in 10 places, 0 of them more than once", app.error_log())
 
 
 # ---------------------------------------------------------------- what is no leak
@@ -166,7 +166,7 @@ def test_a_place_is_told_twice_and_what_grows_is_said_to_grow(paranoid):
     first, second = findings(app)
     assert re.fullmatch(r"static property Shelf::\$books \(worker\.php:5\) changed by GET /0 \(\S+\): was array of 0, is array of 1", first)
     assert re.fullmatch(r"static property Shelf::\$books \(worker\.php:5\) changed again by GET /1 \(\S+\): was array of 1,"
-                        r" is array of 2; it grows with each request", second)
+                        r" is array of 2; it grows with each request so far", second)
 
 
 def test_a_value_made_at_first_use_is_told_once(paranoid):
@@ -209,6 +209,48 @@ def test_an_element_is_named_with_its_key_unless_that_could_be_a_secret(paranoid
     assert "home" not in found
 
 
+def test_the_objects_of_a_list_are_one_place(paranoid):
+    app = paranoid("foreach (Shelf::$books as $book) $book->uses++; echo 'fine';",
+                   boot=DECLARED + "for ($i = 0; $i < 9; $i++) { Shelf::$books['k' . $i] = new One; }")
+    for _ in range(4):
+        app.get("/")
+    first, second = findings(app)
+    assert first.startswith("static property Shelf::$books['k0']->uses (worker.php:5) changed by GET /")
+    assert "changed again" in second
+
+
+def test_an_object_that_is_made_anew_with_the_same_contents_is_no_leak(paranoid):
+    app = paranoid("""
+        $GLOBALS['one'] = new One; $GLOBALS['one']->peer = new One; $GLOBALS['one']->peer->peer = $GLOBALS['one'];
+        $n = $request['uri'] === '/odd' ? 1 : 0; $GLOBALS['call'] = function () use ($n) { return $n; };
+        echo 'fine';""", boot=DECLARED.replace("public int $uses", "public ?One $peer = null; public int $uses"))
+    for path in ("/", "/", "/", "/odd", "/odd"):
+        app.get(path)
+    found = findings(app)
+    assert [line.split(" by")[0] for line in found] == [
+        "global variable $one left", "global variable $call left", "global variable $call changed again"]
+    assert found[-1].endswith(": was a closure (worker.php:10), is another one")
+
+
+def test_an_object_of_an_extension_that_is_made_anew_is_told(paranoid):
+    app = paranoid("$GLOBALS['list'] = new ArrayObject([1]); echo 'fine';", boot="$list = new ArrayObject([1]);")
+    app.get("/")
+    (found,) = findings(app)
+    assert found.endswith("was ArrayObject, is another one")
+
+
+def test_the_summary_names_what_changes_most(paranoid):
+    app = paranoid("remember(); One::it(); if ($request['uri'] === '/two') Shelf::$size++; echo 'fine';")
+    for path in ("/", "/two", "/two"):
+        app.get(path)
+    findings(app)
+    assert re.findall(r"leak hunt: (.*)", app.error_log()) == [
+        "3 requests left state in 3 places, 2 of them more than once",
+        "3 requests changed static variable $calls of remember() (worker.php:3)",
+        "2 requests changed static property Shelf::$size (worker.php:5)",
+    ]
+
+
 def test_texts_are_not_shown(paranoid):
     app = paranoid("$GLOBALS['user'] = 'password-of-ada'; putenv('TOKEN=password-of-ada'); echo 'fine';")
     app.get("/?token=password-of-ada")
@@ -220,7 +262,7 @@ def test_a_text_of_the_same_length_is_another(paranoid):
     app = paranoid("$GLOBALS['user'] = 'grace'; echo 'fine';", boot="$user = 'linda';")
     app.get("/")
     (found,) = findings(app)
-    assert found.endswith("was string of 5, is another string of 5")
+    assert found.endswith("was string of 5, is another one")
 
 
 def test_the_log_is_bounded(paranoid):
@@ -240,7 +282,7 @@ def test_a_connection_left_open_is_named(paranoid):
         app.get("/")
         found = findings(app)
     assert any(line.startswith(f"open file connection to 127.0.0.1:{port} left by GET /") for line in found), found
-    assert any(line.endswith("was 1 descriptor, is 2 descriptors; it grows with each request") for line in found), found
+    assert any(line.endswith("was 1 descriptor, is 2 descriptors; it grows with each request so far") for line in found), found
 
 
 # ---------------------------------------------------------------- it survives what it looks at

@@ -28,10 +28,11 @@ constexpr size_t kLongestPath = 200;
 constexpr size_t kMostInSummary = 20;
 
 struct Place {
-  std::string name;    // of the first that was seen there
-  uint64_t times = 0;  // requests that have changed it
-  uint64_t last = 0;   // number of the request
-  int64_t growth = 0;  // then
+  std::string name;        // of the first that was seen there
+  bool of_a_list = false;  // others were seen, too
+  uint64_t times = 0;      // requests that have changed it
+  uint64_t last = 0;       // number of the request
+  int64_t growth = 0;      // then
 };
 
 struct Hunt {
@@ -106,6 +107,7 @@ void judge(const Difference& difference) {
   const std::string group = group_of(difference.place);
   if (!has_room_for(group)) return;
   Place& place = hunt.places[group];
+  if (place.times > 0 && place.name != difference.place) place.of_a_list = true;
   if (place.last == hunt.requests) return;  // told of another object of the list
   if (place.times < 2) tell(difference, place);
   if (place.times == 0) place.name = difference.place;
@@ -152,7 +154,8 @@ void sum_up_leaks() {
   log::warning("leak hunt: {} requests left state in {} places, {} of them more than once", hunt.requests,
                hunt.places.size(), places.size());
   for (size_t at = 0; at < std::min(places.size(), kMostInSummary); ++at) {
-    log::warning("leak hunt: {} requests changed {}", places[at]->times, places[at]->name);
+    log::warning("leak hunt: {} requests changed {}{}", places[at]->times, places[at]->name,
+                 places[at]->of_a_list ? " or another of its list" : "");
   }
 }
 

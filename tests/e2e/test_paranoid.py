@@ -217,6 +217,7 @@ def test_the_objects_of_a_list_are_one_place(paranoid):
     first, second = findings(app)
     assert first.startswith("static property Shelf::$books['k0']->uses (worker.php:5) changed by GET /")
     assert "changed again" in second
+    assert re.search(r"leak hunt: 4 requests changed .*\['k0'\]->uses \(worker\.php:5\) or another of its list", app.error_log())
 
 
 def test_an_object_that_is_made_anew_with_the_same_contents_is_no_leak(paranoid):

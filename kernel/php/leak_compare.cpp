@@ -71,12 +71,13 @@ std::string place_of(const Slot& slot, const std::string& path) {
 Difference absent_before(const Slot& after) {
   const bool left = after.absence == Absence::nothing;
   return {left ? Change::left : Change::changed, place_of(after, ""), after.initial, after.value[0].shown,
-          after.value[0].amount};
+          after.value[0].amount > 0};
 }
 
 Difference absent_after(const Slot& before) {
   const bool removed = before.absence == Absence::nothing;
-  return {removed ? Change::removed : Change::changed, place_of(before, ""), before.value[0].shown, before.initial, 0};
+  return {removed ? Change::removed : Change::changed, place_of(before, ""), before.value[0].shown, before.initial,
+          false};
 }
 
 // Same place, other value.
@@ -84,13 +85,13 @@ Difference other_value(const Slot& slot, const Nodes& before, const Nodes& after
   std::string is = after[at].shown;
   if (before[at].shown == is) is = "another one";
   return {Change::changed, place_of(slot, path_to(after, at)), before[at].shown, std::move(is),
-          after[at].amount - before[at].amount};
+          after[at].amount > before[at].amount};
 }
 
 // An array of the same size with other keys. Cut off at the limit of a walk, one can be shorter than the other.
 Difference other_elements(const Slot& slot, const Nodes& nodes, size_t at) {
   const size_t parent = parent_of(nodes, at);
-  return {Change::changed, place_of(slot, path_to(nodes, parent)), nodes[parent].shown, "other elements", 0};
+  return {Change::changed, place_of(slot, path_to(nodes, parent)), nodes[parent].shown, "other elements", false};
 }
 
 Difference first_difference(const Slot& slot, const Nodes& before, const Nodes& after, Equality& equality) {

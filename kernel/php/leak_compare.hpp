@@ -14,7 +14,7 @@ struct Difference {
   Change change{};
   std::string place;    // "static variable $calls of remember() (index.php:3)"
   std::string was, is;  // for a person; empty where there is nothing to show
-  int64_t growth = 0;   // by how much it became more
+  bool grew = false;    // a number, an array or a text became more
 };
 
 // At most one difference for each slot: the first.

@@ -32,7 +32,7 @@ struct Place {
   bool of_a_list = false;  // others were seen, too
   uint64_t times = 0;      // requests that have changed it
   uint64_t last = 0;       // number of the request
-  int64_t growth = 0;      // then
+  bool grew = false;       // then
 };
 
 struct Hunt {
@@ -81,7 +81,7 @@ std::string values(const Difference& difference) {
 // Growth is said only of what grew in two requests in a row.
 std::string_view tendency(const Difference& difference, const Place& place) {
   const bool in_a_row = place.times > 0 && place.last + 1 == hunt.requests;
-  return in_a_row && place.growth > 0 && difference.growth > 0 ? "; it grows with each request so far" : "";
+  return in_a_row && place.grew && difference.grew ? "; it grows with each request so far" : "";
 }
 
 void tell(const Difference& difference, const Place& place) {
@@ -113,7 +113,7 @@ void judge(const Difference& difference) {
   if (place.times == 0) place.name = difference.place;
   ++place.times;
   place.last = hunt.requests;
-  place.growth = difference.growth;
+  place.grew = difference.grew;
 }
 
 // Those that more than one request has changed, the worst first.

@@ -51,7 +51,7 @@ TEST_CASE("the same value is no difference, another one is told with both") {
   CHECK(found[0].place == "global variable $x");
   CHECK(found[0].was == "1");
   CHECK(found[0].is == "4");
-  CHECK(found[0].growth == 3);
+  CHECK(found[0].grew);
 }
 
 TEST_CASE("an element is named with the way to it") {

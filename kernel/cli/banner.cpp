@@ -24,7 +24,8 @@ std::string mode_text(const config::Settings& settings) {
   if (!worker.preload_script.empty()) text += ", preloads " + worker.preload_script;
   if (settings.isolates())
     return text + (settings.rewinds() ? ", rewound after each request" : ", a process for each request");
-  return settings.boots_in_template() ? text + ", forked from the template" : text;
+  if (settings.boots_in_template()) text += ", forked from the template";
+  return worker.paranoid ? text + ", paranoid: looks for state that requests leave behind" : text;
 }
 
 std::string row(std::string_view name, std::string_view text) {

@@ -126,8 +126,18 @@ std::string place_of(const Loaded& loaded, std::string_view path) {
   return describe_place(loaded.origin(path), path);
 }
 
+Result<> check_paranoid(const Loaded& loaded) {
+  const Settings& settings = loaded.settings;
+  if (!settings.worker.paranoid || (settings.worker_mode() && !settings.isolates())) return ok();
+  return usage_error(place_of(loaded, "worker.paranoid") +
+                     (settings.isolates() ? "has nothing to look for: with worker.isolation = \"request\" nothing stays"
+                                          : "has nothing to look for: without a worker script (worker.script) each "
+                                            "request starts from nothing"));
+}
+
 Result<> check_modes(const Loaded& loaded) {
   const Settings& settings = loaded.settings;
+  ASKR_TRY(check_paranoid(loaded));
   if (settings.worker.cow && !settings.worker_mode()) {
     return usage_error(place_of(loaded, "worker.cow") + "needs a worker script (worker.script) to boot");
   }

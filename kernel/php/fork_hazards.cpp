@@ -1,18 +1,11 @@
 #include "php/fork_hazards.hpp"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <climits>
-#include <cstdlib>
-#include <map>
-
+#include "php/open_files.hpp"
 #include "php/zend.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -20,56 +13,23 @@
 namespace askr::php {
 namespace {
 
-using OpenFiles = std::map<int, std::string>;  // descriptor -> what /proc says it is
-
 OpenFiles of_the_server;
-
-OpenFiles open_files() {
-  OpenFiles files;
-  DIR* folder = ::opendir("/proc/self/fd");
-  if (folder == nullptr) return files;
-  while (const dirent* entry = ::readdir(folder)) {
-    const int fd = std::atoi(entry->d_name);
-    if (entry->d_name[0] == '.' || fd == ::dirfd(folder)) continue;
-    char target[PATH_MAX];
-    const ssize_t size = ::readlinkat(::dirfd(folder), entry->d_name, target, sizeof target);
-    if (size > 0) files.emplace(fd, std::string(target, static_cast<size_t>(size)));
-  }
-  ::closedir(folder);
-  return files;
-}
-
-std::string address_text(const sockaddr_storage& address, socklen_t size) {
-  if (address.ss_family == AF_UNIX) {
-    const auto& unix_address = reinterpret_cast<const sockaddr_un&>(address);
-    if (size <= offsetof(sockaddr_un, sun_path) || unix_address.sun_path[0] == '\0') return "a Unix socket";
-    return std::string("unix:") + unix_address.sun_path;
-  }
-  char host[NI_MAXHOST];
-  char port[NI_MAXSERV];
-  const int failed = ::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof host, port,
-                                   sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-  if (failed != 0) return "an unknown peer";
-  return address.ss_family == AF_INET6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
 
 // Datagrams (the system's log) mix without harm.
 std::string socket_hazard(int fd) {
   int type = 0;
   socklen_t size = sizeof type;
   if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type == SOCK_DGRAM) return {};
-  sockaddr_storage address{};
-  size = sizeof address;
-  const bool connected = ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  if (connected) {
+  const std::string peer = peer_address(fd);
+  if (!peer.empty()) {
     return fmt::format(
         "a connection to {} is open: all workers would talk over it at once; close it in "
         "askr_before_fork(), open it in askr_after_fork() or on first use",
-        address_text(address, size));
+        peer);
   }
-  size = sizeof address;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  return fmt::format("a socket of {} is open, which all workers would share", address_text(address, size));
+  const std::string own = own_address(fd);
+  if (own.empty()) return {};
+  return fmt::format("a socket of {} is open, which all workers would share", own);
 }
 
 std::string file_hazard(int fd, const std::string& path) {

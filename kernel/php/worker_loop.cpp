@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
+#include "php/leaks.hpp"
 #include "php/output.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
@@ -121,8 +122,10 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
     start_loop();
     begin_rewinding();
   }
+  if (state.options.paranoid) report_leaks();
   if (!wait_for_request()) return false;
   begin_request();
+  if (state.options.paranoid) remember_state(*state.request);
   call_handler(handler, handler_cache);
   end_request_of_loop(settle_exception);
   loop.recycling.count();
@@ -139,6 +142,7 @@ Result<int> run_worker_script() {
   enter_directory_of(state.script_filename);
   open_boot_info();
   run_script();
+  if (state.options.paranoid && loop.started) sum_up_leaks();
   return judge_end();
 }
 

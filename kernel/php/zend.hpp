@@ -7,6 +7,8 @@
 #include "main/php.h"
 // php.h first: the others need it.
 #include "SAPI.h"
+#include "Zend/zend_closures.h"
+#include "Zend/zend_constants.h"
 #include "Zend/zend_exceptions.h"
 #include "Zend/zend_extensions.h"
 #include "Zend/zend_ini.h"

@@ -87,6 +87,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.isolate = settings.isolates();
   options.rewind = settings.rewinds();
   options.cow_strict = settings.worker.cow_strict;
+  options.paranoid = settings.worker.paranoid;
   options.preload_script = absolute(settings.worker.preload_script);
   options.front = settings.server.front;
   options.plugins = plugin_parts();

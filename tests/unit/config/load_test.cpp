@@ -140,6 +140,10 @@ TEST_CASE("modes that make no sense together are told") {
   CHECK(problem_of({"--isolation=always"}, {}, folder.path()) ==
         "--isolation: expected none, request, rewind, got \"always\"");
   CHECK(load_words({"--isolation=request", "--preload-script=a.php"}, {}, folder.path()));
+  CHECK(problem_of({"--paranoid"}, {}, folder.path()).starts_with("--paranoid: has nothing to look for: without"));
+  CHECK(problem_of({"--paranoid", "--worker-script=w.php", "--isolation=request"}, {}, folder.path())
+            .starts_with("--paranoid: has nothing to look for: with worker.isolation"));
+  CHECK(load_words({"--paranoid", "--worker-script=w.php", "--cow"}, {}, folder.path()));
   folder.write("askr.toml", "[worker]\nscript = \"w.php\"\ncow = true\n");
   const auto loaded = load_words({}, {}, folder.path());
   REQUIRE(loaded);

@@ -151,16 +151,18 @@ void Exchange::wake(ProcessRecord& worker) {
   if (worker.parked.exchange(0) != 0) arena::futex_wake(worker.parked);
 }
 
-void Exchange::wake_workers(unsigned count) const {
+unsigned Exchange::wake_workers(unsigned count) const {
   const uint32_t generation = global_->active_generation.load(std::memory_order_relaxed);
+  unsigned woken = 0;
   for (ProcessRecord& worker : workers()) {
-    if (count == 0) return;
+    if (woken == count) break;
     if (worker.generation.load(std::memory_order_relaxed) != generation) continue;
     if (worker.parked.load(std::memory_order_relaxed) == 0) continue;
     if (worker.parked.exchange(0) == 0) continue;
     arena::futex_wake(worker.parked);
-    --count;
+    ++woken;
   }
+  return woken;
 }
 
 bool Exchange::processor_to_spare() const {

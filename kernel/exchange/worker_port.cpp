@@ -41,6 +41,7 @@ struct WorkerPort::State {
   void spin() const;
   void sleep();
   [[nodiscard]] bool should_stop() const;
+  Wait leave() const;
   void open_block();
   void publish(SegmentKind kind, uint32_t begin, bool last);
   void publish_pending();
@@ -60,6 +61,7 @@ struct WorkerPort::State {
   const char* inline_body = nullptr;
   UniqueFd spool;
   uint64_t body_read = 0;
+  bool rested = false;  // has slept since the last request
 
   uint32_t block = kNoBlock;  // index over all blocks
   uint32_t used = 0;          // bytes of it that are written
@@ -89,6 +91,12 @@ bool WorkerPort::State::should_stop() const {
   return retire == kRetireNow || (retire == kRetireWhenIdle && exchange.queue().looks_empty());
 }
 
+// A gateway may have woken this worker for a request, just when it was told to stop: another one shall look.
+Wait WorkerPort::State::leave() const {
+  if (!exchange.queue().looks_empty()) exchange.wake_workers(1);
+  return Wait::retire;
+}
+
 bool WorkerPort::State::take() {
   if (exchange.queue().looks_empty()) return false;
   if (exchange.global().active_generation.load(std::memory_order_acquire) != generation) return false;
@@ -107,6 +115,7 @@ bool WorkerPort::State::take() {
   decode_request(area, request);
   inline_body = slot->spool_fd < 0 ? area + slot->head_size : nullptr;
   body_read = 0;
+  rested = false;
   head_written = streaming = announced_first = false;
   head_end = 0;
   return true;
@@ -126,6 +135,8 @@ void WorkerPort::State::spin() const {
 
 void WorkerPort::State::sleep() {
   record.state.store(ProcessState::idle, std::memory_order_relaxed);
+  if (!rested) record.slept_at.store(monotonic_now(), std::memory_order_relaxed);
+  rested = true;
   record.parked.store(1);
   const bool work = !exchange.queue().looks_empty() &&
                     exchange.global().active_generation.load(std::memory_order_acquire) == generation;
@@ -144,10 +155,10 @@ Wait WorkerPort::wait() {
   State& s = *state_;
   s.record.state.store(ProcessState::idle, std::memory_order_relaxed);
   for (;;) {
-    if (s.should_stop()) return Wait::retire;
+    if (s.should_stop()) return s.leave();
     if (s.take()) return Wait::request;
     s.spin();
-    if (s.should_stop()) return Wait::retire;
+    if (s.should_stop()) return s.leave();
     if (s.take()) return Wait::request;
     s.sleep();
   }

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 
 #include "base/log.hpp"
 
@@ -208,8 +209,39 @@ void Generation::spawn_missing() {
   // others find.
   const bool boots_itself = host_.settings.worker_mode() && !host_.settings.boots_in_template();
   const bool is_first = boots_itself && !ready_ && known_ready_.empty();
-  const unsigned wanted = is_first ? 1 : host_.settings.server.workers;
-  while (workers_.size() + forks_under_way_ + delayed_ < wanted && spawn_worker()) {
+  const unsigned wanted = is_first ? 1 : host_.exchange.global().worker_target.load();
+  while (wanted_workers() < wanted && spawn_worker()) {
+  }
+}
+
+// Those that run and shall stay, or are on their way.
+size_t Generation::wanted_workers() const {
+  const auto stays = [this](const auto& worker) {
+    return host_.exchange.records()[worker->identity().record].retire == 0;
+  };
+  return static_cast<size_t>(std::count_if(workers_.begin(), workers_.end(), stays)) + forks_under_way_ + delayed_;
+}
+
+// More than wanted: those without work end, the one that had none for longest first. If these are too few, others end
+// after what they run.
+void Generation::retire_surplus() {
+  if (!ready_ || retiring_ || over_) return;
+  const size_t wanted = host_.exchange.global().worker_target.load();
+  const size_t all = wanted_workers();
+  if (all <= wanted) return;
+  std::vector<std::tuple<bool, int64_t, unsigned>> order;  // has work, without since, record
+  for (const auto& worker : workers_) {
+    const unsigned index = worker->identity().record;
+    const exchange::ProcessRecord& record = host_.exchange.records()[index];
+    if (record.retire != 0) continue;
+    order.emplace_back(record.state != exchange::ProcessState::idle, exchange::idle_since(record), index);
+  }
+  std::sort(order.begin(), order.end());
+  order.resize(std::min(order.size(), all - wanted));
+  for (const auto& [has_work, since, index] : order) {
+    exchange::ProcessRecord& record = host_.exchange.records()[index];
+    record.retire = exchange::kRetireNow;
+    exchange::Exchange::wake(record);
   }
 }
 
@@ -271,8 +303,9 @@ void Generation::check_ready() {
     if (host_.exchange.records()[record].ready.load() == 0 || !known_ready_.insert(record).second) continue;
     policy_.on_ready();
   }
-  if (!ready_ && !known_ready_.empty()) spawn_missing();
-  if (ready_ || over_ || retiring_ || known_ready_.size() < host_.settings.server.workers) return;
+  if (ready_ || !known_ready_.empty()) spawn_missing();
+  retire_surplus();
+  if (ready_ || over_ || retiring_ || known_ready_.size() < host_.exchange.global().worker_target) return;
   ready_ = true;
   events_.booted(*this);
 }
@@ -281,6 +314,7 @@ void Generation::on_worker_exit(Child& worker, int status) {
   const unsigned record_index = worker.identity().record;
   exchange::ProcessRecord& record = host_.exchange.records()[record_index];
   const bool was_ready = record.ready.load() != 0;
+  const bool was_surplus = record.retire.load() != 0;
   const bool boot_failed =
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
   const exchange::LostRequest lost = exchange::reclaim_worker(host_.exchange, record_index);
@@ -296,6 +330,10 @@ void Generation::on_worker_exit(Child& worker, int status) {
   }
   if (fails_generation) {
     give_up(note_of(record));
+    return;
+  }
+  if (was_surplus) {  // however it ended; unless more are wanted by now, nobody takes its place
+    spawn_missing();
     return;
   }
   const bool served_its_request =

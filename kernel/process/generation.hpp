@@ -44,7 +44,7 @@ class Generation final : public Watcher {
 
   // Resolves the root and starts the template.
   Result<> start();
-  // A worker's `ready` flag changed, perhaps.
+  // A worker's `ready` flag changed, perhaps, or the number of workers that there shall be.
   void check_ready();
   // Stops giving it work: its workers end after their current request, its template at once.
   void retire();
@@ -71,6 +71,8 @@ class Generation final : public Watcher {
   void on_template_ready(std::string_view text);
   void settle_unanswered_forks();
   void spawn_missing();
+  void retire_surplus();
+  [[nodiscard]] size_t wanted_workers() const;
   bool spawn_worker();
   void adopt_worker(uint32_t position, pid_t pid);
   void on_worker_exit(Child& worker, int status);

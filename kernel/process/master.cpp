@@ -35,6 +35,7 @@ Master::~Master() = default;
 
 Result<> Master::prepare() {
   ASKR_TRY(control_.open(control_path(options_.settings)));
+  options_.exchange.global().worker_target = options_.settings.server.workers;
 
   sigset_t set;
   sigemptyset(&set);
@@ -112,7 +113,7 @@ void Master::on_booted(Generation& generation) {
   booting_ = nullptr;
   Generation* before = std::exchange(active_, &generation);
   options_.exchange.poke_all_gateways();
-  options_.exchange.wake_workers(options_.settings.server.workers);  // requests may wait for it
+  options_.exchange.wake_workers(global.worker_target);  // requests may wait for it
   if (before != nullptr) before->retire();
   if (before != nullptr && before->empty()) on_emptied(*before);
 

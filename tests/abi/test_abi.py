@@ -230,7 +230,7 @@ def test_a_missing_source_is_an_error_of_its_own(installed, tmp_path):
 
 
 def test_our_own_plugins_export_one_symbol_and_include_nothing_but_the_sdk():
-    for name in ("cache", "coalesce", "compress", "defer"):
+    for name in ("autoscale", "cache", "coalesce", "compress", "defer"):
         symbols = run("nm", "-D", "--defined-only", BINARY.parent / "plugins" / f"{name}.so").split("\n")
         assert [line.split()[-1] for line in symbols if line] == ["askr_plugin_v1"]
         assert run_askr("plugin", "verify", BINARY.parent / "plugins" / f"{name}.so").returncode == 0

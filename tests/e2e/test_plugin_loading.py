@@ -9,7 +9,7 @@ from askrtest.plugins import FOLDER, plugin_file, start_with, with_plugins
 from askrtest.server import run_askr
 
 SDK = "0.3"
-OWN = ("cache", "coalesce", "compress", "defer")
+OWN = ("autoscale", "cache", "coalesce", "compress", "defer")
 
 
 def line_of(result, code=1):

@@ -1,5 +1,5 @@
-/* How many workers there are, what they do, and how many there shall be: "askr.workers/1", since 0.3. From process_start
- * to process_stop, in gateways only; elsewhere ASKR_E_WRONG_STEP.
+/* How many workers there are, what they do, and how many there shall be: "askr.workers/1", since 0.3. From
+ * process_start to process_stop, in gateways only; elsewhere ASKR_E_WRONG_STEP.
  *
  * The figures are computed from shared memory when they are asked for. Several gateways may ask and decide at the same
  * time: derive a target from the figures, never from the one before, and two that see the same decide the same.

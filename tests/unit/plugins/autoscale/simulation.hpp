@@ -22,6 +22,7 @@ struct Server {
   int64_t service = 50 * kMillisecond;
   int64_t fork = 3 * kMillisecond;
   int64_t boot = 5 * kMillisecond;
+  int64_t reaction = kMillisecond / 10;  // of the master, to a new target
   uint64_t worker_memory = 20 * kMegabyte;
   uint64_t memory_limit = 8000 * kMegabyte;
   uint64_t memory_of_others = 1000 * kMegabyte;
@@ -60,7 +61,9 @@ class Simulation {
   // --- what came of it
   [[nodiscard]] const std::vector<TargetChange>& changes() const { return changes_; }
   [[nodiscard]] uint32_t target() const { return target_; }
-  [[nodiscard]] uint32_t alive() const { return count([](const Worker&) { return true; }); }
+  [[nodiscard]] uint32_t alive() const {
+    return count([](const Worker&) { return true; });
+  }
   [[nodiscard]] uint32_t ready() const { return count(is_ready); }
   [[nodiscard]] uint32_t most_alive() const { return most_alive_; }
   [[nodiscard]] uint64_t most_memory() const { return most_memory_; }
@@ -156,7 +159,7 @@ class Simulation {
   void set_target(uint32_t target) {
     changes_.push_back({now_, target_, target});
     target_ = target;
-    schedule(now_ + kMillisecond / 10, [this] { follow_target(); });
+    schedule(now_ + server_.reaction, [this] { follow_target(); });
   }
   void follow_target() {
     const auto stays = [](const Worker& worker) { return !worker.retired; };
@@ -260,7 +263,7 @@ class Simulation {
   int64_t forked_until_ = 0;
 
   std::vector<TargetChange> changes_;
-  std::vector<std::pair<int64_t, int64_t>> waits_;     // asked at, waited
+  std::vector<std::pair<int64_t, int64_t>> waits_;      // asked at, waited
   std::vector<std::pair<int64_t, uint32_t>> ready_at_;  // each change of how many are ready
   uint32_t most_alive_ = 0;
   uint64_t most_memory_ = 0;

@@ -127,6 +127,7 @@ TEST_CASE("the memory budget is never passed, whatever waits") {
   for (const unsigned gateways : {1U, 4U}) {
     Server server;
     server.gateways = gateways;
+    server.fork = 100 * kMillisecond;  // so that they look again while workers boot
     server.memory_limit = 1'000 * kMegabyte;
     server.memory_of_others = 500 * kMegabyte;
     Simulation trace(server);
@@ -166,6 +167,23 @@ TEST_CASE("eight gateways come to the number that one comes to") {
   CHECK(alone.target() == together.target());
   CHECK(together.changes().size() <= alone.changes().size() + 1);
   finish(together, eight, kMinute);
+}
+
+TEST_CASE("with a master that is slow to act no gateway decides the same thing twice") {
+  Server server;
+  server.gateways = 8;
+  server.reaction = 2 * kSecond;
+  Simulation trace(server);
+  trace.clients(0, 40);
+  trace.clients(20 * kSecond, 8);
+  trace.run_until(20 * kSecond);
+  CHECK(trace.target() == 40);
+  trace.run_until(kMinute);
+  CHECK(trace.target() >= 8);
+  CHECK(trace.target() <= 9);
+  CHECK(trace.changes().size() <= 8);
+  CHECK(trace.longest_wait(20 * kSecond) < server.service);
+  finish(trace, server, kMinute);
 }
 
 TEST_CASE("a slow client after the rush keeps what it needs, and nobody takes a worker from it") {

@@ -41,12 +41,20 @@ std::string memory(uint64_t kilobytes) {
   return kilobytes < 10240 ? fmt::format("{} KB", kilobytes) : fmt::format("{} MB", kilobytes / 1024);
 }
 
+// " (2 to 16)" when their number adapts to the load.
+std::string range(const Json& status) {
+  const uint64_t minimum = number(status, "workers_min");
+  const uint64_t maximum = number(status, "workers_max");
+  return minimum < maximum ? fmt::format(" ({} to {})", minimum, maximum) : "";
+}
+
 std::string headline(const Json& status) {
   std::string out =
       fmt::format("askr {} on {}\n{} mode, generation {}, up {}\n", text(status, "version"), addresses(status),
                   text(status, "mode"), number(status, "generation"), uptime(number(status, "uptime_secs")));
-  out += fmt::format("{} of {} workers, {} queued, {} respawned, {} in all\n\n", number(status, "workers_alive"),
-                     number(status, "workers_configured"), number(status, "queue_depth"), number(status, "respawns"),
+  out += fmt::format("{} of {} workers{}, {} queued, {} respawned, {} in all\n\n", number(status, "workers_alive"),
+                     number(status, status.contains("workers_target") ? "workers_target" : "workers_configured"),
+                     range(status), number(status, "queue_depth"), number(status, "respawns"),
                      memory(number(status, "rss_kb_total")));
   return out;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 
@@ -93,7 +94,9 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   const unsigned cores = available_cores();
   // Isolated workers wait for their one request, so there have to be more of them than run at once.
   const unsigned per_core = loaded.settings.isolates() && !loaded.settings.rewinds() ? 4 : 1;
-  resolve_auto(loaded, "server.workers", std::max(cores * per_core, server.workers_min), server.workers);
+  const unsigned most = server.workers_max == 0 ? UINT_MAX : server.workers_max;
+  resolve_auto(loaded, "server.workers", std::min(std::max(cores * per_core, server.workers_min), most),
+               server.workers);
   // PHP needs the other half: as many gateways as cores would only take turns with the workers (docs/performance.md).
   resolve_auto(loaded, "server.gateways", std::max(1U, cores / 2), server.gateways);
   if (server.workers_min == 0) server.workers_min = server.workers;
@@ -171,6 +174,12 @@ Result<> check_together(const Loaded& loaded) {
   const ServerSettings& server = loaded.settings.server;
   ASKR_TRY(check_modes(loaded));
   ASKR_TRY(check_warm_urls(loaded));
+  const bool both_given = loaded.origin("server.workers_min").source != Source::default_value &&
+                          loaded.origin("server.workers_max").source != Source::default_value;
+  if (both_given && server.workers_min > server.workers_max) {
+    return usage_error(fmt::format("{}{} is more than server.workers_max, {}", place_of(loaded, "server.workers_min"),
+                                   server.workers_min, server.workers_max));
+  }
   if (server.workers_min > server.workers) {
     return usage_error(fmt::format("{}{} is more than the {} workers", place_of(loaded, "server.workers_min"),
                                    server.workers_min, server.workers));

@@ -54,18 +54,18 @@ void read_group(const std::string& folder, CgroupLimits& limits) {
 
 // From the group up to the root of its hierarchy. In a container the path may name a folder outside of what is
 // mounted; then the root is the container's own group.
-void read_hierarchy(const std::string& mount, std::string path, CgroupLimits& limits) {
+template <class Visitor>
+void visit_hierarchy(const std::string& mount, std::string path, Visitor& visit) {
   while (!path.empty() && path != "/") {
-    read_group(mount + path, limits);
+    visit(mount + path);
     path.resize(path.rfind('/'));
   }
-  read_group(mount, limits);
+  visit(mount);
 }
 
-}  // namespace
-
-CgroupLimits read_cgroup_limits(const std::string& proc, const std::string& sysfs) {
-  CgroupLimits limits;
+// Calls visit(folder) for each group that limits this process.
+template <class Visitor>
+void visit_groups(const std::string& proc, const std::string& sysfs, Visitor&& visit) {
   std::ifstream file(proc);
   // "0::/path" for v2, "4:memory:/path" or "1:cpu,cpuacct:/path" for v1.
   for (std::string line; std::getline(file, line);) {
@@ -75,12 +75,58 @@ CgroupLimits read_cgroup_limits(const std::string& proc, const std::string& sysf
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string path = line.substr(second + 1);
     if (path.empty() || path[0] != '/') continue;
-    if (controllers.empty()) read_hierarchy(sysfs, path, limits);
+    if (controllers.empty()) visit_hierarchy(sysfs, path, visit);
     const std::string listed = "," + controllers + ",";
     const bool useful = listed.find(",cpu,") != std::string::npos || listed.find(",memory,") != std::string::npos;
-    if (useful) read_hierarchy(sysfs + "/" + controllers, path, limits);
+    if (useful) visit_hierarchy(sysfs + "/" + controllers, path, visit);
   }
+}
+
+// The number behind `key` in a file of "key value" lines, which may have a colon and a unit.
+uint64_t number_of(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    uint64_t value = 0;
+    if (words >> name >> value && name == key) return value;
+  }
+  return 0;
+}
+
+void tighten_room(uint64_t limit, uint64_t available, MemoryRoom& room) {
+  if (limit == 0 || (room.limit != 0 && room.available <= available)) return;
+  room = {limit, available};
+}
+
+// `cache` is the name of the reclaimable part in the group's memory.stat.
+void read_room(const std::string& folder, const char* limit, const char* used, const char* cache, MemoryRoom& room) {
+  std::string first, second;
+  CgroupLimits limits;
+  if (!read_words(folder + limit, first, second)) return;
+  tighten_memory(to_number(first), limits);
+  if (!read_words(folder + used, first, second)) return;
+  const auto all = static_cast<uint64_t>(std::max(to_number(first), 0.0));
+  const uint64_t needed = all - std::min(all, number_of(folder + "/memory.stat", cache));
+  tighten_room(limits.memory_bytes, limits.memory_bytes - std::min(limits.memory_bytes, needed), room);
+}
+
+}  // namespace
+
+CgroupLimits read_cgroup_limits(const std::string& proc, const std::string& sysfs) {
+  CgroupLimits limits;
+  visit_groups(proc, sysfs, [&limits](const std::string& folder) { read_group(folder, limits); });
   return limits;
+}
+
+MemoryRoom read_memory_room(const std::string& proc, const std::string& sysfs, const std::string& meminfo) {
+  MemoryRoom room;
+  tighten_room(number_of(meminfo, "MemTotal:") << 10, number_of(meminfo, "MemAvailable:") << 10, room);
+  visit_groups(proc, sysfs, [&room](const std::string& folder) {
+    read_room(folder, "/memory.max", "/memory.current", "inactive_file", room);
+    read_room(folder, "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file", room);
+  });
+  return room;
 }
 
 unsigned schedulable_cores() {

@@ -16,6 +16,15 @@ struct CgroupLimits {
 CgroupLimits read_cgroup_limits(const std::string& proc = "/proc/self/cgroup",
                                 const std::string& sysfs = "/sys/fs/cgroup");
 
+struct MemoryRoom {
+  uint64_t limit = 0;      // bytes; 0: unknown
+  uint64_t available = 0;  // of these: free, or file cache that is not in use
+};
+
+// Where memory is scarcest: in the group of this process, in one above it, or on the machine (`meminfo`).
+MemoryRoom read_memory_room(const std::string& proc = "/proc/self/cgroup", const std::string& sysfs = "/sys/fs/cgroup",
+                            const std::string& meminfo = "/proc/meminfo");
+
 // Cores that this process may be scheduled on.
 unsigned schedulable_cores();
 

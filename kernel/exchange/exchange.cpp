@@ -160,18 +160,20 @@ bool Exchange::serves(uint32_t generation) const {
          global_->canary_generation.load(std::memory_order_acquire) == generation;
 }
 
-void Exchange::wake_workers(unsigned count) const {
+unsigned Exchange::wake_workers(unsigned count) const {
   const uint32_t active = global_->active_generation.load(std::memory_order_relaxed);
   const uint32_t canary = global_->canary_generation.load(std::memory_order_relaxed);
+  unsigned woken = 0;
   for (ProcessRecord& worker : workers()) {
-    if (count == 0) return;
+    if (woken == count) break;
     const uint32_t generation = worker.generation.load(std::memory_order_relaxed);
     if (generation != active && generation != canary) continue;
     if (worker.parked.load(std::memory_order_relaxed) == 0) continue;
     if (worker.parked.exchange(0) == 0) continue;
     arena::futex_wake(worker.parked);
-    --count;
+    ++woken;
   }
+  return woken;
 }
 
 bool Exchange::processor_to_spare() const {

@@ -83,8 +83,8 @@ class Exchange {
   void poke_master() const;
   [[nodiscard]] int gateway_event(unsigned gateway) const { return gateway_events_[gateway].get(); }
   [[nodiscard]] int master_event() const { return master_event_.get(); }
-  // Wakes up to `count` parked workers of generations that serve.
-  void wake_workers(unsigned count) const;
+  // Wakes up to `count` parked workers of generations that serve. Returns how many it has found.
+  unsigned wake_workers(unsigned count) const;
   static void wake(ProcessRecord& worker);
 
   // May a process spin now, or would it take the processor from one with work? Counts who is awake.

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <cstring>
+#include <utility>
 
 #include "arena/futex.hpp"
 #include "base/process_id.hpp"
@@ -85,10 +86,10 @@ Submitted GatewayPort::submit(const RequestView& request, const Body& body, int6
   return Submitted::queued;
 }
 
-void GatewayPort::wake_workers() {
-  if (to_wake_ == 0) return;
-  exchange_.wake_workers(to_wake_);
-  to_wake_ = 0;
+unsigned GatewayPort::wake_workers() {
+  if (to_wake_ == 0) return 0;
+  const unsigned wanted = std::exchange(to_wake_, 0);
+  return wanted - exchange_.wake_workers(wanted);
 }
 
 bool GatewayPort::withdraw(uint32_t slot) {

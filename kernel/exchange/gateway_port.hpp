@@ -39,8 +39,9 @@ class GatewayPort {
   };
   // Encodes and queues a request. `slot` is valid when the answer is `queued`.
   Submitted submit(const RequestView& request, const Body& body, int64_t queue_deadline, uint32_t& slot);
-  // Wakes workers for what was submitted since the last call. Once per turn of the loop.
-  void wake_workers();
+  // Wakes workers for what was submitted since the last call. Returns for how many requests there was none to wake: the
+  // workers are busy, or awake and about to look.
+  unsigned wake_workers();
 
   // Takes back a request that no worker has begun; the slot is free then. False: it runs already.
   bool withdraw(uint32_t slot);

@@ -5,6 +5,7 @@
 // templates have records too, at the end.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -42,6 +43,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<int64_t> last_request;   // monotonic ns of the last start
   std::atomic<uint32_t> ready;         // booted
   std::atomic<int64_t> measured;       // when private_kb was, monotonic ns
+  std::atomic<int64_t> slept_at;       // worker: monotonic ns, when it went to sleep after its last request
   std::atomic<uint32_t> private_kb;    // worker: memory that it shares with nobody, as last measured; 0: not yet
 
   // --- worker: sleeping and waking
@@ -70,5 +72,11 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint32_t> note_size;
   char note[kNoteSize];
 };
+
+// Since when an idle worker has nothing to do. One that never comes to sleep is known by its last request.
+inline int64_t idle_since(const ProcessRecord& worker) {
+  return std::max({worker.started.load(std::memory_order_relaxed), worker.last_request.load(std::memory_order_relaxed),
+                   worker.slept_at.load(std::memory_order_relaxed)});
+}
 
 }  // namespace askr::exchange

@@ -48,6 +48,7 @@ struct WorkerPort::State {
   void spin() const;
   void sleep();
   [[nodiscard]] bool should_stop() const;
+  Wait leave() const;
   void open_block();
   void publish(SegmentKind kind, uint32_t begin, bool last);
   void publish_pending();
@@ -69,6 +70,7 @@ struct WorkerPort::State {
   const char* inline_body = nullptr;
   UniqueFd spool;
   uint64_t body_read = 0;
+  bool rested = false;  // has slept since the last request
 
   uint32_t block = kNoBlock;  // index over all blocks
   uint32_t used = 0;          // bytes of it that are written
@@ -131,6 +133,12 @@ bool WorkerPort::State::should_stop() const {
   return retire == kRetireNow || (retire == kRetireWhenIdle && exchange.queue().looks_empty());
 }
 
+// A gateway may have woken this worker for a request, just when it was told to stop: another one shall look.
+Wait WorkerPort::State::leave() const {
+  if (!exchange.queue().looks_empty()) exchange.wake_workers(1);
+  return Wait::retire;
+}
+
 bool WorkerPort::State::take() {
   if (exchange.queue().looks_empty()) return false;
   if (!exchange.serves(generation)) return false;
@@ -154,6 +162,7 @@ bool WorkerPort::State::take() {
 void WorkerPort::State::open_request(const char* area) {
   decode_request(area, request);
   body_read = 0;
+  rested = false;
   head_written = streaming = announced_first = false;
   head_end = 0;
   status = 0;
@@ -203,6 +212,8 @@ void WorkerPort::State::spin() const {
 
 void WorkerPort::State::sleep() {
   record.state.store(ProcessState::idle, std::memory_order_relaxed);
+  if (!rested) record.slept_at.store(monotonic_now(), std::memory_order_relaxed);
+  rested = true;
   record.parked.store(1);
   const bool work = !exchange.queue().looks_empty() && exchange.serves(generation);
   if (work || should_stop()) {
@@ -223,10 +234,10 @@ Wait WorkerPort::wait() {
   if (s.booted && s.record.requests.load(std::memory_order_relaxed) > 0) s.measure_memory();
   s.record.state.store(ProcessState::idle, std::memory_order_relaxed);
   for (;;) {
-    if (s.should_stop()) return Wait::retire;
+    if (s.should_stop()) return s.leave();
     if (s.take()) return Wait::request;
     s.spin();
-    if (s.should_stop()) return Wait::retire;
+    if (s.should_stop()) return s.leave();
     if (s.take()) return Wait::request;
     s.sleep();
   }

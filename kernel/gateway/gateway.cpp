@@ -69,6 +69,7 @@ class Gateway {
 
  private:
   void turn();
+  void wake_workers();
   void collect_responses();
   void follow_root();
   void follow_dropped_plugins();
@@ -91,6 +92,7 @@ class Gateway {
   UniqueFd signals_;
   std::unique_ptr<Bell> signal_bell_;
   Poke poke_;
+  bool requests_wait_ = false;  // this turn has queued some that no worker could be woken for
   uint32_t root_version_ = 0;
   uint64_t dropped_plugins_ = 0;
 };
@@ -173,17 +175,22 @@ void Gateway::turn() {
     options_.plugins.run_wakes(options_.index);
   }
   if (signal_bell_->take()) follow_signals();
-  state_.port.wake_workers();
+  wake_workers();
   if (state_.in_flight > 0 && !state_.port.has_news()) state_.port.spin_for_news(kSpin);
   collect_responses();
   state_.timers.expire(state_.now);
   plugin_loop_.expire(state_.now);
   resume_requests();
   start_repeats();
-  state_.port.wake_workers();
+  wake_workers();
+  if (std::exchange(requests_wait_, false)) options_.plugins.run_waits();
   if (options_.access_log != nullptr) options_.access_log->flush();
   delete_closed();
   if (watchdog_) watchdog_->end_turn();
+}
+
+void Gateway::wake_workers() {
+  if (state_.port.wake_workers() > 0) requests_wait_ = true;
 }
 
 // Those that plugins have resumed; what these resume in turn waits for the next turn.

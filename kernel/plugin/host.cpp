@@ -50,6 +50,7 @@ Result<std::unique_ptr<Host>> Host::create(const std::vector<const Library*>& li
   if (libraries.size() > kMostPlugins)
     return usage_error(fmt::format("at most {} plugins can be active", kMostPlugins));
   std::unique_ptr<Host> host(new Host);
+  host->workers_min_ = loaded.settings.server.workers_min;
   host->php_ = php;
   host->php_.add_function = php_add_function;
   current_host = host.get();
@@ -173,6 +174,13 @@ void Host::run_wakes(unsigned gateway) {
   for (const auto& plugin : plugins_) {
     if ((due >> plugin->index & 1) == 0 || plugin->on_wake == nullptr || is_dropped(*plugin)) continue;
     pipeline::contain(plugin->id(), "its wake-up", 0, [&] { return plugin->on_wake(plugin->self), 0; });
+  }
+}
+
+void Host::run_waits() {
+  for (const auto& plugin : plugins_) {
+    if (plugin->on_wait == nullptr || is_dropped(*plugin)) continue;
+    pipeline::contain(plugin->id(), "on_wait", 0, [&] { return plugin->on_wait(plugin->self), 0; });
   }
 }
 

@@ -41,6 +41,7 @@ struct ActivePlugin {
   std::vector<const askr_command*> commands;
   std::vector<arena::Region> regions;
   void (*on_wake)(void* self) = nullptr;
+  void (*on_wait)(void* self) = nullptr;
 
   [[nodiscard]] std::string_view id() const { return library->id(); }
   [[nodiscard]] const askr_callbacks& callbacks() const { return *library->descriptor->callbacks; }
@@ -80,6 +81,8 @@ class Host {
   void install(pipeline::Pipeline& pipeline) const;
   // Calls those whose wake-up is due in this gateway.
   void run_wakes(unsigned gateway);
+  // Requests were queued in this turn of a gateway's loop for which there was no idle worker.
+  void run_waits();
   // `askr NAME ARGUMENTS...`, in the master. Exit code and text.
   std::pair<int, std::string> run_command(std::string_view name, const std::vector<std::string>& arguments);
 
@@ -95,6 +98,9 @@ class Host {
   [[nodiscard]] const Service* find_service(std::string_view name) const;
   bool add_service(Service service);
   Metrics& metrics() { return metrics_; }
+  // nullptr: shared memory is not there yet.
+  [[nodiscard]] exchange::Exchange* exchange() const { return exchange_; }
+  [[nodiscard]] unsigned workers_min() const { return workers_min_; }
   [[nodiscard]] bool has_function(std::string_view name) const;
   [[nodiscard]] bool has_command(std::string_view name) const;
   void* region(const ActivePlugin& plugin, std::string_view name, uint64_t* bytes) const;
@@ -113,6 +119,7 @@ class Host {
   askr_php php_{};
   const arena::Arena* arena_ = nullptr;
   exchange::Exchange* exchange_ = nullptr;
+  unsigned workers_min_ = 0;
   std::atomic<uint64_t>* wakes_ = nullptr;  // per gateway: the plugins to call
 };
 

@@ -21,6 +21,7 @@ extern const askr_log kLogInterface;
 extern const askr_metrics kMetricsInterface;
 extern const askr_commands kCommandInterface;
 extern const askr_services kServiceInterface;
+extern const askr_workers kWorkersInterface;
 
 // add_function of "askr.php/1"; the rest of that interface is PHP's.
 askr_status php_add_function(askr_registrar* registrar, const askr_php_function* function);

@@ -56,6 +56,15 @@ std::string_view keep(std::string text) {
   return kept.emplace_back(std::move(text));
 }
 
+bool is_set(const char* path, const config::Loaded& loaded) {
+  const config::Option* option = config::find_option(path);
+  if (option == nullptr || loaded.origin(path).source == config::Source::default_value) return false;
+  config::Settings settings = loaded.settings;
+  std::string value = config::format_field(*option, settings);
+  std::erase(value, '"');
+  return value != option->default_value();
+}
+
 Result<> check_names(const askr_option& option) {
   if (option.path == nullptr || option.flag == nullptr || option.help == nullptr) {
     return Error{"has an option without path, flag or help"};
@@ -132,18 +141,15 @@ Result<> add_plugin_options(const std::vector<Library>& libraries) {
   return ok();
 }
 
-bool is_activated_by_options(const askr_descriptor& descriptor, const config::Loaded& loaded) {
+bool is_activated_by_options(const Library& library, const config::Loaded& loaded) {
+  const askr_descriptor* descriptor = library.descriptor;
   bool activated = false;
-  config::Settings settings = loaded.settings;
-  (void)for_each_option(descriptor, [&](const askr_option& each) -> Result<> {
-    if ((each.flags & ASKR_OPTION_ACTIVATES) == 0) return ok();
-    const config::Option& option = *config::find_option(each.path);
-    std::string value = config::format_field(option, settings);
-    std::erase(value, '"');
-    activated = activated ||
-                (loaded.origin(option.path).source != config::Source::default_value && value != option.default_value());
+  (void)for_each_option(*descriptor, [&](const askr_option& each) -> Result<> {
+    if ((each.flags & ASKR_OPTION_ACTIVATES) != 0) activated = activated || is_set(each.path, loaded);
     return ok();
   });
+  const char* const* path = ASKR_HAS(descriptor, activated_by) ? descriptor->activated_by : nullptr;
+  for (; path != nullptr && *path != nullptr; ++path) activated = activated || is_set(*path, loaded);
   return activated;
 }
 

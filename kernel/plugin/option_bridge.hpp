@@ -16,8 +16,8 @@ namespace askr::plugin {
 // Error: a path or flag that is taken, a kind that this server does not know.
 Result<> add_plugin_options(const std::vector<Library>& libraries);
 
-// Is one of the options that turn the plugin on different from its default?
-bool is_activated_by_options(const askr_descriptor& descriptor, const config::Loaded& loaded);
+// Is one of the options that turn the plugin on, its own or the server's, different from its default?
+bool is_activated_by_options(const Library& library, const config::Loaded& loaded);
 
 // What a plugin is given in the step `configure`.
 class ConfigurationView {

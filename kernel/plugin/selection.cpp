@@ -42,7 +42,7 @@ class Selector {
       case ASKR_ACTIVE_ALWAYS:
         return true;
       case ASKR_ACTIVE_WHEN_SET:
-        return is_activated_by_options(*library.descriptor, loaded_);
+        return is_activated_by_options(library, loaded_);
       default:
         return false;
     }

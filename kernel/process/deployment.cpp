@@ -45,7 +45,7 @@ Result<> Deployment::boot() {
   auto generation = std::make_unique<Generation>(host_, ++last_number_, std::move(events));
   const bool first = active_ == nullptr;
   const bool canary = !first && !held_ && host_.settings.reload.canary > 0;
-  ASKR_TRY(generation->start(canary ? 1 : host_.settings.server.workers,
+  ASKR_TRY(generation->start(canary ? Generation::Share::one_worker : Generation::Share::all,
                              first ? Generation::Rehearsals::may_fail : Generation::Rehearsals::must_pass));
   on_trial_ = canary;
   booting_ = generation.get();
@@ -88,7 +88,7 @@ void Deployment::serve(Generation& generation) {
   held_ = false;
   Generation* before = std::exchange(active_, &generation);
   host_.exchange.poke_all_gateways();
-  host_.exchange.wake_workers(host_.settings.server.workers);  // requests may wait for it
+  host_.exchange.wake_workers(host_.exchange.global().worker_target);  // requests may wait for it
   if (before == nullptr) {
     open_ = true;
     if (auto watching = start_watching(); !watching) log::warning("{}", watching.error().message);
@@ -185,7 +185,7 @@ void Deployment::begin_canary(Generation& generation) {
     judge_canary();
     if (booting_ == nullptr || booting_->number() != number || !on_trial_) return;
     on_trial_ = false;
-    booting_->expand(host_.settings.server.workers);
+    booting_->expand();
   });
 }
 
@@ -272,7 +272,7 @@ void Deployment::let_go() {
   held_ = false;
   if (active_ == nullptr) return;
   host_.exchange.global().active_generation.store(active_->number(), std::memory_order_release);
-  host_.exchange.wake_workers(host_.settings.server.workers);
+  host_.exchange.wake_workers(host_.exchange.global().worker_target);
 }
 
 // ---------------------------------------------------------------- all generations

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 
 #include "base/log.hpp"
 #include "process/rehearsals.hpp"
@@ -42,8 +43,8 @@ Generation::~Generation() {
   if (socket_) host_.loop.remove(socket_.get());
 }
 
-Result<> Generation::start(unsigned workers, Rehearsals rehearsals) {
-  wanted_ = workers;
+Result<> Generation::start(Share share, Rehearsals rehearsals) {
+  share_ = share;
   must_pass_ = rehearsals;
   root_ = absolute(host_.settings.server.root);
   if (root_.empty()) return system_error("document root " + host_.settings.server.root);
@@ -55,11 +56,15 @@ Result<> Generation::start(unsigned workers, Rehearsals rehearsals) {
   return start_template();
 }
 
-void Generation::expand(unsigned workers) {
-  wanted_ = workers;
+void Generation::expand() {
+  share_ = Share::all;
   announced_ = false;
   spawn_missing();
   check_ready();
+}
+
+unsigned Generation::target() const {
+  return share_ == Share::one_worker ? 1 : host_.exchange.global().worker_target.load();
 }
 
 Answers Generation::answers() const {
@@ -232,8 +237,39 @@ void Generation::spawn_missing() {
   // others find.
   const bool boots_itself = host_.settings.worker_mode() && !host_.settings.boots_in_template();
   const bool is_first = boots_itself && !ready_ && known_ready_.empty();
-  const unsigned wanted = is_first || rehearses() ? 1 : wanted_;
-  while (workers_.size() + forks_under_way_ + delayed_ < wanted && spawn_worker()) {
+  const unsigned wanted = is_first || rehearses() ? 1 : target();
+  while (wanted_workers() < wanted && spawn_worker()) {
+  }
+}
+
+// Those that run and shall stay, or are on their way.
+size_t Generation::wanted_workers() const {
+  const auto stays = [this](const auto& worker) {
+    return host_.exchange.records()[worker->identity().record].retire == 0;
+  };
+  return static_cast<size_t>(std::count_if(workers_.begin(), workers_.end(), stays)) + forks_under_way_ + delayed_;
+}
+
+// More than wanted: those without work end, the one that had none for longest first. If these are too few, others end
+// after what they run.
+void Generation::retire_surplus() {
+  if (!ready_ || retiring_ || over_) return;
+  const size_t wanted = target();
+  const size_t all = wanted_workers();
+  if (all <= wanted) return;
+  std::vector<std::tuple<bool, int64_t, unsigned>> order;  // has work, without since, record
+  for (const auto& worker : workers_) {
+    const unsigned index = worker->identity().record;
+    const exchange::ProcessRecord& record = host_.exchange.records()[index];
+    if (record.retire != 0) continue;
+    order.emplace_back(record.state != exchange::ProcessState::idle, exchange::idle_since(record), index);
+  }
+  std::sort(order.begin(), order.end());
+  order.resize(std::min(order.size(), all - wanted));
+  for (const auto& [has_work, since, index] : order) {
+    exchange::ProcessRecord& record = host_.exchange.records()[index];
+    record.retire = exchange::kRetireNow;
+    exchange::Exchange::wake(record);
   }
 }
 
@@ -334,6 +370,7 @@ void Generation::retire_at_age(unsigned record, pid_t pid) {
     if (!*alive || host_.exchange.records()[record].pid != pid) return;
     host_.exchange.records()[record].retire = exchange::kRetireNow;
     exchange::Exchange::wake(host_.exchange.records()[record]);
+    spawn_missing();
   });
 }
 
@@ -346,8 +383,9 @@ void Generation::check_ready() {
     rehearsing_ = 0;
     rehearsed_ = rehearsals_.size();
   }
-  if (!ready_ && !known_ready_.empty()) spawn_missing();
-  if (announced_ || over_ || retiring_ || rehearses() || known_ready_.size() < wanted_) return;
+  if (ready_ || !known_ready_.empty()) spawn_missing();
+  retire_surplus();
+  if (announced_ || over_ || retiring_ || rehearses() || known_ready_.size() < target()) return;
   ready_ = announced_ = true;
   events_.booted(*this);
 }
@@ -356,6 +394,7 @@ void Generation::on_worker_exit(Child& worker, int status) {
   const unsigned record_index = worker.identity().record;
   exchange::ProcessRecord& record = host_.exchange.records()[record_index];
   const bool was_ready = record.ready.load() != 0;
+  const bool was_surplus = record.retire.load() != 0;
   const bool boot_failed =
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
   const exchange::LostRequest lost = exchange::reclaim_worker(host_.exchange, record_index);
@@ -378,6 +417,10 @@ void Generation::on_worker_exit(Child& worker, int status) {
   }
   if (record_index == rehearsing_) {
     end_rehearsal(status, record);
+    return;
+  }
+  if (was_surplus) {  // however it ended; unless more are wanted by now, nobody takes its place
+    spawn_missing();
     return;
   }
   const bool served_its_request =

@@ -44,14 +44,15 @@ class Generation final : public Watcher {
   Generation(GenerationHost& host, uint32_t number, Events events);
   ~Generation();
 
+  enum class Share : uint8_t { one_worker, all };
   enum class Rehearsals : uint8_t { must_pass, may_fail };
-  // Resolves the root, starts the template and then so many workers.
-  Result<> start(unsigned workers, Rehearsals rehearsals);
-  // From now on so many; `booted` is told again when they are ready.
-  void expand(unsigned workers);
+  // Resolves the root, starts the template and then one worker, or as many as there shall be.
+  Result<> start(Share share, Rehearsals rehearsals);
+  // From now on all; `booted` is told again when they are ready.
+  void expand();
   // What its workers have answered so far.
   [[nodiscard]] Answers answers() const;
-  // A worker's `ready` flag changed, perhaps.
+  // A worker's `ready` flag changed, perhaps, or the number of workers that there shall be.
   void check_ready();
   // Stops giving it work: its workers end after their current request, its template at once.
   void retire();
@@ -77,7 +78,10 @@ class Generation final : public Watcher {
   void on_template_exit(int status);
   void on_template_ready(std::string_view text);
   void settle_unanswered_forks();
+  [[nodiscard]] unsigned target() const;
   void spawn_missing();
+  void retire_surplus();
+  [[nodiscard]] size_t wanted_workers() const;
   bool spawn_worker();
   [[nodiscard]] bool rehearses() const { return rehearsed_ < rehearsals_.size(); }
   void begin_rehearsal(unsigned record, ForkRequest& request);
@@ -102,8 +106,8 @@ class Generation final : public Watcher {
   std::vector<std::unique_ptr<Child>> workers_;
   std::set<unsigned> known_ready_;  // records
   unsigned forks_under_way_ = 0;
-  unsigned delayed_ = 0;                 // replacements that wait for an alarm
-  unsigned wanted_ = 0;                  // workers
+  unsigned delayed_ = 0;  // replacements that wait for an alarm
+  Share share_ = Share::all;
   std::vector<std::string> rehearsals_;  // encoded
   size_t rehearsed_ = 0;                 // of these, how many are over
   unsigned rehearsing_ = 0;              // record of the worker that runs some; 0: none

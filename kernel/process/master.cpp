@@ -36,6 +36,7 @@ Master::~Master() = default;
 
 Result<> Master::prepare() {
   ASKR_TRY(control_.open(control_path(options_.settings)));
+  options_.exchange.global().worker_target = options_.settings.server.workers;
 
   sigset_t set;
   sigemptyset(&set);

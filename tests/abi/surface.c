@@ -32,5 +32,7 @@ ASKR_EXPORT const askr_lock* surface_askr_lock;
 ASKR_EXPORT const askr_shm* surface_askr_shm;
 ASKR_EXPORT const askr_slots* surface_askr_slots;
 ASKR_EXPORT const askr_wake* surface_askr_wake;
+ASKR_EXPORT const askr_workers* surface_askr_workers;
+ASKR_EXPORT const askr_workers_state* surface_askr_workers_state;
 ASKR_EXPORT const askr_cache_responses* surface_askr_cache_responses;
 ASKR_EXPORT const askr_compress_encode* surface_askr_compress_encode;

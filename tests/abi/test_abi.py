@@ -115,11 +115,11 @@ def test_a_plugin_built_with_the_headers_of_a_released_version_runs(server, tmp_
 
 
 FUTURE = [
-    ("base.h", "#define ASKR_ABI_MINOR 2", "#define ASKR_ABI_MINOR 99"),
+    ("base.h", "#define ASKR_ABI_MINOR 3", "#define ASKR_ABI_MINOR 99"),
     ("log.h", SWAP[1], SWAP[1] + "  void (*shout)(const askr_host* host, askr_str line);\n"),
     ("options.h", '  const char* choices;      /* of ASKR_OPTION_CHOICE: "fast best" */\n',
      '  const char* choices;\n  const char* icon;\n  int64_t weight;\n'),
-    ("plugin.h", "  const askr_callbacks* callbacks;\n", "  const askr_callbacks* callbacks;\n  const char* homepage;\n"),
+    ("plugin.h", "  const char* const* activated_by;\n", "  const char* const* activated_by;\n  const char* homepage;\n"),
     ("plugin.h", "  void (*master_stop)(void* self);\n", "  void (*master_stop)(void* self);\n  void (*nap)(void* self);\n"),
 ]
 PAST = [("log.h", SWAP[1], "")]
@@ -230,7 +230,7 @@ def test_a_missing_source_is_an_error_of_its_own(installed, tmp_path):
 
 
 def test_our_own_plugins_export_one_symbol_and_include_nothing_but_the_sdk():
-    for name in ("cache", "coalesce", "compress", "defer"):
+    for name in ("autoscale", "cache", "coalesce", "compress", "defer"):
         symbols = run("nm", "-D", "--defined-only", BINARY.parent / "plugins" / f"{name}.so").split("\n")
         assert [line.split()[-1] for line in symbols if line] == ["askr_plugin_v1"]
         assert run_askr("plugin", "verify", BINARY.parent / "plugins" / f"{name}.so").returncode == 0

@@ -39,6 +39,7 @@ struct Info {
   const char* const* before = nullptr;
   const char* const* after = nullptr;
   uint16_t abi_minimum = 1;
+  const char* const* activated_by = nullptr;
 };
 
 // The base of a plugin: every step and hook it may have, all empty. Hide the ones you need; they are not virtual.
@@ -68,6 +69,7 @@ class Plugin {
 
   // --- events
   void on_wake() {}
+  void on_wait() {}  // see askr/abi/workers.h
 };
 
 namespace detail {
@@ -152,6 +154,12 @@ Result<> add_hooks(askr_registrar* registrar) {
       guarded<int>("on_wake", 0, [&] { return static_cast<T*>(self)->on_wake(), 0; });
     }));
   }
+  if constexpr (kIsOwn<decltype(&T::on_wait)>) {
+    note(api.workers == nullptr ? askr_status{ASKR_E_UNSUPPORTED}
+                                : api.workers->on_wait(registrar, [](void* self) noexcept {
+                                    guarded<int>("on_wait", 0, [&] { return static_cast<T*>(self)->on_wait(), 0; });
+                                  }));
+  }
   return check(worst, "the hooks could not be registered");
 }
 
@@ -217,7 +225,8 @@ constexpr askr_descriptor describe() {
                                 nullptr,
                                 0,
                                 sizeof(askr_option),
-                                &kCallbacks<T>};
+                                &kCallbacks<T>,
+                                T::info.activated_by};
   if constexpr (HasOptions<T>) {
     descriptor.options = std::data(T::options);
     descriptor.option_count = static_cast<uint32_t>(std::size(T::options));

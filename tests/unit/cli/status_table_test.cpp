@@ -25,6 +25,13 @@ TEST_CASE("the status is a line about the server and a row per process") {
         "worker 1          12  busy         2        1234     40 MB     20 MB    1d 01h\n");
 }
 
+TEST_CASE("where the number of workers adapts, the wanted one is shown with its limits") {
+  const std::string table = status_table(R"({"workers_configured":2,"workers_target":9,"workers_min":2,"workers_max":16,
+    "workers_alive":7,"processes":[]})")
+                                .value();
+  CHECK(table.find("7 of 9 workers (2 to 16), 0 queued") != std::string::npos);
+}
+
 TEST_CASE("fields that are missing or strange are blanks, not errors") {
   const std::string table = status_table(R"({"processes":[{"pid":"x"},7]})").value();
   CHECK(table.find("PROCESS") != std::string::npos);

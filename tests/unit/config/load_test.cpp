@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "config/machine.hpp"
 #include "temporary_folder.hpp"
 
 namespace {
@@ -181,12 +182,27 @@ TEST_CASE("a missing --config file is an error, a missing ./askr.toml is not") {
   CHECK(problem_of({"--config"}, {}, folder.path()) == "--config: a value is missing");
 }
 
+TEST_CASE("a number of workers that was not given is within the limits that were") {
+  TemporaryFolder folder;
+  const auto workers = [&](const std::vector<std::string>& words) {
+    return load_words(words, {}, folder.path()).value().settings.server;
+  };
+  const unsigned cores = available_cores();
+  CHECK(workers({"--workers-min=2", "--workers-max=300"}).workers == std::max(2U, cores));
+  CHECK(workers({"--workers-min=300", "--workers-max=400"}).workers == 300);
+  CHECK(workers({"--workers-min=300"}).workers_max == 300);
+  CHECK(workers({"--workers-max=1"}).workers == 1);
+  CHECK(workers({"--workers-max=1"}).workers_min == 1);
+}
+
 TEST_CASE("settings that contradict each other are refused") {
   TemporaryFolder folder;
   CHECK(problem_of({"--workers=2", "--workers-min=3"}, {}, folder.path()) ==
         "--workers-min: 3 is more than the 2 workers");
   CHECK(problem_of({"--workers=2", "--workers-max=1"}, {}, folder.path()) ==
         "--workers-max: 1 is less than the 2 workers");
+  CHECK(problem_of({"--workers-min=4", "--workers-max=3"}, {}, folder.path()) ==
+        "--workers-min: 4 is more than server.workers_max, 3");
   CHECK(problem_of({"--listen=a:1", "--listen=a:1"}, {}, folder.path()) == "--listen: a:1 is given twice");
   CHECK(problem_of({"--front=../x.php"}, {}, folder.path()).starts_with("--front: expected a path below the root"));
   CHECK(problem_of({"--listen=unix:/" + std::string(120, 'a')}, {}, folder.path()).starts_with("--listen: the path"));

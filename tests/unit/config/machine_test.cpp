@@ -48,6 +48,54 @@ TEST_CASE("without cgroups, and with nonsense in them, there is no limit") {
   CHECK(read_cgroup_limits(folder.path() + "/self", folder.path() + "/sys").cpus == 0);
 }
 
+MemoryRoom room_in(const TemporaryFolder& folder) {
+  return read_memory_room(folder.path() + "/self", folder.path() + "/sys", folder.path() + "/meminfo");
+}
+
+constexpr const char* kMachine = "MemTotal:  8388608 kB\nMemFree: 1 kB\nMemAvailable:  4194304 kB\n";
+
+TEST_CASE("cgroup v2: file cache that is not in use is free, and the scarcest group counts") {
+  TemporaryFolder folder;
+  folder.write("self", "0::/shop/web\n");
+  folder.write("meminfo", kMachine);
+  folder.write("sys/shop/web/memory.max", "1000000000\n");
+  folder.write("sys/shop/web/memory.current", "700000000\n");
+  folder.write("sys/shop/web/memory.stat", "anon 300000000\nfile 400000000\ninactive_file 200000000\n");
+  folder.write("sys/shop/memory.max", "max\n");
+  folder.write("sys/shop/memory.current", "900000000\n");
+  CHECK(room_in(folder).limit == 1'000'000'000);
+  CHECK(room_in(folder).available == 500'000'000);
+  folder.write("sys/shop/memory.max", "1200000000\n");
+  CHECK(room_in(folder).limit == 1'200'000'000);
+  CHECK(room_in(folder).available == 300'000'000);
+}
+
+TEST_CASE("cgroup v1: usage and total_inactive_file; a group over its limit has nothing left") {
+  TemporaryFolder folder;
+  folder.write("self", "4:memory:/box\n");
+  folder.write("meminfo", kMachine);
+  folder.write("sys/memory/box/memory.limit_in_bytes", "1000000000\n");
+  folder.write("sys/memory/box/memory.usage_in_bytes", "900000000\n");
+  folder.write("sys/memory/box/memory.stat", "inactive_file 1\ntotal_inactive_file 300000000\n");
+  CHECK(room_in(folder).available == 400'000'000);
+  folder.write("sys/memory/box/memory.usage_in_bytes", "1900000000\n");
+  CHECK(room_in(folder).available == 0);
+}
+
+TEST_CASE("without a limit of a group the machine's memory counts, also where it is scarcer") {
+  TemporaryFolder folder;
+  folder.write("self", "0::/shop\n");
+  folder.write("meminfo", kMachine);
+  CHECK(room_in(folder).limit == 8ULL << 30);
+  CHECK(room_in(folder).available == 4ULL << 30);
+  folder.write("sys/shop/memory.max", "6442450944\n");
+  folder.write("sys/shop/memory.current", "1073741824\n");
+  CHECK(room_in(folder).limit == 8ULL << 30);
+  folder.write("meminfo", "");
+  folder.write("self", "");
+  CHECK(room_in(folder).limit == 0);
+}
+
 TEST_CASE("there is at least one core") {
   CHECK(available_cores() >= 1);
   CHECK(available_cores() <= schedulable_cores());

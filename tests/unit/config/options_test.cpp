@@ -52,7 +52,7 @@ TEST_CASE("a mistyped name finds the nearest known one") {
 
 // The example with the # taken off its settings; comments keep theirs, they have a space behind it.
 // The sections of plugins come last; whether they fit is tested where plugins are loaded.
-constexpr std::string_view kFirstPlugin = "[compress]";
+constexpr std::string_view kFirstPlugin = "[autoscale]";
 
 std::string uncommented_example() {
   std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../../askr.toml.example");

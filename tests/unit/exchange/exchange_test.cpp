@@ -127,6 +127,42 @@ TEST_CASE("workers take requests in the order of their arrival, retries first") 
   CHECK(worker.request().uri == "/second");
 }
 
+TEST_CASE("a gateway learns for how many requests there was no worker to wake") {
+  TestExchange test({1, 2, 8});
+  GatewayPort gateway(*test.exchange, 0);
+  for (const char* uri : {"/a", "/b", "/c"}) test.submit(gateway, uri);
+  test.exchange->workers()[0].parked = 1;
+  test.exchange->workers()[1].parked = 1;
+  CHECK(gateway.wake_workers() == 1);
+  CHECK(gateway.wake_workers() == 0);
+  test.submit(gateway, "/d");
+  CHECK(gateway.wake_workers() == 1);
+}
+
+TEST_CASE("a worker that was woken for a request and told to end in the same moment wakes another one") {
+  TestExchange test({1, 2, 8});
+  GatewayPort gateway(*test.exchange, 0);
+  ProcessRecord& other = test.exchange->workers()[1];
+  other.parked = 1;
+  test.submit(gateway, "/");
+  test.exchange->workers()[0].retire = kRetireNow;
+  WorkerPort worker(*test.exchange, 0, 1);
+  CHECK(worker.wait() == Wait::retire);
+  CHECK(other.parked == 0);
+}
+
+TEST_CASE("a worker is idle since it fell asleep, not since its last request began") {
+  ProcessRecord worker{};
+  worker.started = 10;
+  CHECK(idle_since(worker) == 10);
+  worker.last_request = 20;
+  CHECK(idle_since(worker) == 20);
+  worker.slept_at = 30;
+  CHECK(idle_since(worker) == 30);
+  worker.started = 40;  // another process in the same place
+  CHECK(idle_since(worker) == 40);
+}
+
 TEST_CASE("a request whose time in the queue is over is not run") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);

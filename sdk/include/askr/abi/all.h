@@ -16,5 +16,6 @@
 #include "askr/abi/shm.h"
 #include "askr/abi/slots.h"
 #include "askr/abi/wake.h"
+#include "askr/abi/workers.h"
 
 #endif

@@ -63,8 +63,8 @@ typedef struct askr_callbacks {
 
 enum askr_activation {
   ASKR_ACTIVE_ALWAYS = 0,
-  ASKR_ACTIVE_WHEN_SET = 1,     /* when one of its options marked ASKR_OPTION_ACTIVATES is set */
-  ASKR_ACTIVE_WHEN_NAMED = 2,   /* only by [plugins] enable or --plugin */
+  ASKR_ACTIVE_WHEN_SET = 1,   /* when one of its options marked ASKR_OPTION_ACTIVATES is set, or one of activated_by */
+  ASKR_ACTIVE_WHEN_NAMED = 2, /* only by [plugins] enable or --plugin */
   ASKR_ACTIVE_WITH_REQUIRED = 3 /* when all that it requires are active */
 };
 
@@ -88,6 +88,11 @@ typedef struct askr_descriptor {
   uint32_t option_count;
   uint32_t option_size; /* sizeof(askr_option) where the table was compiled */
   const askr_callbacks* callbacks;
+  /* --- since 0.3 */
+  /* Paths of options of the server, "server.workers_max": with ASKR_ACTIVE_WHEN_SET, setting one of them to anything
+   * but its default turns the plugin on. Ends with NULL and may be NULL; a path that this server does not know counts
+   * as not set. */
+  const char* const* activated_by;
 } askr_descriptor;
 
 /* The function that a plugin exports under the name askr_plugin_v1. */

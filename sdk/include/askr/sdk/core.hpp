@@ -66,6 +66,7 @@ struct Api {
   const askr_php* php = nullptr;
   const askr_commands* commands = nullptr;
   const askr_services* services = nullptr;
+  const askr_workers* workers = nullptr;
 };
 inline Api api;
 
@@ -88,6 +89,7 @@ inline void connect(const askr_host* host) {
   find(host, ASKR_PHP, api.php);
   find(host, ASKR_COMMAND, api.commands);
   find(host, ASKR_SERVICE, api.services);
+  find(host, ASKR_WORKERS, api.workers);
 }
 
 }  // namespace detail

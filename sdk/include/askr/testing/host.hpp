@@ -19,6 +19,12 @@ namespace askr::testing {
 using Options = std::map<std::string, std::string>;
 using Value = std::variant<std::monostate, bool, int64_t, double, std::string, std::function<void()>>;
 
+// The figures of askr_workers, as a test wants them: one worker, which rests.
+struct Workers {
+  askr_workers_state state{sizeof(askr_workers_state), 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0};
+  uint32_t idle = 1;  // the answer of askr_workers.idle
+};
+
 // What a callable may do in a test beside returning and throwing std::exception.
 struct Exit {};
 struct FatalError {
@@ -43,7 +49,8 @@ class Host {
  public:
   // Runs load, configure, register, shm_request, shm_init, master_start and process_start. Options that are not given
   // have their defaults. Throws std::runtime_error when a step fails or an option does not exist.
-  explicit Host(const askr_descriptor& descriptor, const Options& options = {}, askr_role role = ASKR_ROLE_GATEWAY);
+  explicit Host(const askr_descriptor& descriptor, const Options& options = {}, askr_role role = ASKR_ROLE_GATEWAY,
+                const Workers& workers = {});
   // Runs drain, process_stop and master_stop.
   ~Host();
   Host(const Host&) = delete;
@@ -67,7 +74,11 @@ class Host {
   // Lets `nanoseconds` pass: timers fire, resumed requests go on.
   void pass(int64_t nanoseconds);
   void wake();
+  void drain();                                            // the server begins to stop
   [[nodiscard]] unsigned wakes() const { return wakes_; }  // asked for by the plugin
+  // A request was queued and no worker was there for it; workers().state says how many wait and for how long.
+  void wait();
+  [[nodiscard]] Workers& workers() { return workers_; }  // set_target changes its state.target and nothing else
   std::pair<askr_status, std::string> command(const std::string& name, const std::vector<std::string>& arguments);
 
   // --- PHP, as in a worker
@@ -125,6 +136,8 @@ class Host {
   askr_connection_hook connection_hook_ = nullptr;
   askr_request_body_hook body_hook_ = nullptr;
   void (*on_wake_)(void*) = nullptr;
+  void (*on_wait_)(void*) = nullptr;
+  Workers workers_;
   std::vector<void (*)(void*)> request_slots_, connection_slots_;
   std::map<std::string, std::pair<void*, uint64_t>> regions_;
   std::vector<const askr_php_function*> functions_;

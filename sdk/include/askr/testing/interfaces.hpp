@@ -380,10 +380,24 @@ inline const void* Interfaces::find_interface(std::string_view name) {
         *self = found->second.second;
         return found->second.first;
       }};
+  static const askr_workers workers = {
+      sizeof(askr_workers),
+      [](askr_workers_state* state) -> askr_status {
+        if (state->size < sizeof(askr_workers_state)) return ASKR_E_INVALID;
+        return *state = I::host().workers_.state, ASKR_OK;
+      },
+      [](int64_t) { return I::host().workers_.idle; },
+      [](const askr_host*, uint32_t target) -> askr_status {
+        askr_workers_state& state = I::host().workers_.state;
+        if (target < state.minimum || target > state.maximum) return ASKR_E_INVALID;
+        return state.target = target, ASKR_OK;
+      },
+      [](askr_registrar*, void (*callback)(void*)) -> askr_status { return I::host().on_wait_ = callback, ASKR_OK; }};
   static const std::map<std::string_view, const void*> all = {
       {ASKR_PIPELINE, &pipeline}, {ASKR_REQUEST, &request}, {ASKR_RESPONSE, &response}, {ASKR_SLOTS, &slots},
       {ASKR_SHM, &shm},           {ASKR_WAKE, &wake},       {ASKR_LOOP, &loop},         {ASKR_LOG, &log},
-      {ASKR_METRICS, &metrics},   {ASKR_PHP, &php},         {ASKR_COMMAND, &commands},  {ASKR_SERVICE, &services}};
+      {ASKR_METRICS, &metrics},   {ASKR_PHP, &php},         {ASKR_COMMAND, &commands},  {ASKR_SERVICE, &services},
+      {ASKR_WORKERS, &workers}};
   const auto found = all.find(name);
   return found == all.end() ? nullptr : found->second;
 }

@@ -14,7 +14,8 @@ inline void Host::step(const char* name, askr_status status) {
   if (status != ASKR_OK) throw std::runtime_error(std::string(name) + " failed: " + error_);
 }
 
-inline Host::Host(const askr_descriptor& descriptor, const Options& options, askr_role role) : descriptor_(descriptor) {
+inline Host::Host(const askr_descriptor& descriptor, const Options& options, askr_role role, const Workers& workers)
+    : descriptor_(descriptor), workers_(workers) {
   current() = this;
   interface_ = {sizeof(askr_host),
                 ASKR_ABI_MAJOR,
@@ -47,7 +48,7 @@ inline Host::Host(const askr_descriptor& descriptor, const Options& options, ask
 inline Host::~Host() {
   while (!exchanges_.empty()) client_leaves(exchanges_.begin()->first);
   const askr_callbacks& callbacks = *descriptor_.callbacks;
-  if (callbacks.drain != nullptr) callbacks.drain(self_);
+  drain();
   if (callbacks.process_stop != nullptr) callbacks.process_stop(self_);
   if (callbacks.master_stop != nullptr) callbacks.master_stop(self_);
   for (const auto& [name, region] : regions_) ::munmap(region.first, region.second);
@@ -278,6 +279,14 @@ inline void Host::pass(int64_t nanoseconds) {
 inline void Host::wake() {
   if (on_wake_ != nullptr) on_wake_(self_);
   settle();
+}
+
+inline void Host::drain() {
+  if (descriptor_.callbacks->drain != nullptr) descriptor_.callbacks->drain(self_);
+}
+
+inline void Host::wait() {
+  if (on_wait_ != nullptr) on_wait_(self_);
 }
 
 inline std::pair<askr_status, std::string> Host::command(const std::string& name,

@@ -330,10 +330,8 @@ bool WorkerPort::client_gone() const {
   return state_->slot != nullptr && (state_->slot->flags.load(std::memory_order_relaxed) & kAbandoned) != 0;
 }
 
-void WorkerPort::leave_note(const char* text, size_t size) {
-  const size_t kept = std::min(size, kNoteSize);
-  std::memcpy(state_->record.note, text, kept);
-  state_->record.note_size.store(static_cast<uint32_t>(kept), std::memory_order_release);
+ProcessRecord& WorkerPort::record() const {
+  return state_->record;
 }
 
 }  // namespace askr::exchange

@@ -10,6 +10,7 @@
 #include "php/callables.hpp"
 #include "php/crash.hpp"
 #include "php/fork_hazards.hpp"
+#include "php/sidecar.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
 
@@ -63,12 +64,16 @@ void reseed() {
   RANDOM_G(combined_lcg_seeded) = false;
 }
 
-void become_worker(exchange::WorkerPort& port) {
+void become(const Forked& forked) {
   state.fork_point = nullptr;
-  state.port = &port;
-  install_signal_handlers(port);
-  prepare_callables();
   reseed();
+  if (forked.sidecar != nullptr) {
+    become_sidecar(*forked.sidecar, forked.script);
+    return;
+  }
+  state.port = forked.port;
+  install_signal_handlers(forked.port->record());
+  prepare_callables();
 }
 
 bool refuse(const std::vector<std::string>& hazards) {
@@ -81,7 +86,7 @@ bool refuse(const std::vector<std::string>& hazards) {
 bool fork_unless_refused() {
   const std::vector<std::string> hazards = find_fork_hazards();
   if (refuse(hazards)) return false;
-  become_worker(state.fork_point->serve(hazards));
+  become(state.fork_point->serve(hazards));
   return true;
 }
 
@@ -103,7 +108,7 @@ bool fork_here() {
 }
 
 void fork_idle() {
-  become_worker(state.fork_point->serve({}));
+  become(state.fork_point->serve({}));
 }
 
 const std::string& refusal() {
@@ -120,7 +125,7 @@ bool add_after_fork(zval* callable) {
 
 Result<int> fail_boot(WorkerExit code, const std::string& why) {
   if (state.port == nullptr) return Error{why};
-  state.port->leave_note(why.data(), why.size());
+  exchange::leave_note(state.port->record(), why.data(), why.size());
   return static_cast<int>(code);
 }
 

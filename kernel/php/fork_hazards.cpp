@@ -62,9 +62,10 @@ std::string socket_hazard(int fd) {
   size = sizeof address;
   const bool connected = ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
   if (connected) {
-    return fmt::format("a connection to {} is open: all workers would talk over it at once; close it in "
-                       "askr_before_fork(), open it in askr_after_fork() or on first use",
-                       address_text(address, size));
+    return fmt::format(
+        "a connection to {} is open: all workers would talk over it at once; close it in "
+        "askr_before_fork(), open it in askr_after_fork() or on first use",
+        address_text(address, size));
   }
   size = sizeof address;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
@@ -76,9 +77,10 @@ std::string file_hazard(int fd, const std::string& path) {
   if (::fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) return {};
   const int flags = ::fcntl(fd, F_GETFL);
   if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_APPEND) != 0) return {};
-  return fmt::format("the file {} is open for writing: all workers would share one position in it; close it in "
-                     "askr_before_fork()",
-                     path);
+  return fmt::format(
+      "the file {} is open for writing: all workers would share one position in it; close it in "
+      "askr_before_fork()",
+      path);
 }
 
 std::string hazard_of(int fd, const std::string& target) {
@@ -131,9 +133,8 @@ std::vector<std::string> find_fork_hazards() {
     if (!hazard.empty()) hazards.push_back(std::move(hazard));
   }
   if (const unsigned threads = count_threads(); threads > 1) {
-    hazards.push_back(
-        fmt::format("an extension has started {} threads, which do not exist in workers; make it do so on first use",
-                    threads - 1));
+    hazards.push_back(fmt::format(
+        "an extension has started {} threads, which do not exist in workers; make it do so on first use", threads - 1));
   }
   if (const zend_class_entry* engine = find_seeded_engine()) {
     hazards.push_back(fmt::format("an object of {} exists: every worker would draw the same numbers from it",

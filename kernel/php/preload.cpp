@@ -1,7 +1,7 @@
 // The preload script runs inside a request of PHP that is never ended in the template. In a worker it becomes the
 // request of the client: superglobals, output and the like are made anew, then the front controller finds everything
-// loaded that it would load itself. Other scripts (wp-admin/...) may want to load it differently, so for them the worker
-// ends that request and begins one from nothing.
+// loaded that it would load itself. Other scripts (wp-admin/...) may want to load it differently, so for them the
+// worker ends that request and begins one from nothing.
 //
 // A callable that the script returns is called at the start of each request, for what a boot does with its
 // superglobals.
@@ -12,6 +12,7 @@
 #include "php/request.hpp"
 #include "php/request_copy.hpp"
 #include "php/script_file.hpp"
+#include "php/sidecar.hpp"
 #include "php/state.hpp"
 #include "php/zend.hpp"
 
@@ -20,7 +21,7 @@
 namespace askr::php {
 namespace {
 
-enum class End : uint8_t { not_forked, retired, served, left };
+enum class End : uint8_t { not_forked, retired, served, left, sidecar };
 End end = End::not_forked;  // static: it has to live through a longjmp
 
 std::string why_not_preloaded() {
@@ -67,7 +68,18 @@ void leave_preloaded_state() {
   php_request_shutdown(nullptr);
 }
 
+End run_preloaded_sidecar(zval* starter) {
+  zval_ptr_dtor(starter);
+  zend_try {
+    run_sidecar_script();
+  }
+  zend_end_try();
+  end_script();
+  return End::sidecar;
+}
+
 End serve_preloaded(zval* starter) {
+  if (state.sidecar != nullptr) return run_preloaded_sidecar(starter);
   end_boot();
   state.booting = false;
   state.failure.seen = false;
@@ -92,10 +104,12 @@ Result<int> run_preloaded() {
   zend_first_try {
     zval starter;
     ZVAL_UNDEF(&starter);
-    if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here()) end = serve_preloaded(&starter);
+    if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here())
+      end = serve_preloaded(&starter);
     if (end == End::left || end == End::retired) leave_preloaded_state();
   }
   zend_end_try();
+  if (state.sidecar != nullptr) return end_sidecar();
   if (end == End::left) {
     serve_request(state.port->request());
     return kRecycled;

@@ -114,6 +114,7 @@ void Master::on_booted(Generation& generation) {
   options_.exchange.poke_all_gateways();
   options_.exchange.wake_workers(options_.settings.server.workers);  // requests may wait for it
   if (before != nullptr) before->retire();
+  generation.start_sidecars();
   if (before != nullptr && before->empty()) on_emptied(*before);
 
   if (phase_ == Phase::starting) {
@@ -377,6 +378,7 @@ void Master::stop() {
     log::warning("requests still run after server.shutdown_timeout; ending them");
     kill_all();
   });
+  for (const auto& generation : generations_) generation->stop_sidecars();
   stop_workers();
 }
 

@@ -155,8 +155,8 @@ Result<> check_modes(const Loaded& loaded) {
 }
 
 Result<> check_sidecars(const Loaded& loaded) {
-  const bool counted = loaded.origin("queue.workers").source != Source::default_value;
-  if (!counted || !loaded.settings.queue.script.empty() || loaded.settings.queue.workers == 0) return ok();
+  const QueueSettings& queue = loaded.settings.queue;
+  if (!queue.script.empty() || queue.workers <= QueueSettings().workers) return ok();
   return usage_error(place_of(loaded, "queue.workers") + "needs a script to run (queue.script)");
 }
 

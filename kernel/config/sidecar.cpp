@@ -20,8 +20,7 @@ bool is_name(std::string_view name) {
 
 std::string format_sidecar(const SidecarSettings& sidecar) {
   const std::string command = sidecar.shell.empty() ? quoted_list(sidecar.words) : quote(sidecar.shell);
-  return fmt::format("{{ name = {}, command = {}, folder = {} }}", quote(sidecar.name), command,
-                     quote(sidecar.folder));
+  return fmt::format("{{ name = {}, command = {}, folder = {} }}", quote(sidecar.name), command, quote(sidecar.folder));
 }
 
 }  // namespace

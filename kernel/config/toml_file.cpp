@@ -123,7 +123,8 @@ class TomlReader {
       } else if (key == "folder") {
         read_text(value, "sidecar.folder", "a string", sidecar.folder);
       } else {
-        report(value, "sidecar." + key, "unknown key" + suggestion(key, {"name", "command", "folder"}));
+        const std::string path = "sidecar." + key;
+        report(value, path, "unknown key" + suggestion(path, {"sidecar.name", "sidecar.command", "sidecar.folder"}));
       }
     }
     if (problems.size() > problems_before) return std::nullopt;

@@ -22,8 +22,8 @@ int end_sidecar();
 // What the script echoes: lines for the log.
 void log_sidecar_output(std::string_view text);
 
-// askr_should_stop(): was this sidecar asked to end? False elsewhere. Once a script has called it, SIGTERM no longer ends
-// it.
+// askr_should_stop(): was this sidecar asked to end? False elsewhere. Once a script has called it, SIGTERM no longer
+// ends it.
 bool sidecar_should_stop();
 
 }  // namespace askr::php

@@ -9,8 +9,8 @@ namespace askr::process {
 
 inline constexpr int64_t kMinute = 60 * kSecond;
 
-// The minute that begins at `wall` (ns since 1970) or within the second after it: the clocks that count and that wake us
-// are not quite the same.
+// The minute of `wall` (ns since 1970), the next one from a second before it begins: the clock that wakes us is not the
+// one that says the time.
 inline int64_t minute_at(int64_t wall) {
   return (wall + kSecond) / kMinute;
 }

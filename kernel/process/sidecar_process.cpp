@@ -95,8 +95,7 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   // For plugins it is a worker that never gets a request.
   start_plugins(options, options.exchange.worker_records() + request.position);
   const bool queue = request.as == ForkAs::queue;
-  return {.sidecar = own_record,
-          .script = queue ? options.sidecars.queue_script : options.sidecars.scheduler_script};
+  return {.sidecar = own_record, .script = queue ? options.sidecars.queue_script : options.sidecars.scheduler_script};
 }
 
 pid_t start_command(const config::SidecarSettings& command) {

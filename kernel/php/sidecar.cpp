@@ -48,7 +48,7 @@ void watch_for_stop() {
 void leave_client_behind() {
   php_output_discard_all();
   SG(headers_sent) = 1;
-  SG(request_info).no_headers = 1;
+  SG(request_info).no_headers = true;
   lift_time_limit();
 }
 

@@ -305,6 +305,37 @@ def test_a_reload_lets_the_job_finish_and_runs_the_new_code(serve, mode):
     assert "queue 0 (pid" not in app.error_log()
 
 
+def test_reloads_in_a_row_wait_for_room_and_leave_one(serve):
+    app = serve(JOB.replace("VERSION", "x"))
+    wait_note(app, "job began")
+    assert app.reload().returncode == app.reload().returncode == 0
+    app.wait_log("no room for queue 0 until those of an older generation have ended")
+    assert len(noted(app, "job began")) == 2
+    (app.root / "go").touch()
+    wait_note(app, "drained", 2)
+    wait_until(lambda: [p["generation"] for p in sidecars(app)] == [3], "the last generation's runs alone")
+
+
+def test_runs_of_the_old_code_do_not_hold_up_the_server(serve):
+    """A generation whose workers are gone stays for its sidecars only."""
+    app = serve(JOB.replace("VERSION", "x"))
+    wait_note(app, "job began")
+    assert app.reload().returncode == 0
+    wait_until(lambda: len(app.workers()) == 2, "the old workers are gone")
+    (old,) = [p for p in sidecars(app) if p["generation"] == 1]
+    assert old["state"] == "draining"
+    (app.root / "go").touch()
+    wait_until(lambda: len(sidecars(app)) == 1, "the old one too")
+
+
+def test_logs_are_reopened(serve, tmp_path):
+    app = serve("<?php while (!askr_should_stop()) { echo \"still here\\n\"; usleep(20000); }", error_log=tmp_path / "error.log")
+    app.wait_log("still here")
+    (tmp_path / "error.log").rename(tmp_path / "error.log.1")
+    app.signal(signal.SIGUSR1)
+    app.wait_log("still here")
+
+
 def test_a_failed_reload_leaves_them_alone(serve):
     app = serve(LOOP, mode="cow")
     wait_note(app, "began")

@@ -52,7 +52,8 @@ TEST_CASE("flags and the environment name sidecars as NAME=COMMAND, instead of t
   TemporaryFolder folder;
   folder.write("askr.toml", "[[sidecar]]\nname = \"a\"\ncommand = \"b\"\n");
   const Loaded flags =
-      load_words({"--sidecar", "mail=A=1 send, now", "--sidecar=x=y"}, folder.path(), {{"ASKR_SIDECAR", "e=f"}}).value();
+      load_words({"--sidecar", "mail=A=1 send, now", "--sidecar=x=y"}, folder.path(), {{"ASKR_SIDECAR", "e=f"}})
+          .value();
   REQUIRE(flags.settings.sidecars.size() == 2);
   CHECK(flags.settings.sidecars[0].name == "mail");
   CHECK(flags.settings.sidecars[0].shell == "A=1 send, now");
@@ -63,8 +64,9 @@ TEST_CASE("flags and the environment name sidecars as NAME=COMMAND, instead of t
 
 TEST_CASE("config-check prints sidecars so that askr.toml takes them back") {
   TemporaryFolder folder;
-  folder.write("askr.toml",
-               "[[sidecar]]\nname = \"a\"\ncommand = 'say \"x\"'\n[[sidecar]]\nname = \"b\"\ncommand = [\"c\", \"d\"]\n");
+  folder.write(
+      "askr.toml",
+      "[[sidecar]]\nname = \"a\"\ncommand = 'say \"x\"'\n[[sidecar]]\nname = \"b\"\ncommand = [\"c\", \"d\"]\n");
   const Loaded loaded = load_words({}, folder.path()).value();
   const std::string text = effective_toml(loaded);
   const std::string line = "sidecar = [{ name = \"a\", command = \"say \\\"x\\\"\", folder = \"" + folder.path() +

@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 
+#include <fcntl.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -102,6 +103,13 @@ Result<> open(const std::string& path, Level threshold) {
 
 Result<> reopen() {
   return attach(state(), state().path);
+}
+
+UniqueFd open_copy() {
+  constexpr mode_t kMode = 0666;  // as the log's own, minus the umask
+  const std::string& path = state().path;
+  if (path.empty()) return UniqueFd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+  return UniqueFd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode));
 }
 
 void set_speaker(std::string_view name) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace askr::log {
@@ -22,6 +23,8 @@ Result<> reopen();
 // Async-signal-safe: reopens before the next line is written, or when reopen_if_requested() is called.
 void request_reopen();
 void reopen_if_requested();
+// Where the lines go, for a program that is not ours and writes its own. None when the file cannot be opened.
+UniqueFd open_copy();
 // Who is speaking: "master", "gateway 0", "worker 3". Called once after each fork.
 void set_speaker(std::string_view name);
 // Level from "debug", "info", "warning", "error"; error for anything else.

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace askr::cli {
@@ -59,15 +60,28 @@ std::string headline(const Json& status) {
   return out;
 }
 
-constexpr const char* kRow = "{:<12}{:>8}  {:<9}{:>5}{:>12}{:>10}{:>10}{:>10}\n";
+constexpr const char* kRow = "{:<{}}{:>8}  {:<9}{:>5}{:>12}{:>10}{:>10}{:>10}\n";
+constexpr size_t kNarrowestName = 12;
 
-std::string process_row(const Json& process) {
+std::string process_name(const Json& process) {
   const std::string role = text(process, "role");
+  if (role == "sidecar") return text(process, "name");
   const bool numbered = role == "worker" || role == "gateway";
-  const std::string name = numbered ? fmt::format("{} {}", role, number(process, "index")) : role;
-  return fmt::format(kRow, name, number(process, "pid"), text(process, "state"), number(process, "generation"),
-                     number(process, "requests"), memory(number(process, "rss_kb")), memory(number(process, "pss_kb")),
-                     uptime(number(process, "uptime_secs")));
+  return numbered ? fmt::format("{} {}", role, number(process, "index")) : role;
+}
+
+size_t name_width(const Json& processes) {
+  size_t width = kNarrowestName;
+  for (const Json& process : processes) {
+    if (process.is_object()) width = std::max(width, process_name(process).size() + 1);
+  }
+  return width;
+}
+
+std::string process_row(const Json& process, size_t width) {
+  return fmt::format(kRow, process_name(process), width, number(process, "pid"), text(process, "state"),
+                     number(process, "generation"), number(process, "requests"), memory(number(process, "rss_kb")),
+                     memory(number(process, "pss_kb")), uptime(number(process, "uptime_secs")));
 }
 
 }  // namespace
@@ -78,10 +92,11 @@ Result<std::string> status_table(const std::string& json) {
   if (!status.is_object() || processes == status.end() || !processes->is_array()) {
     return Error{"the server's answer makes no sense: " + json.substr(0, 80)};
   }
+  const size_t width = name_width(*processes);
   std::string out = headline(status);
-  out += fmt::format(kRow, "PROCESS", "PID", "STATE", "GEN", "REQUESTS", "RSS", "PSS", "UPTIME");
+  out += fmt::format(kRow, "PROCESS", width, "PID", "STATE", "GEN", "REQUESTS", "RSS", "PSS", "UPTIME");
   for (const Json& process : *processes) {
-    if (process.is_object()) out += process_row(process);
+    if (process.is_object()) out += process_row(process, width);
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "config/quote.hpp"
+#include "config/sidecar.hpp"
 #include "config/values.hpp"
 
 namespace askr::config {
@@ -129,6 +130,15 @@ struct Writer {
       addresses.push_back(ASKR_TRY(parse_listen(text, assignment.folder)));
     }
     *field = std::move(addresses);
+    return ok();
+  }
+  Result<> operator()(std::vector<SidecarSettings>* field) const {
+    std::vector<SidecarSettings> sidecars = assignment.sidecars;
+    for (const std::string& text : assignment.values) {
+      ASKR_TRY(add_sidecar(sidecars, ASKR_TRY(parse_sidecar(text))));
+    }
+    for (SidecarSettings& sidecar : sidecars) sidecar.folder = resolve(sidecar.folder, assignment.folder);
+    *field = std::move(sidecars);
     return ok();
   }
 

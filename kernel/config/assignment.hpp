@@ -22,7 +22,8 @@ struct Assignment {
   const Option* option = nullptr;
   std::vector<std::string> values;  // one unless the option is a list
   Origin origin;
-  std::string folder;  // absolute; relative paths start here
+  std::string folder;                          // absolute; relative paths start here
+  std::vector<SidecarSettings> sidecars = {};  // Kind::sidecars out of askr.toml, instead of `values`
 };
 
 // Parses and checks the values and stores them in `settings`. Error: one line with place and name.

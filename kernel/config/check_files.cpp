@@ -25,6 +25,9 @@ class FileChecker {
     if (settings.worker_mode()) check_file("worker.script", settings.worker.script);
     if (!settings.worker.preload_script.empty()) check_file("worker.preload_script", settings.worker.preload_script);
     if (!settings.worker.app_base.empty()) check_folder("worker.app_base", settings.worker.app_base, X_OK);
+    if (!settings.queue.script.empty()) check_file("queue.script", settings.queue.script);
+    if (!settings.scheduler.script.empty()) check_file("scheduler.script", settings.scheduler.script);
+    for (const SidecarSettings& sidecar : settings.sidecars) check_folder("sidecar", sidecar.folder, X_OK);
     return std::move(problems_);
   }
 

@@ -87,6 +87,16 @@ void resolve_auto(Loaded& loaded, std::string_view path, unsigned automatic, uns
   loaded.origin(path).note = ", auto";
 }
 
+// Where a command runs that does not say so.
+void place_sidecars(Settings& settings, const std::string& folder) {
+  std::string usual = settings.worker.app_base;
+  if (usual.empty() && !settings.config_file.empty()) usual = std::filesystem::path(settings.config_file).parent_path();
+  if (usual.empty()) usual = folder;
+  for (SidecarSettings& sidecar : settings.sidecars) {
+    if (sidecar.folder.empty()) sidecar.folder = usual;
+  }
+}
+
 void resolve_defaults(Loaded& loaded, const Environment& environment, const std::string& folder) {
   ServerSettings& server = loaded.settings.server;
   if (server.listen.empty()) server.listen.push_back({"127.0.0.1", 8000, {}});
@@ -105,6 +115,7 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   if (server.spool_dir.empty()) server.spool_dir = "/tmp";
   if (server.error_log == "-") server.error_log.clear();
   server.control = control_path(loaded.settings);
+  place_sidecars(loaded.settings, folder);
 }
 
 // A default that does not parse is a mistake of the plugin, found at every start.
@@ -170,6 +181,12 @@ Result<> check_warm_urls(const Loaded& loaded) {
   return ok();
 }
 
+Result<> check_sidecars(const Loaded& loaded) {
+  const QueueSettings& queue = loaded.settings.queue;
+  if (!queue.script.empty() || queue.workers <= QueueSettings().workers) return ok();
+  return usage_error(place_of(loaded, "queue.workers") + "needs a script to run (queue.script)");
+}
+
 Result<> check_together(const Loaded& loaded) {
   const ServerSettings& server = loaded.settings.server;
   ASKR_TRY(check_modes(loaded));
@@ -180,6 +197,7 @@ Result<> check_together(const Loaded& loaded) {
     return usage_error(fmt::format("{}{} is more than server.workers_max, {}", place_of(loaded, "server.workers_min"),
                                    server.workers_min, server.workers_max));
   }
+  ASKR_TRY(check_sidecars(loaded));
   if (server.workers_min > server.workers) {
     return usage_error(fmt::format("{}{} is more than the {} workers", place_of(loaded, "server.workers_min"),
                                    server.workers_min, server.workers));

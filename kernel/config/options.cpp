@@ -1,11 +1,11 @@
 #include "config/options.hpp"
 
 #include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
 
 #include <algorithm>
 
 #include "config/quote.hpp"
+#include "config/sidecar.hpp"
 #include "config/values.hpp"
 
 namespace askr::config {
@@ -18,14 +18,7 @@ const Option* find_if(Predicate predicate) {
   return found == all.end() ? nullptr : &*found;
 }
 
-std::string quoted_list(const std::vector<std::string>& items) {
-  std::vector<std::string> quoted;
-  quoted.reserve(items.size());
-  for (const std::string& item : items) quoted.push_back(quote(item));
-  return fmt::format("[{}]", fmt::join(quoted, ", "));
-}
-
-std::string quoted_list(const std::vector<ListenAddress>& addresses) {
+std::string address_list(const std::vector<ListenAddress>& addresses) {
   std::vector<std::string> texts;
   texts.reserve(addresses.size());
   for (const ListenAddress& address : addresses) texts.push_back(address.text());
@@ -57,7 +50,8 @@ std::string environment_name(std::string_view path) {
 }
 
 bool Option::is_list() const {
-  return kind == Kind::addresses || kind == Kind::networks || kind == Kind::texts || kind == Kind::paths;
+  return kind == Kind::addresses || kind == Kind::networks || kind == Kind::texts || kind == Kind::paths ||
+         kind == Kind::sidecars;
 }
 
 Field Option::field(Settings& settings) const {
@@ -107,7 +101,8 @@ std::string format_field(const Option& option, Settings& settings) {
     std::string operator()(const uint64_t* number) const { return format_number(kind, *number); }
     std::string operator()(const int64_t* number) const { return format_number(kind, static_cast<uint64_t>(*number)); }
     std::string operator()(const std::vector<std::string>* items) const { return quoted_list(*items); }
-    std::string operator()(const std::vector<ListenAddress>* items) const { return quoted_list(*items); }
+    std::string operator()(const std::vector<ListenAddress>* items) const { return address_list(*items); }
+    std::string operator()(const std::vector<SidecarSettings>* items) const { return format_sidecars(*items); }
   };
   if (option.secret) return quote("***");
   return std::visit(Formatter{option.kind}, option.field(settings));

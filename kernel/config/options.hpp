@@ -26,15 +26,16 @@ enum class Kind : uint8_t {
   networks,       // list of addresses, CIDR blocks or "unix"
   texts,          // list
   paths,          // list; each as Kind::path
+  sidecars,       // list of NAME=COMMAND; tables in askr.toml
   boolean,        // a flag without a value; "true" or "false" elsewhere
 };
 
 // The field of Settings that an option fills.
 using Field = std::variant<std::string*, bool*, unsigned*, uint64_t*, int64_t*, std::vector<std::string>*,
-                           std::vector<ListenAddress>*>;
+                           std::vector<ListenAddress>*, std::vector<SidecarSettings>*>;
 
 struct Option {
-  std::string_view path;         // "server.listen": section and key in askr.toml
+  std::string_view path;         // "server.listen": section and key in askr.toml; "sidecar": tables
   std::string_view flag;         // "--listen"
   std::string_view placeholder;  // "ADDR"
   std::string_view group;        // heading in --help

@@ -1,6 +1,7 @@
 #include "config/quote.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 
 namespace askr::config {
 
@@ -20,6 +21,13 @@ std::string quote(std::string_view text) {
     }
   }
   return out + '"';
+}
+
+std::string quoted_list(const std::vector<std::string>& items) {
+  std::vector<std::string> quoted;
+  quoted.reserve(items.size());
+  for (const std::string& item : items) quoted.push_back(quote(item));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
 }
 
 }  // namespace askr::config

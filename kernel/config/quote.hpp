@@ -4,9 +4,12 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace askr::config {
 
 std::string quote(std::string_view text);
+// ["a", "b"]
+std::string quoted_list(const std::vector<std::string>& items);
 
 }  // namespace askr::config

@@ -72,6 +72,23 @@ struct ReloadSettings {
   bool watch = false;                  // reload when sources change
 };
 
+struct QueueSettings {
+  std::string script;    // empty: no queue workers
+  unsigned workers = 1;  // processes that run it
+};
+
+struct SchedulerSettings {
+  std::string script;  // run at the start of each minute; empty: never
+};
+
+// A command that runs beside the server.
+struct SidecarSettings {
+  std::string name;
+  std::string shell;               // for /bin/sh -c; empty: `words`
+  std::vector<std::string> words;  // the program, looked up in $PATH, and its arguments
+  std::string folder;              // where it runs; after load never empty
+};
+
 struct PluginSettings {
   std::vector<std::string> enable, disable;
   std::vector<std::string> required;  // never taken out of a running server, however often they crash
@@ -92,6 +109,9 @@ struct Settings {
   ServerSettings server;
   WorkerSettings worker;
   ReloadSettings reload;
+  QueueSettings queue;
+  SchedulerSettings scheduler;
+  std::vector<SidecarSettings> sidecars;
   PluginSettings plugins;
   std::string config_file;                 // empty: none was read
   std::vector<PluginValue> plugin_values;  // see Option::plugin_value

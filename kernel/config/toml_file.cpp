@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <toml.hpp>
 
 #include "config/nearest.hpp"
 #include "config/quote.hpp"
 #include "config/reserved.hpp"
+#include "config/sidecar.hpp"
 #include "config/toml_guard.hpp"
 #include "config/values.hpp"
 
@@ -25,7 +27,10 @@ class TomlReader {
 
   void read_root(const toml::value& root) {
     for (const auto& [name, value] : root.as_table()) {
-      if (value.is_table() && is_section(name)) {
+      const Option* option = find_option(name);
+      if (option != nullptr) {
+        read_sidecars(*option, value);
+      } else if (value.is_table() && is_section(name)) {
         read_section(name, value);
       } else if (is_reserved_path(name)) {
         report(value, name, "not part of this build");
@@ -84,6 +89,63 @@ class TomlReader {
     }
     const Origin origin{Source::file, fmt::format("{}:{}", shown_, value.location().line()), {}};
     assignments.push_back({&option, std::move(values).value(), origin, folder_});
+  }
+
+  // [[sidecar]]: the one option that is a list of tables.
+  void read_sidecars(const Option& option, const toml::value& value) {
+    if (!value.is_array()) {
+      report(value, option.path, "expected [[sidecar]], got " + describe(value));
+      return;
+    }
+    const Origin origin{Source::file, fmt::format("{}:{}", shown_, value.location().line()), {}};
+    Assignment assignment{&option, {}, origin, folder_};
+    for (const toml::value& table : value.as_array()) {
+      if (!table.is_table()) {
+        report(table, option.path, "expected [[sidecar]], got " + describe(table));
+      } else if (const auto sidecar = read_sidecar(table)) {
+        auto added = add_sidecar(assignment.sidecars, *sidecar);
+        if (!added) report(table, option.path, added.error().message);
+      }
+    }
+    assignments.push_back(std::move(assignment));
+  }
+
+  std::optional<SidecarSettings> read_sidecar(const toml::value& table) {
+    const size_t problems_before = problems.size();
+    SidecarSettings sidecar;
+    for (const auto& [key, value] : table.as_table()) {
+      if (key == "command" && value.is_array()) {
+        read_words(value, sidecar.words);
+      } else if (key == "command") {
+        read_text(value, "sidecar.command", "a string or a list of strings", sidecar.shell);
+      } else if (key == "name") {
+        read_text(value, "sidecar.name", "a string", sidecar.name);
+      } else if (key == "folder") {
+        read_text(value, "sidecar.folder", "a string", sidecar.folder);
+      } else {
+        const std::string path = "sidecar." + key;
+        report(value, path, "unknown key" + suggestion(path, {"sidecar.name", "sidecar.command", "sidecar.folder"}));
+      }
+    }
+    if (problems.size() > problems_before) return std::nullopt;
+    return sidecar;
+  }
+
+  void read_words(const toml::value& list, std::vector<std::string>& words) {
+    for (const toml::value& item : list.as_array()) {
+      words.emplace_back();
+      read_text(item, "sidecar.command", "a string or a list of strings", words.back());
+    }
+  }
+
+  void read_text(const toml::value& value, std::string_view path, std::string_view wanted, std::string& text) {
+    if (!value.is_string()) {
+      report(value, path, fmt::format("expected {}, got {}", wanted, describe(value)));
+    } else if (value.as_string().str.find('\0') != std::string::npos) {
+      report(value, path, "a NUL character is not allowed");
+    } else {
+      text = value.as_string().str;
+    }
   }
 
   static Result<std::vector<std::string>> one_value(const Option& option, const toml::value& value) {

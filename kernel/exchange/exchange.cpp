@@ -5,7 +5,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "arena/futex.hpp"
 
@@ -37,7 +39,7 @@ struct Layout {
 };
 
 unsigned record_count(const ExchangeOptions& options) {
-  return 1 + options.gateways + options.workers_max * kGenerationsAtOnce + kTemplateRecords;
+  return 1 + options.gateways + options.workers_max * kGenerationsAtOnce + kTemplateRecords + options.sidecars;
 }
 
 unsigned usable_processors() {
@@ -63,6 +65,8 @@ const char* role_name(Role role) {
       return "template";
     case Role::worker:
       return "worker";
+    case Role::sidecar:
+      return "sidecar";
     case Role::none:
       break;
   }
@@ -81,10 +85,18 @@ const char* state_name(ProcessState state) {
       return "draining";
     case ProcessState::deferred:
       return "deferred";
+    case ProcessState::running:
+      return "running";
     case ProcessState::none:
       break;
   }
   return "none";
+}
+
+void leave_note(ProcessRecord& record, const char* text, size_t size) {
+  const size_t kept = std::min(size, kNoteSize);
+  std::memcpy(record.note, text, kept);
+  record.note_size.store(static_cast<uint32_t>(kept), std::memory_order_release);
 }
 
 std::vector<arena::Region> Exchange::regions(const ExchangeOptions& options) {

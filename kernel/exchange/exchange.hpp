@@ -19,6 +19,7 @@ struct ExchangeOptions {
   unsigned gateways = 1;
   unsigned workers_max = 1;  // workers of one generation; records are kept for generations that still drain
   unsigned queue_size = 1024;
+  unsigned sidecars = 0;  // of all generations together
 };
 
 // Fixed places in the process table.
@@ -56,6 +57,10 @@ class Exchange {
   [[nodiscard]] unsigned first_template_record() const { return first_worker_record() + worker_records(); }
   [[nodiscard]] std::span<ProcessRecord> workers() const {
     return records_.subspan(first_worker_record(), worker_records());
+  }
+  [[nodiscard]] unsigned first_sidecar_record() const { return first_template_record() + kTemplateRecords; }
+  [[nodiscard]] std::span<ProcessRecord> sidecars() const {
+    return records_.subspan(first_sidecar_record(), options_.sidecars);
   }
 
   // --- slots

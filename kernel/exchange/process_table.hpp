@@ -1,23 +1,25 @@
 // The process table (region kernel.workers): one record per process of the server. Every gauge that anybody reports is
 // computed from it and from the slots, so none can drift.
 //
-// A record is written by its process, except where a field says otherwise. Index order: master, gateways, workers;
-// templates have records too, at the end.
+// A record is written by its process, except where a field says otherwise. Index order: master, gateways, workers,
+// templates, sidecars.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace askr::exchange {
 
-enum class Role : uint32_t { none, master, gateway, template_, worker };
+enum class Role : uint32_t { none, master, gateway, template_, worker, sidecar };
 // Values of ProcessRecord::retire.
 inline constexpr uint32_t kRetireNow = 1;       // after the current request
 inline constexpr uint32_t kRetireWhenIdle = 2;  // once the queue is empty: the master has died
 
-enum class ProcessState : uint32_t { none, starting, idle, busy, draining, deferred };  // deferred: after a response
+// deferred: after a response; running: a sidecar.
+enum class ProcessState : uint32_t { none, starting, idle, busy, draining, deferred, running };
 
 const char* role_name(Role role);
 const char* state_name(ProcessState state);
@@ -25,6 +27,7 @@ const char* state_name(ProcessState state);
 inline constexpr unsigned kBlocksPerWorker = 64;
 inline constexpr uint32_t kBlockSize = 32U << 10;
 inline constexpr size_t kNoteSize = 2048;
+inline constexpr size_t kNameSize = 48;
 
 struct alignas(128) ProcessRecord {
   // --- written by the master when it starts the process
@@ -34,6 +37,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint32_t> generation;
   std::atomic<int64_t> started;  // monotonic ns
   std::atomic<uint32_t> retire;  // not 0: stop, see kRetireNow; set by the master
+  char name[kNameSize];          // of a sidecar: "queue 0", NUL-terminated
 
   // --- written by the process
   std::atomic<ProcessState> state;
@@ -68,7 +72,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint32_t> root_version;  // of Global, that it follows
   std::atomic<uint32_t> connections;   // open client connections
 
-  // --- last words of a dying worker (WorkerPort::leave_note)
+  // --- last words of a dying worker or sidecar (leave_note)
   std::atomic<uint32_t> note_size;
   char note[kNoteSize];
 };
@@ -78,5 +82,8 @@ inline int64_t idle_since(const ProcessRecord& worker) {
   return std::max({worker.started.load(std::memory_order_relaxed), worker.last_request.load(std::memory_order_relaxed),
                    worker.slept_at.load(std::memory_order_relaxed)});
 }
+// Async-signal-safe: what a process was doing when it died, "PHP at /a/b.php:12" or a backtrace of several lines, for
+// the master to log. Truncated to what fits.
+void leave_note(ProcessRecord& record, const char* text, size_t size);
 
 }  // namespace askr::exchange

@@ -55,7 +55,6 @@ struct WorkerPort::State {
   void announce();
   void complete(uint32_t flags);
   void note_error();
-  void leave(const char* text, size_t size) const;
   void wait_for_window();
 
   Exchange& exchange;
@@ -195,7 +194,7 @@ void WorkerPort::State::judge_rehearsal() {
   const int size =
       std::snprintf(note, sizeof note, "the warm-up request GET %.*s %s %d", static_cast<int>(request.uri.size()),
                     request.uri.data(), aborted ? "was not completed, status" : "was answered", status);
-  leave(note, std::min(static_cast<size_t>(size), sizeof note - 1));
+  leave_note(record, note, std::min(static_cast<size_t>(size), sizeof note - 1));
 }
 
 void WorkerPort::State::spin() const {
@@ -451,14 +450,8 @@ uint64_t WorkerPort::private_memory() const {
   return uint64_t{state_->record.private_kb.load(std::memory_order_relaxed)} << 10;
 }
 
-void WorkerPort::leave_note(const char* text, size_t size) {
-  state_->leave(text, size);
-}
-
-void WorkerPort::State::leave(const char* text, size_t size) const {
-  const size_t kept = std::min(size, kNoteSize);
-  std::memcpy(record.note, text, kept);
-  record.note_size.store(static_cast<uint32_t>(kept), std::memory_order_release);
+ProcessRecord& WorkerPort::record() const {
+  return state_->record;
 }
 
 }  // namespace askr::exchange

@@ -15,6 +15,7 @@
 namespace askr::exchange {
 
 class Exchange;
+struct ProcessRecord;
 
 enum class Wait : uint8_t {
   request,  // request() is ours
@@ -83,9 +84,8 @@ class WorkerPort {
   // Shows this worker as one that works for no client, after its response; wait() takes it back.
   void set_deferred(bool deferred);
 
-  // Async-signal-safe: what this worker was doing when it died, "PHP at /a/b.php:12" or a backtrace of several lines.
-  // Goes into the worker's record, from where the master logs it. Truncated to what fits (2 KB).
-  void leave_note(const char* text, size_t size);
+  // This worker's, for its last words (leave_note in process_table.hpp).
+  [[nodiscard]] ProcessRecord& record() const;
 
  private:
   struct State;

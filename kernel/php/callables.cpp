@@ -45,7 +45,7 @@ void arm(int64_t first, int64_t again) {
 void on_time_is_up(int /*signal*/) {
   if (time_is_up != 0) {
     constexpr char kNote[] = "a deferred callback does not come back to PHP";
-    state.port->leave_note(kNote, sizeof kNote - 1);
+    exchange::leave_note(state.port->record(), kNote, sizeof kNote - 1);
     ::_exit(kStuck);
   }
   time_is_up = 1;

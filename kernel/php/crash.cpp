@@ -20,7 +20,7 @@ constexpr int kFrames = 12;
 constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 constexpr int kQuiet[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
 
-exchange::WorkerPort* noted_port = nullptr;
+exchange::ProcessRecord* own_record = nullptr;
 // What PHP saw when it started, and thinks of as the state without a script.
 void* handlers_at_start[std::size(kQuiet)] = {};
 
@@ -43,7 +43,7 @@ class Note {
     } while (value != 0);
     return text(digits + at, sizeof digits - at);
   }
-  void leave() const { noted_port->leave_note(bytes_, size_); }
+  void leave() const { exchange::leave_note(*own_record, bytes_, size_); }
 
  private:
   char bytes_[2000];
@@ -161,13 +161,17 @@ void make_signal_stack() {
 
 }  // namespace
 
-void install_signal_handlers(exchange::WorkerPort& port) {
-  noted_port = &port;
+void install_fault_handlers(exchange::ProcessRecord& record) {
+  own_record = &record;
   make_signal_stack();
   for (const int signal : kFaults) {
     install(signal, askr_php_fault, SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
     unblock(signal);
   }
+}
+
+void install_signal_handlers(exchange::ProcessRecord& record) {
+  install_fault_handlers(record);
   install(SIGUSR2, askr_php_over_time, SA_ONSTACK | SA_RESETHAND);
   unblock(SIGUSR2);
   for (size_t index = 0; index < std::size(kQuiet); ++index) {

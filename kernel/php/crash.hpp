@@ -2,14 +2,16 @@
 // code ran; the master logs it.
 #pragma once
 
-#include "exchange/worker_port.hpp"
+#include "exchange/process_table.hpp"
 
 namespace askr::php {
 
 // Installs the handlers of a worker: SIGSEGV and its kin leave a note and then kill the process as they would have;
 // SIGUSR2 leaves a note and ends the process at once with kTimedOutExit. SIGTERM, SIGINT and SIGHUP do nothing: the
 // master retires workers through the exchange.
-void install_signal_handlers(exchange::WorkerPort& port);
+void install_signal_handlers(exchange::ProcessRecord& record);
+// Those of a sidecar: faults alone.
+void install_fault_handlers(exchange::ProcessRecord& record);
 
 // Takes back what PHP code changed about the signals that end or reload a server.
 void restore_signal_handlers();

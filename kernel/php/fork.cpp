@@ -12,6 +12,7 @@
 #include "php/fork_hazards.hpp"
 #include "php/random_state.hpp"
 #include "php/rewind.hpp"
+#include "php/sidecar.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
 
@@ -56,12 +57,16 @@ void tidy_memory() {
   ::malloc_trim(0);
 }
 
-void become_worker(exchange::WorkerPort& port) {
+void become(const Forked& forked) {
   state.fork_point = nullptr;
-  state.port = &port;
-  install_signal_handlers(port);
-  prepare_callables();
   reseed_php();
+  if (forked.sidecar != nullptr) {
+    become_sidecar(*forked.sidecar, forked.script);
+    return;
+  }
+  state.port = forked.port;
+  install_signal_handlers(forked.port->record());
+  prepare_callables();
 }
 
 bool refuse(const std::vector<std::string>& hazards) {
@@ -77,7 +82,7 @@ bool fork_unless_refused() {
   if (state.options.rewind && !take_image()) {
     hazards.emplace_back("workers cannot be rewound here; each request has a forked one of its own instead");
   }
-  become_worker(state.fork_point->serve(hazards));
+  become(state.fork_point->serve(hazards));
   return true;
 }
 
@@ -99,7 +104,7 @@ bool fork_here() {
 }
 
 void fork_idle() {
-  become_worker(state.fork_point->serve({}));
+  become(state.fork_point->serve({}));
 }
 
 const std::string& refusal() {
@@ -116,7 +121,7 @@ bool add_after_fork(zval* callable) {
 
 Result<int> fail_boot(WorkerExit code, const std::string& why) {
   if (state.port == nullptr) return Error{why};
-  state.port->leave_note(why.data(), why.size());
+  exchange::leave_note(state.port->record(), why.data(), why.size());
   return static_cast<int>(code);
 }
 

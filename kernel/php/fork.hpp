@@ -11,9 +11,10 @@ namespace askr::php {
 // May the script fork here? Not in a worker, and not in a mode whose template runs no script.
 [[nodiscard]] bool can_fork();
 // Calls the hooks of the application, looks for what workers must not share, and forks. Returns in the worker, which
-// has a state.port from here on. False when it came to nothing: the reason is a PHP exception or refusal().
+// has a state.port from here on, or in the sidecar (state.sidecar). False when it came to nothing: the reason is a PHP
+// exception or refusal().
 bool fork_here();
-// Forks a template in which no script runs. Returns in the worker.
+// Forks a template in which no script runs. Returns as fork_here().
 void fork_idle();
 // Why the template does not want to be forked; empty: it was not asked, or had no reason.
 const std::string& refusal();

@@ -3,6 +3,7 @@
 #include "php/arginfo.hpp"
 #include "php/fork.hpp"
 #include "php/output.hpp"
+#include "php/sidecar.hpp"
 #include "php/variables.hpp"
 #include "php/worker_loop.hpp"
 
@@ -40,6 +41,11 @@ PHP_FUNCTION(askr_after_fork) {
   Z_PARAM_FUNC(call, cache)
   ZEND_PARSE_PARAMETERS_END();
   RETURN_BOOL(add_after_fork(&call.function_name));
+}
+
+PHP_FUNCTION(askr_should_stop) {
+  ZEND_PARSE_PARAMETERS_NONE();
+  RETURN_BOOL(sidecar_should_stop());
 }
 
 PHP_FUNCTION(askr_finish_request) {
@@ -155,7 +161,7 @@ PHP_FUNCTION(askr_broadcast) {
 const zend_function_entry functions[] = {
     PHP_FE(askr_handle_request, arginfo_handle_request) PHP_FE(askr_cow_ready, arginfo_nothing_to_void)
         PHP_FE(askr_before_fork, arginfo_fork_hook) PHP_FE(askr_after_fork, arginfo_fork_hook)
-            PHP_FE(askr_finish_request, arginfo_nothing_to_bool)
+            PHP_FE(askr_should_stop, arginfo_nothing_to_bool) PHP_FE(askr_finish_request, arginfo_nothing_to_bool)
                 PHP_FALIAS(fastcgi_finish_request, askr_finish_request, arginfo_nothing_to_bool)
                     PHP_FE(headers_send, arginfo_headers_send) PHP_FE(getallheaders, arginfo_nothing_to_array)
                         PHP_FALIAS(apache_request_headers, getallheaders, arginfo_nothing_to_array)

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "php/request_copy.hpp"
+#include "php/sidecar.hpp"
 #include "php/state.hpp"
 #include "php/variables.hpp"
 
@@ -118,6 +119,7 @@ extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
 }
 
 extern "C" size_t askr_php_write(const char* data, size_t size) {
+  if (state.sidecar != nullptr) log_sidecar_output({data, size});
   if (!request_is_open() || state.drop_body) return size;
   if (state.port->body(data, size) == Written::client_gone) client_left();
   return size;

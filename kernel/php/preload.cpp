@@ -14,6 +14,7 @@
 #include "php/request_copy.hpp"
 #include "php/rewinding.hpp"
 #include "php/script_file.hpp"
+#include "php/sidecar.hpp"
 #include "php/state.hpp"
 #include "php/uncaught.hpp"
 #include "php/zend.hpp"
@@ -23,7 +24,7 @@
 namespace askr::php {
 namespace {
 
-enum class End : uint8_t { not_forked, retired, served, left };
+enum class End : uint8_t { not_forked, retired, served, left, sidecar };
 Recycling recycling;
 End end = End::not_forked;  // static: it has to live through a longjmp
 
@@ -76,7 +77,18 @@ void leave_preloaded_state() {
   php_request_shutdown(nullptr);
 }
 
+End run_preloaded_sidecar(zval* starter) {
+  zval_ptr_dtor(starter);
+  zend_try {
+    run_sidecar_script();
+  }
+  zend_end_try();
+  end_script();
+  return End::sidecar;
+}
+
 End serve_preloaded(zval* starter) {
+  if (state.sidecar != nullptr) return run_preloaded_sidecar(starter);
   end_boot();
   state.booting = false;
   state.failure.seen = false;
@@ -108,6 +120,7 @@ Result<int> run_preloaded() {
     if (end == End::left || end == End::retired) leave_preloaded_state();
   }
   zend_end_try();
+  if (state.sidecar != nullptr) return end_sidecar();
   if (end == End::left) {
     serve_request(state.port->request());
     return kRecycled;

@@ -18,6 +18,7 @@
 #include "php/rewind.hpp"
 #include "php/sapi_module.hpp"
 #include "php/script_file.hpp"
+#include "php/sidecar.hpp"
 #include "php/startup_output.hpp"
 #include "php/state.hpp"
 #include "php/uploads.hpp"
@@ -112,6 +113,7 @@ Result<int> run_template(ForkPoint& fork_point) {
   if (state.options.boot_in_template) return run_worker_script();
   if (!state.options.preload_script.empty()) return run_preloaded();
   fork_idle();
+  if (state.sidecar != nullptr) return run_sidecar();
   if (state.worker_mode) return run_worker_script();
   return serve_requests();
 }

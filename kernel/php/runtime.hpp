@@ -58,7 +58,8 @@ enum WorkerExit : int {
 };
 
 // In the template, after start_runtime(): brings PHP to the place where it is to be forked and calls `fork_point`
-// there. Returns in workers only, once they have served their requests, with the exit code. Errors are the template's:
+// there. Returns in workers only, once they have served their requests, with the exit code, and in sidecars, once their
+// script has ended, with its. Errors are the template's:
 // the application could not be booted.
 Result<int> run_template(ForkPoint& fork_point);
 

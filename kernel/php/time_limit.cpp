@@ -11,17 +11,21 @@ namespace {
 constexpr int64_t kTolerance = 100 * kMillisecond;
 int64_t set_at = 0;
 
+void set_limit(zend_long seconds) {
+  zend_string* name = ZSTR_INIT_LITERAL("max_execution_time", false);
+  zend_string* text = zend_long_to_str(seconds);
+  zend_alter_ini_entry(name, text, PHP_INI_USER, PHP_INI_STAGE_RUNTIME);  // sets the timer
+  zend_string_release(text);
+  zend_string_release(name);
+}
+
 }  // namespace
 
 void restart_time_limit() {
   static const zend_long limit = EG(timeout_seconds);  // what the boot chose
   const int64_t now = monotonic_now();
   if (EG(timeout_seconds) != limit) {
-    zend_string* name = ZSTR_INIT_LITERAL("max_execution_time", false);
-    zend_string* text = zend_long_to_str(limit);
-    zend_alter_ini_entry(name, text, PHP_INI_USER, PHP_INI_STAGE_RUNTIME);  // sets the timer
-    zend_string_release(text);
-    zend_string_release(name);
+    set_limit(limit);
   } else if (now - set_at >= kTolerance) {
     zend_set_timeout(limit, false);
   } else {
@@ -33,6 +37,10 @@ void restart_time_limit() {
 void suspend_time_limit() {
   zend_unset_timeout();
   set_at = 0;
+}
+
+void lift_time_limit() {
+  set_limit(0);
 }
 
 }  // namespace askr::php

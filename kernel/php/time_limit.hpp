@@ -7,5 +7,7 @@ namespace askr::php {
 void restart_time_limit();
 // No limit until it is restarted.
 void suspend_time_limit();
+// There is none from here on.
+void lift_time_limit();
 
 }  // namespace askr::php

@@ -21,6 +21,7 @@
 #include "php/request_copy.hpp"
 #include "php/rewinding.hpp"
 #include "php/script_file.hpp"
+#include "php/sidecar.hpp"
 #include "php/state.hpp"
 #include "php/uncaught.hpp"
 
@@ -102,12 +103,19 @@ void warn_of_late_fork() {
 }  // namespace
 
 bool reach_fork_point() {
-  if (!can_fork() || fork_here()) return true;
+  if (!can_fork()) return true;
+  const bool forked = fork_here();
+  if (forked && state.sidecar == nullptr) return true;
+  if (forked) run_sidecar_script();
   if (EG(exception) == nullptr) zend_throw_unwind_exit();
   return false;
 }
 
 bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+  if (state.sidecar != nullptr) {
+    php_error_docref(nullptr, E_WARNING, "is for the worker script; this is a sidecar, which gets no requests");
+    return false;
+  }
   if (!state.worker_mode || (state.port == nullptr && !can_fork())) {
     php_error_docref(nullptr, E_WARNING, "works in a worker script only (askr serve --worker-script)");
     return false;
@@ -143,6 +151,7 @@ Result<int> run_worker_script() {
   open_boot_info();
   run_script();
   if (state.options.paranoid && loop.started) sum_up_leaks();
+  if (state.sidecar != nullptr) return end_sidecar();
   return judge_end();
 }
 

@@ -11,7 +11,7 @@ namespace askr::php {
 Result<int> run_worker_script();
 
 // askr_cow_ready(): forks the workers here, if they are to be forked from the script. Returns in a worker. False: an
-// exception was thrown.
+// exception was thrown, or this is a sidecar, which has run its script.
 bool reach_fork_point();
 
 // askr_handle_request(): waits for a request and hands it to the handler. False: the script should end.

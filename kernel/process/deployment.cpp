@@ -89,13 +89,14 @@ void Deployment::serve(Generation& generation) {
   Generation* before = std::exchange(active_, &generation);
   host_.exchange.poke_all_gateways();
   host_.exchange.wake_workers(host_.exchange.global().worker_target);  // requests may wait for it
+  if (before != nullptr) before->retire();
+  generation.start_sidecars();
   if (before == nullptr) {
     open_ = true;
     if (auto watching = start_watching(); !watching) log::warning("{}", watching.error().message);
     events_.serving();
     return;
   }
-  before->retire();
   const std::string message = fmt::format("generation {} serves {}", generation.number(), generation.root());
   log::info("{}", message);
   finish(Finished{message, {}, before->number(), global.root_version.load()});
@@ -309,6 +310,11 @@ void Deployment::kill() {
     generation->kill();
     if (generation->empty()) on_emptied(*generation);
   }
+}
+
+void Deployment::close() {
+  open_ = false;
+  for (const auto& generation : generations_) generation->stop_sidecars();
 }
 
 void Deployment::reopen_logs() const {

@@ -35,8 +35,8 @@ class Deployment {
   void reload(ControlServer::Reply reply);
   // Something in the exchange has changed.
   void look();
-  // The server stops: no more reloads.
-  void close() { open_ = false; }
+  // The server stops: no more reloads, and the sidecars end.
+  void close();
   void retire();
   void kill();
   // At the end of a turn of the loop: lets go of generations that have ended.

@@ -13,8 +13,10 @@
 #include <cstring>
 #include <filesystem>
 #include <tuple>
+#include <utility>
 
 #include "base/log.hpp"
+#include "process/last_words.hpp"
 #include "process/rehearsals.hpp"
 
 namespace askr::process {
@@ -28,15 +30,17 @@ std::string absolute(const std::string& path) {
   return ::realpath(path.c_str(), resolved) != nullptr ? resolved : std::string();
 }
 
-// Its last words.
-std::string note_of(const exchange::ProcessRecord& record) {
-  return {record.note, std::min<size_t>(record.note_size.load(std::memory_order_acquire), exchange::kNoteSize)};
-}
-
 }  // namespace
 
 Generation::Generation(GenerationHost& host, uint32_t number, Events events)
-    : host_(host), number_(number), events_(std::move(events)) {}
+    : host_(host),
+      number_(number),
+      events_(std::move(events)),
+      sidecars_(
+          host, number, [this](const ForkRequest& request) { return template_ready_ && request_fork(request); },
+          [this] {
+            if ((retiring_ || over_) && empty()) events_.emptied(*this);
+          }) {}
 
 Generation::~Generation() {
   *alive_ = false;
@@ -49,7 +53,8 @@ Result<> Generation::start(Share share, Rehearsals rehearsals) {
   root_ = absolute(host_.settings.server.root);
   if (root_.empty()) return system_error("document root " + host_.settings.server.root);
   if (!std::filesystem::is_directory(root_)) return Error{"document root " + root_ + ": not a folder"};
-  for (const std::string& script : {host_.settings.worker.script, host_.settings.worker.preload_script}) {
+  for (const std::string& script : {host_.settings.worker.script, host_.settings.worker.preload_script,
+                                    host_.settings.queue.script, host_.settings.scheduler.script}) {
     if (!script.empty() && absolute(script).empty()) return system_error(script);
   }
   rehearsals_ = ASKR_TRY(encode_rehearsals(host_.settings, root_));
@@ -134,7 +139,15 @@ Result<> Generation::start_template() {
     ours.reset();
     socket_.reset();
     host_.close_in_child();
-    run_template({host_.exchange, master, number_, runtime_options(), rehearsals_, std::move(theirs), host_.plugins});
+    run_template({host_.exchange,
+                  master,
+                  number_,
+                  runtime_options(),
+                  rehearsals_,
+                  std::move(theirs),
+                  host_.plugins,
+                  {absolute(host_.settings.queue.script), absolute(host_.settings.scheduler.script),
+                   host_.settings.server.shutdown_timeout}});
   }
   exchange::ProcessRecord& record = host_.exchange.records()[template_record_];
   record.role = exchange::Role::template_;
@@ -175,6 +188,9 @@ void Generation::on_ready(uint32_t /*events*/) {
       case TemplateMessage::forked:
         adopt_worker(message.position, message.pid);
         break;
+      case TemplateMessage::forked_sidecar:
+        sidecars_.adopt(message.position, message.pid);
+        break;
     }
   }
 }
@@ -185,6 +201,7 @@ void Generation::on_template_ready(std::string_view text) {
   template_policy_.on_ready();
   host_.exchange.records()[template_record_].state = exchange::ProcessState::idle;
   spawn_missing();
+  sidecars_.on_template_ready();
 }
 
 void Generation::on_template_exit(int status) {
@@ -195,12 +212,14 @@ void Generation::on_template_exit(int status) {
   if (socket_) host_.loop.remove(socket_.get());
   socket_.reset();
   settle_unanswered_forks();
+  const bool was_ready = std::exchange(template_ready_, false);
+  sidecars_.on_template_exit();
   if (retiring_ || over_) {
     if (empty()) events_.emptied(*this);
     return;
   }
   log::error("the template {}; starting another one, running workers go on", describe_status(status));
-  const int64_t delay = template_policy_.on_death(template_ready_);
+  const int64_t delay = template_policy_.on_death(was_ready);
   if (delay < 0) {
     give_up("the template died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before it was ready");
     return;
@@ -273,6 +292,10 @@ void Generation::retire_surplus() {
   }
 }
 
+bool Generation::request_fork(const ForkRequest& request) {
+  return ::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) == sizeof request;
+}
+
 bool Generation::spawn_worker() {
   auto workers = host_.exchange.workers();
   const auto free = std::find_if(workers.begin(), workers.end(), [](const exchange::ProcessRecord& record) {
@@ -295,9 +318,9 @@ bool Generation::spawn_worker() {
   free->note_size = 0;
   free->retire = 0;
   free->ready = 0;
-  ForkRequest request{free->index, 0, 0};
+  ForkRequest request{.position = free->index};
   if (rehearses()) begin_rehearsal(host_.exchange.first_worker_record() + free->index, request);
-  if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) != sizeof request) {
+  if (!request_fork(request)) {
     free->role = exchange::Role::none;
     return false;
   }
@@ -459,14 +482,7 @@ void Generation::log_worker_end(const Child& worker, int status, const exchange:
   std::string what;
   if (!lost.id.empty()) what = fmt::format(" while it ran {} {} (request {})", lost.method, lost.uri, lost.id);
   log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);
-
-  const std::string words = note_of(record);
-  std::string_view note = words;
-  while (!note.empty()) {
-    const size_t end = std::min(note.find('\n'), note.size());
-    if (end > 0) log::error("  {}", note.substr(0, end));
-    note.remove_prefix(std::min(end + 1, note.size()));
-  }
+  log_note(record);
 }
 
 void Generation::give_up(const std::string& why) {
@@ -486,6 +502,7 @@ void Generation::retire() {
     record.retire = exchange::kRetireNow;
     exchange::Exchange::wake(record);
   }
+  sidecars_.end(Sidecars::Ending::reload);
   // The template ends at the end of its input, after answering what it was asked before.
   if (socket_) ::shutdown(socket_.get(), SHUT_WR);
 }
@@ -494,11 +511,13 @@ void Generation::kill() {
   retiring_ = true;
   for (const auto& worker : workers_) worker->signal(SIGKILL);
   if (template_) template_->signal(SIGKILL);
+  sidecars_.kill();
 }
 
 void Generation::reopen_logs() const {
   for (const auto& worker : workers_) worker->signal(SIGRTMIN + 2);
   if (template_) template_->signal(SIGRTMIN + 2);
+  sidecars_.reopen_logs();
 }
 
 void Generation::end_overdue(unsigned record_index) {

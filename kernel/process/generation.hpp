@@ -16,6 +16,7 @@
 #include "process/canary.hpp"
 #include "process/child.hpp"
 #include "process/respawn_policy.hpp"
+#include "process/sidecars.hpp"
 #include "process/template_process.hpp"
 
 namespace askr::process {
@@ -54,6 +55,10 @@ class Generation final : public Watcher {
   [[nodiscard]] Answers answers() const;
   // A worker's `ready` flag changed, perhaps, or the number of workers that there shall be.
   void check_ready();
+  // It is the active one now.
+  void start_sidecars() { sidecars_.start(); }
+  // The server stops: they need not wait until the last request is answered.
+  void stop_sidecars() { sidecars_.end(Sidecars::Ending::stop); }
   // Stops giving it work: its workers end after their current request, its template at once.
   void retire();
   void kill();
@@ -70,11 +75,12 @@ class Generation final : public Watcher {
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] const php::RuntimeFacts& facts() const { return facts_; }
   [[nodiscard]] bool is_ready() const { return ready_; }
-  [[nodiscard]] bool empty() const { return !template_ && workers_.empty() && forks_under_way_ == 0; }
+  [[nodiscard]] bool empty() const { return !template_ && workers_gone() && sidecars_.empty(); }
   [[nodiscard]] bool workers_gone() const { return workers_.empty() && forks_under_way_ == 0; }
 
  private:
   Result<> start_template();
+  bool request_fork(const ForkRequest& request);
   void on_template_exit(int status);
   void on_template_ready(std::string_view text);
   void settle_unanswered_forks();
@@ -119,6 +125,7 @@ class Generation final : public Watcher {
   bool retiring_ = false;
   bool over_ = false;  // failed or given up
   RespawnPolicy policy_, template_policy_;
+  Sidecars sidecars_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // alarms outlive generations
 };
 

@@ -11,6 +11,7 @@
 #include "gateway/spool_file.hpp"
 #include "php/plugin_interface.hpp"
 #include "process/master.hpp"
+#include "process/sidecars.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -68,7 +69,8 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
 }  // namespace
 
 exchange::ExchangeOptions exchange_options(const config::Settings& settings) {
-  return {settings.server.gateways, settings.server.workers_max, settings.server.queue_size};
+  return {settings.server.gateways, settings.server.workers_max, settings.server.queue_size,
+          Sidecars::records(settings)};
 }
 
 std::vector<arena::Region> all_regions(const config::Settings& settings, const plugin::Host& plugins) {

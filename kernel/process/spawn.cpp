@@ -36,6 +36,12 @@ void settle_child(pid_t master, int parent_death_signal) {
   if (::getppid() != master) ::_exit(0);
 }
 
+void handle_signal(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  ::sigaction(signal, &action, nullptr);
+}
+
 UniqueFd open_pidfd(pid_t pid) {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }

@@ -15,6 +15,8 @@ pid_t fork_sibling();
 // at once if the master is dead already.
 void settle_child(pid_t master, int parent_death_signal);
 
+void handle_signal(int signal, void (*handler)(int));
+
 // A descriptor that becomes readable when the process ends.
 UniqueFd open_pidfd(pid_t pid);
 void signal_pidfd(int pidfd, int signal);

@@ -34,6 +34,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
     if (record.role == exchange::Role::worker && record.generation == generation) ++workers_alive;
     const bool draining = record.retire.load() != 0;
     processes.push_back({{"role", exchange::role_name(record.role)},
+                         {"name", record.role == exchange::Role::sidecar ? record.name : ""},
                          {"index", record.index.load()},
                          {"pid", pid},
                          {"state", draining ? "draining" : exchange::state_name(record.state)},

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "exchange/worker_port.hpp"
 #include "php/fork_point.hpp"
+#include "process/sidecar_process.hpp"
 #include "process/spawn.hpp"
 #include "process/title.hpp"
 
@@ -30,18 +31,6 @@ void on_reopen(int /*signal*/) {
   log::request_reopen();
 }
 
-void handle(int signal, void (*handler)(int)) {
-  struct sigaction action {};
-  action.sa_handler = handler;
-  ::sigaction(signal, &action, nullptr);
-}
-
-Result<> start_plugins(const TemplateOptions& options, uint32_t position) {
-  const exchange::ExchangeOptions& sizes = options.exchange.options();
-  return options.plugins.start_process(
-      {sizeof(askr_process), ASKR_ROLE_WORKER, position, options.generation, sizes.gateways, sizes.workers_max});
-}
-
 void send(int socket, TemplateMessage message, std::string_view text = {}) {
   text = text.substr(0, kTemplateTextMax);
   message.text_size = static_cast<uint32_t>(text.size());
@@ -54,20 +43,23 @@ class TemplateProcess final : public php::ForkPoint {
  public:
   TemplateProcess(TemplateOptions& options, php::RuntimeFacts facts) : options_(options), facts_(std::move(facts)) {}
 
-  exchange::WorkerPort& serve(const std::vector<std::string>& warnings) override;
-  // In a worker.
-  [[nodiscard]] bool has_forked() const { return port_ != nullptr; }
-  [[nodiscard]] bool rehearsed_badly() const { return port_->rehearsal_failed(); }
+  php::Forked serve(const std::vector<std::string>& warnings) override;
+  // In a worker or sidecar.
+  [[nodiscard]] bool has_forked() const { return forked_; }
+  // In a worker: it was forked for rehearsals, and one has failed.
+  [[nodiscard]] bool rehearsed_badly() const { return port_ != nullptr && port_->rehearsal_failed(); }
 
  private:
-  void become_worker(const ForkRequest& request);
+  php::Forked become(const ForkRequest& request);
+  php::Forked become_worker(const ForkRequest& request);
 
   TemplateOptions& options_;
   php::RuntimeFacts facts_;
   std::unique_ptr<exchange::WorkerPort> port_;
+  bool forked_ = false;
 };
 
-exchange::WorkerPort& TemplateProcess::serve(const std::vector<std::string>& warnings) {
+php::Forked TemplateProcess::serve(const std::vector<std::string>& warnings) {
   facts_.warnings.insert(facts_.warnings.end(), warnings.begin(), warnings.end());
   const int socket = options_.socket.get();
   send(socket, {TemplateMessage::ready, 0, 0, 0}, encode_facts(facts_));
@@ -80,37 +72,48 @@ exchange::WorkerPort& TemplateProcess::serve(const std::vector<std::string>& war
     }
     if (got != sizeof request) ::_exit(0);  // the master wants no more workers, or has gone
     const pid_t pid = fork_sibling();
-    if (pid == 0) {
-      become_worker(request);
-      return *port_;
-    }
-    send(socket, {TemplateMessage::forked, request.position, pid, 0});
+    if (pid == 0) return become(request);
+    const auto kind = request.as == ForkAs::worker ? TemplateMessage::forked : TemplateMessage::forked_sidecar;
+    send(socket, {kind, request.position, pid, 0});
   }
 }
 
-void TemplateProcess::become_worker(const ForkRequest& request) {
-  const uint32_t position = request.position;
+php::Forked TemplateProcess::become(const ForkRequest& request) {
+  forked_ = true;
   options_.socket.reset();
+  return request.as == ForkAs::worker ? become_worker(request) : become_sidecar(options_, request);
+}
+
+php::Forked TemplateProcess::become_worker(const ForkRequest& request) {
+  const uint32_t position = request.position;
   own_record = &options_.exchange.workers()[position];
   own_record->pid.store(::getpid());
-  handle(SIGRTMIN + 1, on_orphaned);
-  handle(SIGRTMIN + 2, on_reopen);
+  handle_signal(SIGRTMIN + 1, on_orphaned);
+  handle_signal(SIGRTMIN + 2, on_reopen);
   settle_child(options_.master, SIGRTMIN + 1);
   set_title(fmt::format("askr: worker {}", position));
   log::set_speaker(fmt::format("worker {}", position));
   port_ = std::make_unique<exchange::WorkerPort>(options_.exchange, position, options_.generation);
   const auto first = options_.rehearsals.begin() + request.first_rehearsal;
   port_->set_rehearsals({first, first + request.rehearsals});
-  if (auto started = start_plugins(options_, position); !started) {
+  start_plugins(options_, position);
+  return {.port = port_.get()};
+}
+
+}  // namespace
+
+void start_plugins(const TemplateOptions& options, uint32_t index) {
+  const exchange::ExchangeOptions& sizes = options.exchange.options();
+  const askr_process process{sizeof(askr_process), ASKR_ROLE_WORKER, index,
+                             options.generation,   sizes.gateways,   sizes.workers_max};
+  if (auto started = options.plugins.start_process(process); !started) {
     log::error("{}", started.error().message);
     ::_exit(1);
   }
 }
 
-}  // namespace
-
 void run_template(TemplateOptions options) {
-  handle(SIGRTMIN + 2, on_reopen);
+  handle_signal(SIGRTMIN + 2, on_reopen);
   settle_child(options.master, SIGKILL);
   for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_IGN);  // meant for the master
   set_title(fmt::format("askr: template (generation {})", options.generation));

@@ -1,4 +1,4 @@
-// The template: boots PHP once and forks workers on request of the master, over a socket pair of messages.
+// The template: boots PHP once and forks workers and sidecars on request of the master, over a socket pair of messages.
 #pragma once
 
 #include <sys/types.h>
@@ -15,20 +15,29 @@
 
 namespace askr::process {
 
-// From master to template: fork a worker for this place in the table of workers.
+enum class ForkAs : uint32_t { worker, queue, scheduler };
+
+// From master to template: fork a process for this place in the table of workers, or of sidecars.
 struct ForkRequest {
   uint32_t position;
-  uint32_t first_rehearsal, rehearsals;  // which of TemplateOptions::rehearsals it runs before it is ready
+  ForkAs as = ForkAs::worker;
+  uint32_t first_rehearsal = 0,
+           rehearsals = 0;  // which of TemplateOptions::rehearsals a worker runs before it is ready
 };
 
 // From template to master. A message is one datagram: this header, then `text_size` bytes.
 struct TemplateMessage {
-  enum Kind : uint32_t { ready, failed, forked } kind;
-  uint32_t position;   // forked
-  int32_t pid;         // forked; -1: the fork failed
+  enum Kind : uint32_t { ready, failed, forked, forked_sidecar } kind;
+  uint32_t position;   // forked, forked_sidecar
+  int32_t pid;         // of these; -1: the fork failed
   uint32_t text_size;  // failed: one line for a person; ready: encoded facts
 };
 inline constexpr size_t kTemplateTextMax = 16 << 10;
+
+struct SidecarOptions {
+  std::string queue_script, scheduler_script;  // absolute
+  int64_t shutdown_timeout;                    // ns
+};
 
 struct TemplateOptions {
   exchange::Exchange& exchange;
@@ -38,10 +47,14 @@ struct TemplateOptions {
   std::vector<std::string> rehearsals;  // encoded
   UniqueFd socket;
   plugin::Host& plugins;
+  SidecarOptions sidecars;
 };
 
 // The process after fork(). Does not return.
 [[noreturn]] void run_template(TemplateOptions options);
+
+// In a process that the template has forked: the plugins learn which one they are in. A failure ends it.
+void start_plugins(const TemplateOptions& options, uint32_t index);
 
 // How facts cross the socket pair.
 std::string encode_facts(const php::RuntimeFacts& facts);

@@ -32,6 +32,18 @@ TEST_CASE("where the number of workers adapts, the wanted one is shown with its 
   CHECK(table.find("7 of 9 workers (2 to 16), 0 queued") != std::string::npos);
 }
 
+TEST_CASE("sidecars are called by their names, for which the first column makes room") {
+  const std::string table = status_table(R"({"processes":[
+    {"role":"master","pid":10,"state":"idle"},
+    {"role":"sidecar","name":"queue 0","pid":11,"state":"running"},
+    {"role":"sidecar","name":"sidecar abcdefghijklmnopqrstuvwx","pid":12,"state":"draining"}]})")
+                                .value();
+  CHECK(table.find("\nqueue 0                                11  running") != std::string::npos);
+  CHECK(table.find("\nsidecar abcdefghijklmnopqrstuvwx       12  draining") != std::string::npos);
+  const size_t last = table.rfind('\n', table.size() - 2);
+  CHECK(table.size() - last - 2 <= 100);
+}
+
 TEST_CASE("fields that are missing or strange are blanks, not errors") {
   const std::string table = status_table(R"({"processes":[{"pid":"x"},7]})").value();
   CHECK(table.find("PROCESS") != std::string::npos);

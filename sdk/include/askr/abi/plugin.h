@@ -40,7 +40,7 @@ enum askr_role { ASKR_ROLE_MASTER = 0, ASKR_ROLE_GATEWAY = 1, ASKR_ROLE_WORKER =
 typedef struct askr_process {
   uint32_t size;
   uint32_t role;        /* enum askr_role */
-  uint32_t index;       /* gateway 0, worker 3 */
+  uint32_t index;       /* gateway 0, worker 3; a sidecar is a worker beyond those, and never has a request */
   uint32_t generation;  /* of a worker */
   uint32_t gateways;    /* how many there are */
   uint32_t workers_max; /* how many workers of one generation there can be */

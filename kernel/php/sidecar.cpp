@@ -1,0 +1,132 @@
+// A sidecar has no client: output goes to the log, header() does nothing, there is no time limit. Where the template
+// has booted the application, the script finds it in its variables, as a file would that the worker script includes at
+// its fork point; when it has ended, the worker script is left as by exit(), so that shutdown functions and destructors
+// run.
+//
+// SIGTERM asks a sidecar to end. What that means is the script's decision: it has a handler (pcntl_signal), or it asks
+// askr_should_stop() between two jobs, or neither, and the signal ends it as any other program. The kernel's own
+// handler comes with the first call of the function: a script that never asks must not become deaf.
+#include "php/sidecar.hpp"
+
+#include <csignal>
+#include <string>
+
+#include "base/log.hpp"
+#include "php/crash.hpp"
+#include "php/request.hpp"
+#include "php/request_copy.hpp"
+#include "php/script_file.hpp"
+#include "php/state.hpp"
+#include "php/time_limit.hpp"
+
+namespace askr::php {
+namespace {
+
+constexpr size_t kLongestLine = 8 << 10;
+
+std::string script, unfinished_line;  // static, see zend.hpp
+volatile sig_atomic_t asked_to_stop = 0;
+bool watches_for_stop = false;
+
+extern "C" void askr_php_stop(int /*signal*/) {
+  asked_to_stop = 1;
+}
+
+// Without SA_RESTART, so that it wakes from sleep() and the like.
+void watch_for_stop() {
+  if (watches_for_stop) return;
+  watches_for_stop = true;
+  struct sigaction action {};
+  ::sigaction(SIGTERM, nullptr, &action);
+  if (action.sa_handler != SIG_DFL) return;  // the script has its own
+  action = {};
+  action.sa_handler = askr_php_stop;
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+// What the boot has written is nothing that the sidecar has to say.
+void leave_client_behind() {
+  php_output_discard_all();
+  SG(headers_sent) = 1;
+  SG(request_info).no_headers = true;
+  lift_time_limit();
+}
+
+bool is_global_scope(const zend_execute_data* frame) {
+  return frame->func != nullptr && ZEND_USER_CODE(frame->func->type) &&
+         (ZEND_CALL_INFO(frame) & ZEND_CALL_HAS_SYMBOL_TABLE) != 0 && frame->symbol_table == &EG(symbol_table);
+}
+
+// A file runs in the scope of the frame below it, and the fork point may be deep in functions.
+zend_execute_data* find_global_scope() {
+  zend_execute_data* frame = EG(current_execute_data);
+  while (frame != nullptr && !is_global_scope(frame)) frame = frame->prev_execute_data;
+  return frame;
+}
+
+void include_script() {
+  zend_file_handle file;
+  zend_stream_init_filename(&file, script.c_str());
+  zend_execute_scripts(ZEND_REQUIRE, nullptr, 1, &file);
+  if (EG(exception) != nullptr) zend_exception_error(EG(exception), E_ERROR);  // it could not be compiled
+  zend_destroy_file_handle(&file);
+}
+
+}  // namespace
+
+void become_sidecar(exchange::ProcessRecord& record, std::string_view script_path) {
+  state.sidecar = &record;
+  state.booting = false;
+  state.failure.seen = false;
+  script = script_path;
+  install_fault_handlers(record);
+}
+
+void run_sidecar_script() {
+  leave_client_behind();
+  enter_directory_of(script);
+  zend_execute_data* const innermost = EG(current_execute_data);
+  zend_execute_data* const scope = find_global_scope();
+  const zend_op* const place = scope != nullptr ? scope->opline : nullptr;
+  EG(current_execute_data) = scope;
+  include_script();
+  if (scope != nullptr) scope->opline = place;  // an exception moves it
+  EG(current_execute_data) = innermost;
+}
+
+int run_sidecar() {
+  state.script_filename = script;
+  enter_directory_of(script);
+  open_boot_info();
+  zend_first_try {
+    if (php_request_startup() == SUCCESS) {
+      leave_client_behind();
+      execute_script_file();
+    }
+    end_script();
+  }
+  zend_end_try();
+  return end_sidecar();
+}
+
+int end_sidecar() {
+  if (!unfinished_line.empty()) log_sidecar_output("\n");
+  return EG(exit_status) & 0xff;
+}
+
+void log_sidecar_output(std::string_view text) {
+  for (const char letter : text) {
+    if (letter != '\n') unfinished_line += letter;
+    if (letter != '\n' && unfinished_line.size() < kLongestLine) continue;
+    log::info("{}", unfinished_line);
+    unfinished_line.clear();
+  }
+}
+
+bool sidecar_should_stop() {
+  if (state.sidecar == nullptr) return false;
+  watch_for_stop();
+  return asked_to_stop != 0 || state.sidecar->retire.load() != 0;
+}
+
+}  // namespace askr::php

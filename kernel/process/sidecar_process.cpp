@@ -1,0 +1,118 @@
+// Each sidecar leads a process group: signals from a terminal are the master's business, and one that has to be killed
+// takes what it has started with it.
+#include "process/sidecar_process.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <vector>
+
+#include "base/log.hpp"
+#include "process/spawn.hpp"
+#include "process/title.hpp"
+
+namespace askr::process {
+namespace {
+
+constexpr int kNotStarted = 127;  // as the shell's
+
+// ---------------------------------------------------------------- PHP
+
+exchange::ProcessRecord* own_record = nullptr;
+timer_t last_resort;
+itimerspec patience{};
+
+// The master has died, so nobody asks this process to end, and nobody kills it when it does not.
+void on_orphaned(int /*signal*/) {
+  own_record->retire.store(exchange::kRetireNow);
+  ::timer_settime(last_resort, 0, &patience, nullptr);
+  ::raise(SIGTERM);
+}
+
+void on_reopen(int /*signal*/) {
+  log::request_reopen();
+}
+
+void prepare_for_orphanhood(int64_t timeout) {
+  timeout = std::max(timeout, kMillisecond);
+  patience.it_value = {timeout / kSecond, timeout % kSecond};
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGKILL;
+  ::timer_create(CLOCK_MONOTONIC, &event, &last_resort);
+  handle_signal(SIGRTMIN + 1, on_orphaned);
+}
+
+// Standard output is the server's banner or access log, and no place for others.
+void redirect_output() {
+  const UniqueFd log = log::open_copy();
+  if (!log) return;
+  ::dup2(log.get(), STDOUT_FILENO);
+  ::dup2(log.get(), STDERR_FILENO);
+}
+
+// ---------------------------------------------------------------- commands
+
+[[noreturn]] void fail(const char* what, const std::string& name) {
+  log::error("cannot {} {}: {}", what, name, std::strerror(errno));
+  ::_exit(kNotStarted);
+}
+
+std::vector<std::string> words_of(const config::SidecarSettings& command) {
+  if (command.shell.empty()) return command.words;
+  return {"/bin/sh", "-c", command.shell};
+}
+
+[[noreturn]] void execute(const config::SidecarSettings& command) {
+  if (::chdir(command.folder.c_str()) != 0) fail("enter", command.folder);
+  std::vector<std::string> words = words_of(command);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  ::execvp(arguments[0], arguments.data());
+  fail("run", words[0]);
+}
+
+}  // namespace
+
+php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& request) {
+  own_record = &options.exchange.sidecars()[request.position];
+  own_record->pid.store(::getpid());
+  ::setpgid(0, 0);
+  for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_DFL);
+  handle_signal(SIGRTMIN + 2, on_reopen);
+  prepare_for_orphanhood(options.sidecars.shutdown_timeout);
+  settle_child(options.master, SIGRTMIN + 1);
+  redirect_output();
+  set_title(std::string("askr: ") + own_record->name);
+  log::set_speaker(own_record->name);
+  // For plugins it is a worker that never gets a request.
+  start_plugins(options, options.exchange.worker_records() + request.position);
+  const bool queue = request.as == ForkAs::queue;
+  return {.sidecar = own_record, .script = queue ? options.sidecars.queue_script : options.sidecars.scheduler_script};
+}
+
+pid_t start_command(const config::SidecarSettings& command) {
+  const pid_t master = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid != 0) {
+    if (pid > 0) ::setpgid(pid, pid);  // here and there: who comes first does it
+    return pid;
+  }
+  ::setpgid(0, 0);
+  settle_child(master, SIGTERM);
+  ::signal(SIGPIPE, SIG_DFL);
+  log::set_speaker("sidecar " + command.name);
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+  redirect_output();
+  execute(command);
+}
+
+}  // namespace askr::process

@@ -31,8 +31,10 @@ inline constexpr unsigned kGenerationsAtOnce = 4;
 struct Global {
   std::atomic<uint32_t> active_generation;  // workers of others take no new requests; 0: nobody does, they wait
   std::atomic<uint32_t> canary_generation;  // but for this one, which is being tried; 0: none
+  std::atomic<uint32_t> log_reopened;       // how often, so that nobody who misses the signal goes on with the old one
   std::atomic<uint32_t> reload_asked;       // a worker wants a new generation; taken by the master
   std::atomic<uint32_t> stopping;           // the server shuts down
+  std::atomic<uint32_t> warned;             // generation whose workers have said what is wrong with all of them
   std::atomic<uint32_t> worker_target;      // how many workers the active generation shall have
   std::atomic<uint64_t> respawns;
   std::atomic<uint64_t> dropped_plugins;  // a bit each: taken out because it keeps crashing gateways

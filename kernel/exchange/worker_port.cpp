@@ -37,7 +37,8 @@ struct WorkerPort::State {
         record_index(exchange_in.first_worker_record() + index),
         record(exchange_in.records()[record_index]),
         first_block(index * kBlocksPerWorker),
-        generation(generation_in) {}
+        generation(generation_in),
+        log_reopened(exchange_in.global().log_reopened.load()) {}
 
   bool take();
   bool take_rehearsal();
@@ -62,6 +63,7 @@ struct WorkerPort::State {
   ProcessRecord& record;
   const uint32_t first_block;
   const uint32_t generation;
+  const uint32_t log_reopened;
 
   RequestView request;
   uint32_t slot_index = kNoSlot;
@@ -440,6 +442,14 @@ bool WorkerPort::client_gone() const {
 void WorkerPort::ask_for_reload() {
   state_->exchange.global().reload_asked.store(1, std::memory_order_release);
   state_->exchange.poke_master();
+}
+
+bool WorkerPort::log_was_reopened() const {
+  return state_->exchange.global().log_reopened.load(std::memory_order_relaxed) != state_->log_reopened;
+}
+
+bool WorkerPort::is_first_to_warn() {
+  return state_->exchange.global().warned.exchange(state_->generation) != state_->generation;
 }
 
 uint64_t WorkerPort::served() const {

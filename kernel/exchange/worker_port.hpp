@@ -76,6 +76,10 @@ class WorkerPort {
 
   // Asks the master for a new generation (askr reload).
   void ask_for_reload();
+  // The error log was reopened since this process began.
+  [[nodiscard]] bool log_was_reopened() const;
+  // Of all workers of its generation, once: for what is true of all of them.
+  [[nodiscard]] bool is_first_to_warn();
   // Requests of clients so far.
   [[nodiscard]] uint64_t served() const;
   // Bytes that this process shares with no other one, as last measured: between requests, at most once a second.

@@ -84,7 +84,7 @@ void remember_open_files() {
   of_the_server = open_files();
 }
 
-std::vector<std::string> find_fork_hazards() {
+std::vector<std::string> find_shared_files() {
   std::vector<std::string> hazards;
   for (const auto& [fd, target] : open_files()) {
     const auto known = of_the_server.find(fd);
@@ -92,6 +92,11 @@ std::vector<std::string> find_fork_hazards() {
     std::string hazard = hazard_of(fd, target);
     if (!hazard.empty()) hazards.push_back(std::move(hazard));
   }
+  return hazards;
+}
+
+std::vector<std::string> find_fork_hazards() {
+  std::vector<std::string> hazards = find_shared_files();
   if (const unsigned threads = count_threads(); threads > 1) {
     hazards.push_back(fmt::format(
         "an extension has started {} threads, which do not exist in workers; make it do so on first use", threads - 1));

@@ -10,6 +10,8 @@ namespace askr::php {
 // Remembers what the server itself has open. Once PHP has started, before any script.
 void remember_open_files();
 // What a script has left open since, for a person, each with what to do about it.
+std::vector<std::string> find_shared_files();
+// These and all else that forked workers would share.
 std::vector<std::string> find_fork_hazards();
 
 }  // namespace askr::php

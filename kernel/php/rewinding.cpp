@@ -1,7 +1,10 @@
 #include "php/rewinding.hpp"
 
+#include <string>
 #include <vector>
 
+#include "base/log.hpp"
+#include "php/fork_hazards.hpp"
 #include "php/random_state.hpp"
 #include "php/rewind.hpp"
 #include "php/state.hpp"
@@ -36,10 +39,21 @@ void destruct_new_objects() {
   if (EG(exception) != nullptr) zend_exception_error(EG(exception), E_WARNING);
 }
 
+// What is connected now would be the same connection for request after request, and its other end is not rewound.
+bool shares_files() {
+  const std::vector<std::string> shared = find_shared_files();
+  if (shared.empty()) return false;
+  if (state.port->is_first_to_warn()) {
+    log::warning("workers are not rewound, each request has one of its own: when they wait for the first request, {}",
+                 shared.front());
+  }
+  return true;
+}
+
 }  // namespace
 
 void begin_rewinding() {
-  if (!state.options.rewind || state.port->rehearses()) return;
+  if (!state.options.rewind || state.port->rehearses() || shares_files()) return;
   remember_objects();
   reseed_openssl();  // now, so that it is quick later
   const Checkpoint checkpoint = take_checkpoint();
@@ -54,7 +68,7 @@ void start_over() {
   state.recycle = true;
   zend_try {
     destruct_new_objects();
-    if (!CG(unclean_shutdown)) rewind();
+    if (!CG(unclean_shutdown) && !state.port->log_was_reopened()) rewind();
   }
   zend_end_try();
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -23,7 +24,11 @@ constexpr int64_t kSettle = 30 * kMillisecond;
 
 Deployment::Deployment(GenerationHost& host, Events events) : host_(host), events_(std::move(events)) {}
 
+// The watch comes first: workers look at its descriptor.
 Result<> Deployment::start() {
+  if (host_.settings.reload.watch) {
+    if (auto watching = start_watching(); !watching) log::warning("{}", watching.error().message);
+  }
   return boot();
 }
 
@@ -93,10 +98,10 @@ void Deployment::serve(Generation& generation) {
   generation.start_sidecars();
   if (before == nullptr) {
     open_ = true;
-    if (auto watching = start_watching(); !watching) log::warning("{}", watching.error().message);
     events_.serving();
     return;
   }
+  if (sources_) static_cast<void>(sources_->follow(application_folder()));
   const std::string message = fmt::format("generation {} serves {}", generation.number(), generation.root());
   log::info("{}", message);
   finish(Finished{message, {}, before->number(), global.root_version.load()});
@@ -233,14 +238,20 @@ void Deployment::follow_opcache_resets() {
 // ---------------------------------------------------------------- changed sources
 
 Result<> Deployment::start_watching() {
-  if (!host_.settings.reload.watch) return ok();
   sources_ = std::make_unique<SourceWatch>(
       host_.loop, SourceWatch::Events{[this] { hold(); }, [this](bool changed) { on_sources_looked_at(changed); }});
-  const std::string folder = application_folder(host_.settings.worker.app_base, active_->root());
+  const std::string folder = application_folder();
   ASKR_TRY(sources_->follow(folder));
   host_.exchange.watch_changes(sources_->descriptor());
   log::info("watching {} folders below {}", sources_->folders(), folder);
   return ok();
+}
+
+std::string Deployment::application_folder() const {
+  std::error_code ignored;
+  const config::Settings& settings = host_.settings;
+  const std::string root = std::filesystem::canonical(settings.server.root, ignored).string();
+  return process::application_folder(settings.worker.app_base, ignored ? settings.server.root : root);
 }
 
 // Nobody begins a request until it is known what has changed.

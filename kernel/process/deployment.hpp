@@ -78,6 +78,7 @@ class Deployment {
 
   // --- changed sources
   Result<> start_watching();
+  [[nodiscard]] std::string application_folder() const;
   void hold();
   void on_sources_looked_at(bool changed);
   void rebuild();

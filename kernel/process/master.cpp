@@ -228,6 +228,7 @@ void Master::on_signal(uint32_t number) {
 // The access log too, although the master writes none: a gateway that starts later inherits it.
 void Master::reopen_logs() {
   if (auto done = log::reopen(); !done) log::error("{}", done.error().message);
+  options_.exchange.global().log_reopened.fetch_add(1);
   if (options_.access_log == nullptr) return;
   if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
 }

@@ -41,7 +41,8 @@ void send(int socket, TemplateMessage message, std::string_view text = {}) {
 
 class TemplateProcess final : public php::ForkPoint {
  public:
-  TemplateProcess(TemplateOptions& options, php::RuntimeFacts facts) : options_(options), facts_(std::move(facts)) {}
+  TemplateProcess(TemplateOptions& options, php::RuntimeFacts facts)
+      : options_(options), facts_(std::move(facts)), log_reopened_(options.exchange.global().log_reopened.load()) {}
 
   php::Forked serve(const std::vector<std::string>& warnings) override;
   // In a worker or sidecar.
@@ -56,6 +57,7 @@ class TemplateProcess final : public php::ForkPoint {
   TemplateOptions& options_;
   php::RuntimeFacts facts_;
   std::unique_ptr<exchange::WorkerPort> port_;
+  uint32_t log_reopened_;  // how often, as the template has it
   bool forked_ = false;
 };
 
@@ -67,6 +69,7 @@ php::Forked TemplateProcess::serve(const std::vector<std::string>& warnings) {
   for (;;) {
     const ssize_t got = ::recv(socket, &request, sizeof request, 0);
     if (got < 0 && errno == EINTR) {
+      log_reopened_ = options_.exchange.global().log_reopened.load();
       log::reopen_if_requested();
       continue;
     }
@@ -81,6 +84,8 @@ php::Forked TemplateProcess::serve(const std::vector<std::string>& warnings) {
 php::Forked TemplateProcess::become(const ForkRequest& request) {
   forked_ = true;
   options_.socket.reset();
+  // The signal may be on its way to the template, or have come to it and not yet to us.
+  if (log_reopened_ != options_.exchange.global().log_reopened.load()) log::request_reopen();
   return request.as == ForkAs::worker ? become_worker(request) : become_sidecar(options_, request);
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 
 import pytest
 
@@ -103,6 +104,20 @@ def test_files_and_connections_that_a_request_leaves_open_are_closed(rewound):
     counts = {app.get("/").text for _ in range(10)}
     assert len(counts) == 1
     assert app.status()["respawns"] == 0
+
+
+def test_a_connection_that_is_open_before_the_first_request_is_nobodys(rewound):
+    """Its other end cannot be rewound: each request gets a process, and so a connection, of its own."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        port = listener.getsockname()[1]
+        app = rewound(boot=f"askr_after_fork(function () {{ $GLOBALS['db'] = stream_socket_client('tcp://127.0.0.1:{port}'); }});",
+                      handler="echo getmypid(), ' ', stream_socket_get_name($GLOBALS['db'], false);", workers=2)
+        answers = [app.get("/").text.split() for _ in range(6)]
+        assert len({pid for pid, _ in answers}) == len({name for _, name in answers}) == 6
+        app.wait_log(f"workers are not rewound, each request has one of its own: .*a connection to 127.0.0.1:{port}")
+        assert app.error_log().count("workers are not rewound") == 1
 
 
 def test_signal_handlers_and_timers_of_a_request_are_gone(rewound):

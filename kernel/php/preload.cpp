@@ -102,6 +102,13 @@ End serve_preloaded(zval* starter) {
   return End::served;
 }
 
+void boot_and_serve() {
+  zval starter;
+  ZVAL_UNDEF(&starter);
+  if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here()) end = serve_preloaded(&starter);
+  if (end == End::left || end == End::retired) leave_preloaded_state();
+}
+
 }  // namespace
 
 Result<int> run_preloaded() {
@@ -113,11 +120,7 @@ Result<int> run_preloaded() {
   enter_directory_of(state.script_filename);
   open_boot_info();
   zend_first_try {
-    zval starter;
-    ZVAL_UNDEF(&starter);
-    if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here())
-      end = serve_preloaded(&starter);
-    if (end == End::left || end == End::retired) leave_preloaded_state();
+    boot_and_serve();
   }
   zend_end_try();
   if (state.sidecar != nullptr) return end_sidecar();

@@ -68,8 +68,9 @@ struct WorkerSettings {
 
 struct ReloadSettings {
   std::vector<std::string> warm_urls;  // paths, or URLs with a host
-  int64_t canary = 0;                  // how long one new worker is compared with the old ones; 0: not at all
-  bool watch = false;                  // reload when sources change
+  int64_t boot_timeout = 60 * kSecond;
+  int64_t canary = 0;  // how long one new worker is compared with the old ones; 0: not at all
+  bool watch = false;  // reload when sources change
 };
 
 struct QueueSettings {

@@ -52,10 +52,21 @@ Result<> Deployment::boot() {
   const bool canary = !first && !held_ && host_.settings.reload.canary > 0;
   ASKR_TRY(generation->start(canary ? Generation::Share::one_worker : Generation::Share::all,
                              first ? Generation::Rehearsals::may_fail : Generation::Rehearsals::must_pass));
+  limit_boot(*generation);
   on_trial_ = canary;
   booting_ = generation.get();
   generations_.push_back(std::move(generation));
   return ok();
+}
+
+// Rehearsals have limits of their own.
+void Deployment::limit_boot(const Generation& generation) {
+  const int64_t limit = host_.settings.reload.boot_timeout;
+  host_.alarms.at(monotonic_now() + limit, [this, limit, number = generation.number()] {
+    if (booting_ == nullptr || booting_->number() != number || booting_->has_booted()) return;
+    on_failed(*booting_, fmt::format("the application has not booted within {:g} s (reload.boot_timeout)",
+                                     static_cast<double>(limit) / kSecond));
+  });
 }
 
 void Deployment::reload(ControlServer::Reply reply) {

@@ -59,6 +59,7 @@ class Deployment {
   };
 
   Result<> boot();
+  void limit_boot(const Generation& generation);
   void on_booted(Generation& generation);
   void on_failed(Generation& generation, const std::string& why);
   void on_emptied(Generation& generation);

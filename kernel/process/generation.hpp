@@ -74,7 +74,8 @@ class Generation final : public Watcher {
   [[nodiscard]] uint32_t number() const { return number_; }
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] const php::RuntimeFacts& facts() const { return facts_; }
-  [[nodiscard]] bool is_ready() const { return ready_; }
+  // Its workers are ready, or rehearse.
+  [[nodiscard]] bool has_booted() const { return ready_ || rehearsing_ != 0 || !known_ready_.empty(); }
   [[nodiscard]] bool empty() const { return !template_ && workers_gone() && sidecars_.empty(); }
   [[nodiscard]] bool workers_gone() const { return workers_.empty() && forks_under_way_ == 0; }
 

@@ -77,6 +77,10 @@ void Sidecars::launch(Sidecar& sidecar) {
   if (fork_({sidecar.position, sidecar.kind == Kind::queue ? ForkAs::queue : ForkAs::scheduler})) return;
   release_record(sidecar);
   sidecar.state = State::wants_template;
+  // Or there is one, with more forks before it than its socket holds.
+  host_.alarms.at(monotonic_now() + kRetry, [this, alive = alive_, &sidecar] {
+    if (*alive && !ending_ && sidecar.state == State::wants_template) launch(sidecar);
+  });
 }
 
 void Sidecars::launch_later(Sidecar& sidecar, int64_t delay) {

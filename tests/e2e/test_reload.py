@@ -117,6 +117,22 @@ def test_a_large_warm_up_answer_holds_nothing_up(deploy):
     app.assert_nothing_is_held()
 
 
+@pytest.mark.parametrize("flags", [(), ("--cow",)], ids=["worker", "cow"])
+def test_code_that_never_comes_to_an_end_of_its_boot_is_taken_back(server, flags):
+    good = "<?php askr_cow_ready(); while (askr_handle_request(function () { echo 'one'; }));"
+    app = server({"worker.php": good}, wait=False, flags=["--boot-timeout", "500ms", *flags])
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    app.worker_script.write_text("<?php while (true) { usleep(1000); }")
+    run = app.reload()
+    assert run.returncode == 1
+    assert "has not booted within 0.5 s" in run.stderr
+    assert app.get("/").text == "one"
+    app.worker_script.write_text(good.replace("one", "two"))
+    assert app.reload().returncode == 0
+    assert app.get("/").text == "two"
+
+
 # ---------------------------------------------------------------- canary
 
 

@@ -102,11 +102,19 @@ End serve_preloaded(zval* starter) {
   return End::served;
 }
 
-void boot_and_serve() {
+// Neither this nor the next one is inlined: what a caller has alive could be lost in the longjmp.
+[[gnu::noinline]] void boot_and_serve() {
   zval starter;
   ZVAL_UNDEF(&starter);
   if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here()) end = serve_preloaded(&starter);
   if (end == End::left || end == End::retired) leave_preloaded_state();
+}
+
+[[gnu::noinline]] void run_in_php() {
+  zend_first_try {
+    boot_and_serve();
+  }
+  zend_end_try();
 }
 
 }  // namespace
@@ -119,10 +127,7 @@ Result<int> run_preloaded() {
   }
   enter_directory_of(state.script_filename);
   open_boot_info();
-  zend_first_try {
-    boot_and_serve();
-  }
-  zend_end_try();
+  run_in_php();
   if (state.sidecar != nullptr) return end_sidecar();
   if (end == End::left) {
     serve_request(state.port->request());

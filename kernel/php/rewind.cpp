@@ -157,6 +157,7 @@ struct Rewinder {
  private:
   bool find_own_areas();
   bool keep(uintptr_t address);
+  bool keep_empty(uintptr_t address);
   bool keep_differences();
   [[nodiscard]] const void* source_of(uintptr_t address) const;
   bool list_pages();
@@ -206,6 +207,14 @@ bool Rewinder::keep(uintptr_t address) {
   return true;
 }
 
+// The template has something there and this process has not (MADV_WIPEONFORK, which random number generators use).
+bool Rewinder::keep_empty(uintptr_t address) {
+  if (image->find(address) == nullptr) return true;
+  if (kept_count == kMostPages) return false;
+  kept[kept_count++] = {address, nullptr};
+  return true;
+}
+
 // What is this process's own has no other copy; what it shares with the template may have been changed there since the
 // image was made.
 bool Rewinder::keep_differences() {
@@ -215,7 +224,10 @@ bool Rewinder::keep_differences() {
     const Area& area = areas[index];
     if (!area.is_mutable) continue;
     const bool read = for_each_page(pagemap, area, states, [&](uintptr_t address, PageState page) {
-      if (!page.is_present() && !area.is_file) return;
+      if (!page.is_present() && !area.is_file) {
+        fits = fits && keep_empty(address);
+        return;
+      }
       const char* before = image->find(address);
       const bool same = before != nullptr && !page.is_own() &&
                         std::memcmp(before, reinterpret_cast<const void*>(address), kPage) == 0;

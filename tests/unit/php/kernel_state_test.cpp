@@ -1,0 +1,83 @@
+#include "php/kernel_state.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <functional>
+#include <memory>
+
+namespace {
+
+using askr::php::KernelState;
+
+// In a process of its own: what is changed there is that process's.
+int in_child(const std::function<bool(KernelState&)>& test) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto state = std::make_unique<KernelState>();
+    ::_exit(state->take() && test(*state) ? 0 : 1);
+  }
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+TEST_CASE("descriptors, signal handlers, umask and directory are put back") {
+  CHECK(in_child([](KernelState& state) {
+          const int fd = ::open("/dev/null", O_RDONLY);
+          ::signal(SIGUSR1, SIG_IGN);
+          ::umask(0111);
+          if (::chdir("/") != 0 || !state.can_be_put_back()) return false;
+          state.put_back();
+          char folder[4096];
+          struct sigaction action {};
+          ::sigaction(SIGUSR1, nullptr, &action);
+          const bool is_closed = ::fcntl(fd, F_GETFD) < 0;
+          return is_closed && action.sa_handler == SIG_DFL && ::umask(0) != 0111 &&
+                 ::getcwd(folder, sizeof folder) != nullptr && std::string(folder) != "/";
+        }) == 0);
+}
+
+TEST_CASE("a descriptor that was closed or became another file cannot be put back") {
+  const int fd = ::open("/dev/null", O_RDONLY);
+  CHECK(in_child([fd](KernelState& state) {
+          ::close(fd);
+          return !state.can_be_put_back();
+        }) == 0);
+  CHECK(in_child([fd](KernelState& state) {
+          const int other = ::open("/dev/zero", O_RDONLY);
+          ::dup2(other, fd);
+          return !state.can_be_put_back();
+        }) == 0);
+  ::close(fd);
+}
+
+TEST_CASE("a child that lives cannot be put back, one that has ended is done with") {
+  CHECK(in_child([](KernelState& state) {
+          const pid_t child = ::fork();
+          if (child == 0) {
+            ::pause();
+            ::_exit(0);
+          }
+          const bool refused = !state.can_be_put_back();
+          ::kill(child, SIGKILL);
+          while (!state.can_be_put_back()) ::usleep(1000);
+          return refused;
+        }) == 0);
+}
+
+TEST_CASE("another process than the one it was taken in is refused") {
+  CHECK(in_child([](KernelState& state) {
+          const pid_t child = ::fork();
+          if (child == 0) ::_exit(state.can_be_put_back() ? 1 : 0);
+          int status = 1;
+          ::waitpid(child, &status, 0);
+          return status == 0;
+        }) == 0);
+}
+
+}  // namespace

@@ -19,6 +19,36 @@ header('Askr-Cache: 3600');
 header('Cache-Control: public, max-age=3600');
 echo str_repeat('0123456789abcdef', 64 * (int) $_GET['kb']);
 """
+# As classes, containers and configuration do it: processor time, and memory that stays.
+BOOT = """<?php
+function boot(): array {
+    $milliseconds = static function (): float {
+        $usage = getrusage();
+        return 1e3 * ($usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec'])
+            + ($usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec']) / 1e3;
+    };
+    for ($table = [], $until = $milliseconds() + 30; $milliseconds() < $until;) {
+        for ($more = 0; $more < 100; ++$more) {
+            $key = hash('sha256', (string) (count($table) + $more));
+            $table[substr($key, 0, 3)] = $key;
+        }
+    }
+    return $table;
+}
+"""
+BOOT_INDEX = "<?php\nrequire __DIR__ . '/../boot.php';\n$table = boot();\necho 'booted ', count($table) > 100;\n"
+BOOT_WORKER = """<?php
+require __DIR__ . '/boot.php';
+$table = boot();
+askr_cow_ready();
+while (askr_handle_request(static function (array $request) use ($table): void { echo 'booted ', count($table) > 100; })) {
+}
+"""
+SLEEP_WORKER = """<?php
+askr_cow_ready();
+while (askr_handle_request(static function (array $request): void { usleep(50000); echo 'slept'; })) {
+}
+"""
 STATIC = ("0123456789abcdef" * 640).encode()
 
 
@@ -55,6 +85,34 @@ class Cached:
 
 def page_of(kb):
     return b"0123456789abcdef" * (64 * kb)
+
+
+class Boot30:
+    """Starts for 30 ms of processor time and answers at once then: in a worker script, and the same as a script."""
+
+    def __init__(self, folder):
+        self.root = folder / "public"
+        self.root.mkdir(parents=True)
+        self.worker_script = folder / "worker.php"
+        self.worker_script.write_text(BOOT_WORKER)
+        (folder / "boot.php").write_text(BOOT)
+        (self.root / "index.php").write_text(BOOT_INDEX)
+
+    def expected(self, path):
+        return b"booted 1"
+
+
+class Sleep:
+    """Waits for 50 ms, as for a database, so that only the number of workers counts."""
+
+    def __init__(self, folder):
+        self.root = folder / "public"
+        self.root.mkdir(parents=True)
+        self.worker_script = folder / "worker.php"
+        self.worker_script.write_text(SLEEP_WORKER)
+
+    def expected(self, path):
+        return b"slept"
 
 
 class Laravel:
@@ -106,4 +164,4 @@ def load_module(path):
     return module
 
 
-APPLICATIONS = {"hello": Hello, "cached": Cached, "laravel": Laravel}
+APPLICATIONS = {"hello": Hello, "cached": Cached, "boot30": Boot30, "sleep": Sleep, "laravel": Laravel}

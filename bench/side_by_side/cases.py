@@ -1,15 +1,19 @@
 """What is measured, and the bars that Askr is held to.
 
 A bar names a figure of report.py's summary: a ratio is Askr's value divided by the reference server's in the same round, and
-the median of those ratios counts; anything else is the median of Askr's own values.
+the median of those ratios counts (`added`: the difference); anything else is the median of Askr's own values. Where a case has
+Askr in several variants, the best of them counts.
 """
 
+import pathlib
 from dataclasses import dataclass
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 
 
 @dataclass(frozen=True)
 class Bar:
-    figure: str  # rps_ratio, p50_ratio, p99_ratio, cpu_us, kept_ratio, idle_kb
+    figure: str  # of report.server_summary(): rps_ratio, cpu_us, ...
     limit: float
     stretch: float | None = None
     peer: str | None = None  # what the ratio is to; None: the case's reference
@@ -35,18 +39,43 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """Askr, started in one of several ways."""
+
+    name: str
+    flags: tuple = ()
+    workers: str | None = None  # None: the run's
+
+
+ASKR = Variant("askr")
+WORKER = Variant("askr-worker")
+REWIND = Variant("askr-rewind", ("--isolation", "rewind"))
+# Some of them are always being forked or ended, so there are more; "auto" is four for each core.
+REQUEST = Variant("askr-request", ("--isolation", "request"), "auto")
+
+
+@dataclass(frozen=True)
 class Case:
     name: str
     title: str
-    application: str  # hello, laravel
+    application: str  # of applications.APPLICATIONS
     path: str
     bars: tuple
     worker_script: bool = False
     connections: int = 64
     servers: tuple = ("nginx+fpm", "apache", "caddy")
-    kind: str = "load"  # load, slow, idle: see run.py
+    kind: str = "load"  # see rounds.py
     reference: str = "nginx+fpm"
     flags: tuple = ()  # more of `askr serve`
+    variants: tuple = (ASKR,)
+    when_named: bool = False  # not a part of the run without arguments
+
+    def variant(self, name):
+        return next((variant for variant in self.variants if variant.name == name), None)
+
+    def judged(self):
+        """The variants that bars are for: not the one that is compared with."""
+        return [variant.name for variant in self.variants if variant.name != self.reference]
 
 
 CACHES = ("nginx-static", "fastcgi_cache", "varnish", "limit")
@@ -57,6 +86,23 @@ def cached(size, *bars):
     return Case(f"cache-{size}k", f"cached page of {size} KB", "cached", f"/?kb={size}", bars, servers=CACHES,
                 reference="nginx-static", flags=("--response-cache", "64"))
 
+
+def workers(name, *arguments, variants, servers=("nginx+fpm",), worker_script=True, **options):
+    """How workers come, go and forget: minutes of their own, so only by name."""
+    return Case(f"workers-{name}", *arguments, variants=variants, servers=servers, worker_script=worker_script, when_named=True,
+                **options)
+
+
+def memory(name, *flags):
+    return Variant(name, flags, "8")
+
+
+def respawned(name, *flags):
+    return Variant(name, flags, "1")
+
+
+ISOLATED = (REWIND, REQUEST)
+SCALED = (Variant("askr-cow", ("--cow", "--workers-min", "2", "--workers-max", "32"), "2"),)
 
 CASES = [
     Case("hello-worker", "hello, worker mode", "hello", "/hello.php",
@@ -79,4 +125,19 @@ CASES = [
            Bar("cpu_us", 12)),
     # Here the system calls are nearly all there is: the bare loop itself is not 1.5 times as fast as Varnish.
     cached(100, Bar("rps_ratio", 0.8, 0.9, peer="limit"), Bar("rps_ratio", 1.0)),
+    workers("respawn", "Laravel, the only worker is killed", "laravel", "/api/hello",
+            (Bar("respawn_ms", 5), Bar("respawn_ms_ratio", 1 / 20)), variants=(respawned("askr-cow", "--cow"), respawned("askr-cold")),
+            servers=(), kind="respawn", reference="askr-cold", connections=1),
+    workers("boot30", "an application that boots for 30 ms, isolated requests", "boot30", "/", (Bar("rps_ratio", 5),),
+            variants=ISOLATED),
+    workers("laravel", "Laravel JSON route, isolated requests", "laravel", "/api/hello", (Bar("rps_ratio", 0.9),),
+            variants=ISOLATED),
+    workers("latency", "Laravel JSON route at half load, isolated requests and worker mode", "laravel", "/api/hello",
+            (Bar("p50_added", 0.5),), variants=(WORKER, *ISOLATED), servers=(), kind="paced", reference="askr-worker"),
+    workers("memory", "Laravel, 8 workers after 10,000 requests", "laravel", "/api/hello", (Bar("memory_ratio", 0.5),),
+            variants=(memory("askr-cow", "--cow"), memory("askr-apart")), servers=(), kind="memory", reference="askr-apart"),
+    workers("step", "from 10 to 500 clients, 50 ms a request, 2 to 32 workers", "sleep", "/", (Bar("settled_s", 1),),
+            variants=SCALED, servers=(), kind="step", connections=10),
+    workers("idle", "after 500 clients back to 2 of 32 workers", "sleep", "/", (Bar("rest_s", 30), Bar("dropped", 0)),
+            variants=SCALED, servers=(), kind="rest", connections=10),
 ]

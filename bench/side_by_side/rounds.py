@@ -1,4 +1,4 @@
-"""The three kinds of case: load in interleaved rounds, slow clients beside normal ones, and idle connections.
+"""The kinds of case: load in interleaved rounds, slow clients beside normal ones, idle connections, and lives of workers.
 
 Each returns {server: [figures of round 1, figures of round 2, ...]}. Within a round every server is measured once, one after
 the other, so that what the machine does meanwhile hits them alike; the order turns from round to round.
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from . import load, servers
+from . import lifecycle, load, servers
 from .processes import BenchError, pss_bytes
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -20,8 +20,9 @@ SETTLE = 2  # seconds in which a thousand connections open and the slow readers'
 
 
 def run_case(case, application, folder, options, say):
-    kinds = {"load": load_rounds, "slow": slow_rounds, "idle": idle_rounds}
-    names = ["askr", *(name for name in case.servers if name in options.peers)]
+    kinds = {"load": load_rounds, "slow": slow_rounds, "idle": idle_rounds, "respawn": respawn_rounds, "paced": paced_rounds,
+             "memory": memory_rounds, "step": step_rounds, "rest": rest_rounds}
+    names = [*(variant.name for variant in case.variants), *(name for name in case.servers if name in options.peers)]
     if case.kind == "idle":
         return kinds[case.kind](case, application, folder, options, names, say)
     with contextlib.ExitStack() as running:
@@ -42,13 +43,39 @@ def start(case, application, folder, options, name):
     return servers.start(name, folder, application.root, script, options, case)
 
 
-def load_rounds(case, started, options, say):
+def in_turn(case, started, options, say, measure):
     results = {name: [] for name in started}
     for number in range(options.rounds):
         for name in turned(list(started), number):
             say(f"{case.name}: round {number + 1} of {options.rounds}, {name}")
-            results[name].append(load.measure(started[name], case.path, case.connections, options.seconds))
+            results[name].append(measure(started[name]))
     return results
+
+
+def load_rounds(case, started, options, say):
+    return in_turn(case, started, options, say,
+                   lambda server: load.measure(server, case.path, case.connections, options.seconds))
+
+
+def respawn_rounds(case, started, options, say):
+    return in_turn(case, started, options, say, lambda server: lifecycle.respawn(server, case.path))
+
+
+def memory_rounds(case, started, options, say):
+    return in_turn(case, started, options, say, lifecycle.memory)
+
+
+def paced_rounds(case, started, options, say):
+    rate = lifecycle.paced_rate(started.values(), case.path, case.connections, min(options.seconds, 3))
+    return in_turn(case, started, options, say, lambda server: lifecycle.paced(server, case.path, rate, options.seconds))
+
+
+def step_rounds(case, started, options, say):
+    return in_turn(case, started, options, say, lambda server: lifecycle.step(server, case.path))
+
+
+def rest_rounds(case, started, options, say):
+    return in_turn(case, started, options, say, lambda server: lifecycle.rest(server, case.path, options.seconds))
 
 
 def turned(names, number):

@@ -4,11 +4,14 @@ Every server gets a folder of its own below the run's temporary folder for its c
 root, the peers drop to www-data, because Apache refuses to serve as root.
 """
 
+import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 
+from .cases import ASKR
 from .processes import ProcessTree, free_port, wait_until_exists, wait_until_open
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -53,6 +56,17 @@ class Server:
     def check_alive(self):
         return all(tree.alive() for tree in self.trees)
 
+    def status(self):
+        """What `askr status --json` prints; of Askr only."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(10)
+            control.connect(str(self.trees[-1].log.parent / "control"))
+            control.sendall(b"status\n")
+            return json.loads(b"".join(iter(lambda: control.recv(1 << 16), b"")))
+
+    def pids_of(self, role):
+        return [process["pid"] for process in self.status()["processes"] if process["role"] == role]
+
     def stop(self):
         for tree in self.trees:
             tree.stop()
@@ -62,8 +76,9 @@ def start(name, folder, root, worker_script=None, options=None, case=None):
     """Starts one server for the document root. `options`: the run's, for how Askr is started."""
     folder.mkdir(parents=True)
     folder.chmod(0o755)
-    if name == "askr":
-        return start_askr(folder, root, worker_script, options, case.flags if case else ())
+    variant = case.variant(name) if case else ASKR
+    if variant is not None and name == variant.name:
+        return start_askr(folder, root, worker_script, options, variant, case.flags if case else ())
     if name in ("nginx-static", "varnish", "limit"):
         kb = case.path.rpartition("=")[2]
         return {"nginx-static": start_nginx_static, "varnish": start_varnish, "limit": start_limit}[name](folder, root, kb)
@@ -71,17 +86,18 @@ def start(name, folder, root, worker_script=None, options=None, case=None):
             "fastcgi_cache": start_fastcgi_cache}[name](folder, root)
 
 
-def start_askr(folder, root, worker_script, options, flags=()):
+def start_askr(folder, root, worker_script, options, variant, flags):
     port = free_port()
     command = [*options.under, options.askr, "serve", "--listen", f"127.0.0.1:{port}", "--root", root,
-               "--workers", str(options.workers), "--gateways", str(options.gateways)]
+               "--workers", variant.workers or str(options.workers), "--gateways", str(options.gateways),
+               "--control", folder / "control"]
     if worker_script:
         command += ["--worker-script", worker_script, "--app-base", root.parent]
     for key, value in INI.items():
         command += ["--ini", f"{key}={value}"]
     patience = 180 if options.under else 30
-    return opened("askr", port, [ProcessTree([*command, *flags, *options.askr_flags], folder / "log", cwd=folder)],
-                  patience)
+    command += [*variant.flags, *flags, *options.askr_flags]
+    return opened(variant.name, port, [ProcessTree(command, folder / "log", cwd=folder)], patience)
 
 
 def opened(name, port, trees, patience=30):

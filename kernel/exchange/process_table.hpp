@@ -46,6 +46,7 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint64_t> errors;        // worker: of these, answered 5xx
   std::atomic<int64_t> last_request;   // monotonic ns of the last start
   std::atomic<uint32_t> ready;         // booted
+  std::atomic<int64_t> ready_at;       // worker: monotonic ns, when that was
   std::atomic<int64_t> measured;       // when private_kb was, monotonic ns
   std::atomic<int64_t> slept_at;       // worker: monotonic ns, when it went to sleep after its last request
   std::atomic<uint32_t> private_kb;    // worker: memory that it shares with nobody, as last measured; 0: not yet

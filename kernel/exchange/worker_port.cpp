@@ -117,6 +117,7 @@ void WorkerPort::mark_ready() {
 
 void WorkerPort::State::become_ready() {
   record.state.store(ProcessState::idle, std::memory_order_relaxed);
+  record.ready_at.store(monotonic_now(), std::memory_order_relaxed);
   record.ready.store(1, std::memory_order_release);
   exchange.poke_master();
 }

@@ -101,6 +101,7 @@ bool Generation::spawn_worker() {
   free->note_size = 0;
   free->retire = 0;
   free->ready = 0;
+  free->ready_at = 0;
   ForkRequest request{.position = free->index};
   if (rehearses()) begin_rehearsal(host_.exchange.first_worker_record() + free->index, request);
   if (!request_fork(request)) {

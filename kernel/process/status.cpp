@@ -14,6 +14,12 @@ std::string mode_name(const config::Settings& settings) {
   return settings.worker.cow ? name + ", cow" : name;
 }
 
+// From the moment that the master wanted it to when it was ready; 0: not yet, or no worker.
+double boot_ms(const exchange::ProcessRecord& record) {
+  const int64_t took = record.ready_at - record.started;
+  return took > 0 ? static_cast<double>(took) / kMillisecond : 0;
+}
+
 uint64_t seconds_since(int64_t start) {
   return static_cast<uint64_t>((monotonic_now() - start) / kSecond);
 }
@@ -44,6 +50,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                          {"pss_kb", memory.proportional >> 10},
                          {"private_kb", memory.own >> 10},
                          {"uptime_secs", seconds_since(record.started)},
+                         {"boot_ms", boot_ms(record)},
                          {"generation", record.generation.load()}});
   }
   nlohmann::json listen = nlohmann::json::array();

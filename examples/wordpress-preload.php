@@ -72,7 +72,7 @@ function askr_leave_wordpress_boot(): void
 /** What wp-settings.php does with the request, in its order. */
 function askr_start_wordpress_request(): void
 {
-    $GLOBALS['wpdb']->ready || $GLOBALS['wpdb']->db_connect();
+    $GLOBALS['wpdb']->db_connect();
     timer_start();
     wp_fix_server_vars();
     wp_maintenance();

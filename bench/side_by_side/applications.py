@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 from .processes import BenchError
@@ -48,6 +49,13 @@ SLEEP_WORKER = """<?php
 askr_cow_ready();
 while (askr_handle_request(static function (array $request): void { usleep(50000); echo 'slept'; })) {
 }
+"""
+WORDPRESS_INSTALL = """
+define('WP_INSTALLING', true);
+$_SERVER['HTTP_HOST'] = 'localhost';
+require $argv[1] . '/wp-load.php';
+require $argv[1] . '/wp-admin/includes/upgrade.php';
+wp_install('A blog', 'editor', 'editor@example.org', true, '', 'a passphrase');
 """
 STATIC = ("0123456789abcdef" * 640).encode()
 
@@ -129,6 +137,36 @@ class Laravel:
         return is_json if path.startswith("/api/") else is_page
 
 
+class WordPress:
+    """The blog of tests/apps/test_wordpress.py, with a database of its own until the end of the run."""
+
+    def __init__(self, folder):
+        installer = load_module(REPOSITORY / "tests/apps/install/wordpress.py")
+        self.database = load_module(REPOSITORY / "tests/apps/install/mariadb.py").MariaDb()
+        self.database.__enter__()
+        try:
+            self.database.create("blog", "blog", "of-the-bench")
+            self.database.folder.chmod(0o755)
+            self.root = installer.install(folder, "blog", "blog", "of-the-bench", self.database.socket)
+            self.fill_in()
+        except BaseException:
+            self.close()
+            raise
+
+    def fill_in(self):
+        """Its addresses are those of no server here, so it must not send clients there."""
+        plugins = self.root / "wp-content/mu-plugins"
+        plugins.mkdir()
+        (plugins / "stay.php").write_text("<?php remove_action('template_redirect', 'redirect_canonical');\n")
+        subprocess.run(["php", "-r", WORDPRESS_INSTALL, self.root], check=True, stdout=subprocess.DEVNULL, timeout=120)
+
+    def expected(self, path):
+        return lambda body: b"Hello world!" in body and len(body) > 20_000
+
+    def close(self):
+        self.database.__exit__()
+
+
 def is_json(body):
     return body.startswith(b"{") and isinstance(json.loads(body), dict)
 
@@ -164,4 +202,5 @@ def load_module(path):
     return module
 
 
-APPLICATIONS = {"hello": Hello, "cached": Cached, "boot30": Boot30, "sleep": Sleep, "laravel": Laravel}
+APPLICATIONS = {"hello": Hello, "cached": Cached, "boot30": Boot30, "sleep": Sleep, "laravel": Laravel,
+                "wordpress": WordPress}

@@ -60,6 +60,7 @@ void run_front_controller(zval* starter) {
     zval_ptr_dtor(starter);
     execute_script_file();
     if (state.rewinds && !CG(unclean_shutdown)) {
+      rejoin_shutdown_functions();
       end_request_of_loop(settle_exception);
       recycling.count();
       if (!recycling.is_due()) start_over();

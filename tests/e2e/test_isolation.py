@@ -225,6 +225,16 @@ def test_output_headers_and_buffers_of_preload_reach_no_client(server):
     assert json.loads(response.body)
 
 
+@pytest.mark.parametrize("isolation", ["request", "rewind"])
+def test_shutdown_functions_of_preload_run_once_at_the_end_of_each_request(server, isolation):
+    app = server({"preload.php": "<?php register_shutdown_function(function () { echo 'preload'; });",
+                  "index.php": "<?php register_shutdown_function(function () { echo ' request'; }); if (isset($_GET['exit'])) exit;"},
+                 flags=["--isolation", isolation, "--preload-script", "root/preload.php"], max_requests=3)
+    for _ in range(8):
+        assert app.get("/").text == "preload request"
+        assert app.get("/?exit").text == "preload request"
+
+
 def test_sessions_cookies_and_uploads_work_after_preload(server):
     app = preloading(server, "<?php define('BOOT', 1);",
                      {"index.php": "<?php session_start(); $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;"

@@ -13,8 +13,8 @@ def megabytes(value):
 # Of the kinds that are not about requests per second: the heading, the figure, how to write it.
 FIGURES = {
     "idle": (("KB a connection", "idle_kb", "{:.2f}".format), ("PSS MB", "pss", megabytes)),
-    "respawn": (("respawn ms", "respawn_ms", "{:.2f}".format), ("longest ms", "longest_ms", "{:.2f}".format),
-                ("plain request ms", "plain_ms", "{:.2f}".format)),
+    "respawn": (("ready ms", "respawn_ms", "{:.2f}".format), ("longest ms", "longest_ms", "{:.2f}".format),
+                ("answered ms", "answer_ms", "{:.2f}".format), ("boot from nothing ms", "cold_ms", "{:.0f}".format)),
     "paced": (("p50 ms", "p50", "{:.3f}".format), ("p99 ms", "p99", "{:.3f}".format), ("requests/s", "rate", "{:,.0f}".format)),
     "memory": (("PSS MB", "memory", megabytes), ("workers MB", "workers_pss", megabytes),
                ("template MB", "template_pss", megabytes)),

@@ -58,10 +58,16 @@ class Server:
 
     def status(self):
         """What `askr status --json` prints; of Askr only."""
+        return self.ask(b"status\n")
+
+    def reload(self):
+        return self.ask(b"reload\n")
+
+    def ask(self, command):
         with socket.socket(socket.AF_UNIX) as control:
-            control.settimeout(10)
+            control.settimeout(60)
             control.connect(str(self.trees[-1].log.parent / "control"))
-            control.sendall(b"status\n")
+            control.sendall(command)
             return json.loads(b"".join(iter(lambda: control.recv(1 << 16), b"")))
 
     def pids_of(self, role):

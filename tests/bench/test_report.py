@@ -25,7 +25,7 @@ def test_a_ratio_pairs_the_rounds_before_it_takes_the_median():
     result = report.summary(case(Bar("rps_ratio", 2)), results, "nginx+fpm")
     assert result["servers"]["askr"]["rps_ratio"] == 2
     assert result["servers"]["askr"]["rps_ratio_range"] == [1, 9]
-    assert result["bars"] == [{"bar": "rps_ratio ≥ 2", "measured": 2, "met": True, "stretch_met": False}]
+    assert result["bars"] == [{"bar": "rps_ratio ≥ 2", "variant": "askr", "measured": 2, "met": True, "stretch_met": False}]
 
 
 def test_a_missed_bar_is_called_missed():

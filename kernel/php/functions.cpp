@@ -22,7 +22,7 @@ PHP_FUNCTION(askr_handle_request) {
 // Here workers begin that are forked from a booted script; nothing elsewhere, and nothing the second time.
 PHP_FUNCTION(askr_cow_ready) {
   ZEND_PARSE_PARAMETERS_NONE();
-  reach_fork_point();
+  if (reach_fork_point()) RETURN_NULL();
 }
 
 PHP_FUNCTION(askr_before_fork) {

@@ -166,7 +166,7 @@ void Deployment::finish(std::optional<Finished> finished) {
   waiters_.insert(waiters_.end(), std::make_move_iterator(waiters.begin()), std::make_move_iterator(waiters.end()));
 }
 
-void Deployment::answer(bool done, const std::string& message, std::vector<ControlServer::Reply> waiters) const {
+void Deployment::answer(bool done, const std::string& message, const Replies& waiters) const {
   const nlohmann::json outcome = {
       {"ok", done}, {"message", message}, {"generation", host_.exchange.global().active_generation.load()}};
   for (const auto& reply : waiters) reply(outcome.dump() + "\n");

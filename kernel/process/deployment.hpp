@@ -50,10 +50,11 @@ class Deployment {
   [[nodiscard]] bool empty() const { return generations_.empty(); }
 
  private:
+  using Replies = std::vector<ControlServer::Reply>;
   // A reload that serves already; its old generation still has requests to answer.
   struct Finished {
     std::string message;
-    std::vector<ControlServer::Reply> waiters;
+    Replies waiters;
     uint32_t before;  // number of the old generation
     uint32_t root_version;
   };
@@ -67,7 +68,7 @@ class Deployment {
   void judge_canary();
   void end_canary();
   void serve(Generation& generation);
-  void answer(bool done, const std::string& message, std::vector<ControlServer::Reply> waiters) const;
+  void answer(bool done, const std::string& message, const Replies& waiters) const;
   void take_back(const std::string& why);
   void finish(std::optional<Finished> finished);
   void answer_finished();
@@ -95,7 +96,7 @@ class Deployment {
   bool on_trial_ = false;  // booting_ is a canary
   uint32_t last_number_ = 0;
   bool open_ = false;  // reloads are possible
-  std::vector<ControlServer::Reply> waiters_, next_waiters_;
+  Replies waiters_, next_waiters_;
   bool again_ = false;
   std::vector<Finished> finished_;
   std::vector<Generation*> ended_;

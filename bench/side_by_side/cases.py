@@ -126,8 +126,8 @@ CASES = [
     # Here the system calls are nearly all there is: the bare loop itself is not 1.5 times as fast as Varnish.
     cached(100, Bar("rps_ratio", 0.8, 0.9, peer="limit"), Bar("rps_ratio", 1.0)),
     workers("respawn", "Laravel, the only worker is killed", "laravel", "/api/hello",
-            (Bar("respawn_ms", 5), Bar("respawn_ms_ratio", 1 / 20)), variants=(respawned("askr-cow", "--cow"), respawned("askr-cold")),
-            servers=(), kind="respawn", reference="askr-cold", connections=1),
+            (Bar("respawn_ms", 5), Bar("respawn_ms_ratio", 1 / 20)), variants=(respawned("askr-cow", "--cow"), respawned("askr-boots")),
+            servers=(), kind="respawn", reference="php-cold", connections=1),
     workers("boot30", "an application that boots for 30 ms, isolated requests", "boot30", "/", (Bar("rps_ratio", 5),),
             variants=ISOLATED),
     workers("laravel", "Laravel JSON route, isolated requests", "laravel", "/api/hello", (Bar("rps_ratio", 0.9),),

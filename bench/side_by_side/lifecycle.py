@@ -20,6 +20,12 @@ CLIENTS = pathlib.Path(__file__).resolve().parent / "clients.py"
 REPETITIONS = 20
 REQUESTS = 10_000
 ROUTES = ("/api/hello", "/page", "/login", "/api/state")
+LARAVEL_BOOT = """
+require $argv[1] . '/vendor/autoload.php';
+$app = require $argv[1] . '/bootstrap/app.php';
+$app->instance('request', Illuminate\\Http\\Request::create('http://localhost'));
+$app->make(Illuminate\\Contracts\\Http\\Kernel::class)->bootstrap();
+"""
 FEW, MANY = 10, 500  # clients before and after the step
 STEP_SECONDS, STEADY_SECONDS, WINDOW, NEAR = 15, 5, 0.25, 1.25
 REST_PATIENCE = 60
@@ -56,6 +62,16 @@ def respawn(server, path):
     usual = statistics.median(plain)
     times = [one - usual for one in answered]
     return {"respawn_ms": statistics.median(times), "longest_ms": max(times), "plain_ms": usual}
+
+
+def cold_boot(base):
+    """Laravel booted by a process that starts from nothing, with nothing in opcache: the boot that a fork replaces."""
+    times = []
+    for _ in range(5):
+        begun = time.monotonic()
+        subprocess.run(["php", "-d", "opcache.enable_cli=1", "-r", LARAVEL_BOOT, base], check=True, timeout=60)
+        times.append((time.monotonic() - begun) * 1e3)
+    return {"respawn_ms": statistics.median(times), "longest_ms": max(times)}
 
 
 def timed(server, path):

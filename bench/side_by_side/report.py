@@ -78,7 +78,7 @@ def figure_rows(result, columns):
     yield ("server", title, "range", *(title for title, _, _ in others))
     for name, one in result["servers"].items():
         low, high = map(write, one[f"{figure}_range"])
-        yield (name, write(one[figure]), f"{low}-{high}", *(write(one[other]) for _, other, write in others))
+        yield (name, write(one[figure]), f"{low}-{high}", *(write(one[other]) if other in one else "-" for _, other, write in others))
 
 
 def spread(pair, form):

@@ -5,6 +5,7 @@ the other, so that what the machine does meanwhile hits them alike; the order tu
 """
 
 import contextlib
+import functools
 import pathlib
 import resource
 import subprocess
@@ -20,8 +21,8 @@ SETTLE = 2  # seconds in which a thousand connections open and the slow readers'
 
 
 def run_case(case, application, folder, options, say):
-    kinds = {"load": load_rounds, "slow": slow_rounds, "idle": idle_rounds, "respawn": respawn_rounds, "paced": paced_rounds,
-             "memory": memory_rounds, "step": step_rounds, "rest": rest_rounds}
+    kinds = {"load": load_rounds, "slow": slow_rounds, "idle": idle_rounds, "memory": memory_rounds, "paced": paced_rounds,
+             "step": step_rounds, "rest": rest_rounds, "respawn": functools.partial(respawn_rounds, application)}
     names = [*(variant.name for variant in case.variants), *(name for name in case.servers if name in options.peers)]
     if case.kind == "idle":
         return kinds[case.kind](case, application, folder, options, names, say)
@@ -57,8 +58,9 @@ def load_rounds(case, started, options, say):
                    lambda server: load.measure(server, case.path, case.connections, options.seconds))
 
 
-def respawn_rounds(case, started, options, say):
-    return in_turn(case, started, options, say, lambda server: lifecycle.respawn(server, case.path))
+def respawn_rounds(application, case, started, options, say):
+    results = in_turn(case, started, options, say, lambda server: lifecycle.respawn(server, case.path))
+    return {**results, case.reference: [lifecycle.cold_boot(application.base) for _ in range(options.rounds)]}
 
 
 def memory_rounds(case, started, options, say):

@@ -14,7 +14,7 @@ import threading
 import time
 
 from . import clients, load
-from .processes import BenchError, fetch, pss_bytes
+from .processes import BenchError, fetch, memory_bytes, pss_bytes
 
 CLIENTS = pathlib.Path(__file__).resolve().parent / "clients.py"
 REPETITIONS = 20
@@ -79,7 +79,8 @@ def memory(server):
     if failed := clients.requests(server.port, ROUTES, 16, REQUESTS):
         raise BenchError(f"{server.name}: {failed} of {REQUESTS} requests failed")
     workers, template = (pss_bytes(server.pids_of(role)) for role in ("worker", "template"))
-    return {"memory": workers + template, "workers_pss": workers, "template_pss": template}
+    own = memory_bytes(server.pids_of("worker"), "Private_Dirty", "Private_Clean")
+    return {"memory": workers + template, "workers_pss": workers, "template_pss": template, "workers_own": own}
 
 
 def paced_rate(servers, path, connections, seconds):

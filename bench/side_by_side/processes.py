@@ -87,11 +87,15 @@ def cpu_seconds(pids):
 
 def pss_bytes(pids):
     """Memory of these processes, each shared page divided among those that share it."""
+    return memory_bytes(pids, "Pss")
+
+
+def memory_bytes(pids, *figures):
     total = 0
     for pid in pids:
         with contextlib.suppress(OSError):
             rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-            total += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M).group(1)) * 1024
+            total += sum(int(re.search(rf"^{figure}:\s+(\d+) kB", rollup, re.M).group(1)) for figure in figures) * 1024
     return total
 
 

@@ -17,7 +17,7 @@ FIGURES = {
                 ("answered ms", "answer_ms", "{:.2f}".format), ("boot from nothing ms", "cold_ms", "{:.0f}".format)),
     "paced": (("p50 ms", "p50", "{:.3f}".format), ("p99 ms", "p99", "{:.3f}".format), ("requests/s", "rate", "{:,.0f}".format)),
     "memory": (("PSS MB", "memory", megabytes), ("workers MB", "workers_pss", megabytes),
-               ("template MB", "template_pss", megabytes)),
+               ("template MB", "template_pss", megabytes), ("workers' own MB", "workers_own", megabytes)),
     "step": (("settled s", "settled_s", "{:.2f}".format), ("steady p99 ms", "steady_p99", "{:.0f}".format),
              ("worst p99 ms", "worst_p99", "{:.0f}".format), ("most workers", "most_workers", "{:.0f}".format)),
     "rest": (("at rest s", "rest_s", "{:.1f}".format), ("dropped", "dropped", "{:.0f}".format),

@@ -8,6 +8,7 @@
 // (take, finish) and master (its worker died) may race, exactly one wins.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -59,6 +60,12 @@ struct alignas(128) Slot {
   alignas(64) std::atomic<uint32_t> published;
   std::atomic<uint32_t> consumed;
   std::array<Segment, kSegments> segments;
+
+  // When its worker began, as its gateway sees it. The worker notes that a little after it has taken the request, and
+  // until then there is what an attempt before has noted, or nothing.
+  [[nodiscard]] int64_t begun() const {
+    return std::max(started.load(std::memory_order_relaxed), queued.load(std::memory_order_relaxed));
+  }
 };
 
 }  // namespace askr::exchange

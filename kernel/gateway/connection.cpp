@@ -96,7 +96,6 @@ void Connection::on_request_timeout() {
     return;
   }
   const exchange::Slot& slot = gateway_.port.slot(context_->slot);
-  const int64_t started = slot.started.load(std::memory_order_relaxed);
   const auto state = slot.state.load(std::memory_order_acquire);
   if (state == exchange::SlotState::queued) {
     if (gateway_.now < slot.queue_deadline) {
@@ -110,7 +109,7 @@ void Connection::on_request_timeout() {
     }
     return;
   }
-  const int64_t deadline = started + gateway_.settings.server.request_timeout;
+  const int64_t deadline = slot.begun() + gateway_.settings.server.request_timeout;
   if (gateway_.now < deadline) {
     gateway_.timers.arm(timer_, Timeout::request, deadline);
     return;

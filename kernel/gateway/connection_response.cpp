@@ -188,8 +188,8 @@ void Connection::after_write(Flow flow) {
     return;
   }
   if (state_ == State::waiting) {  // streaming: the client has everything so far
-    const int64_t started = gateway_.port.slot(context.slot).started.load(std::memory_order_relaxed);
-    gateway_.timers.arm(timer_, Timeout::request, started + gateway_.settings.server.request_timeout);
+    const int64_t begun = gateway_.port.slot(context.slot).begun();
+    gateway_.timers.arm(timer_, Timeout::request, begun + gateway_.settings.server.request_timeout);
     if (context.stalled) take_segments();
   }
 }

@@ -48,6 +48,20 @@ TEST_CASE("a request reaches the worker and its response comes back") {
   require_nothing_leaked(*test.exchange);
 }
 
+TEST_CASE("a request that was taken this very moment has not begun long ago") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  const int64_t before = monotonic_now();
+  const uint32_t at = test.submit(gateway, "/");
+  const Slot& slot = gateway.slot(at);
+  uint32_t taken = 0;
+  REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken));  // and not a step further
+  REQUIRE(slot.state == SlotState::running);
+  CHECK(slot.begun() >= before);
+  test.exchange->slots()[at].started = before - kSecond;  // by an attempt that has failed
+  CHECK(slot.begun() >= before);
+}
+
 TEST_CASE("a response larger than the window waits for the gateway") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);

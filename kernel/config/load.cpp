@@ -144,7 +144,7 @@ Result<> check_paranoid(const Loaded& loaded) {
   const Settings& settings = loaded.settings;
   if (!settings.worker.paranoid || (settings.worker_mode() && !settings.isolates())) return ok();
   return usage_error(place_of(loaded, "worker.paranoid") +
-                     (settings.isolates() ? "has nothing to look for: with worker.isolation = \"request\" nothing stays"
+                     (settings.isolates() ? "has nothing to look for: with worker.isolation nothing stays"
                                           : "has nothing to look for: without a worker script (worker.script) each "
                                             "request starts from nothing"));
 }
@@ -154,6 +154,11 @@ Result<> check_modes(const Loaded& loaded) {
   ASKR_TRY(check_paranoid(loaded));
   if (settings.worker.cow && !settings.worker_mode()) {
     return usage_error(place_of(loaded, "worker.cow") + "needs a worker script (worker.script) to boot");
+  }
+  if (settings.worker.cow_strict && !settings.worker.cow && !settings.isolates()) {
+    return usage_error(place_of(loaded, "worker.cow_strict") +
+                       "needs worker.cow or worker.isolation: nothing is forked "
+                       "from an application otherwise");
   }
   if (settings.rewinds() && !settings.worker_mode() && settings.worker.preload_script.empty()) {
     return usage_error(place_of(loaded, "worker.isolation") +
@@ -170,6 +175,12 @@ Result<> check_modes(const Loaded& loaded) {
                        "needs worker.isolation = \"request\" or \"rewind\": what it sets up is used by one request");
   }
   return ok();
+}
+
+Result<> check_age(const Loaded& loaded) {
+  const int64_t age = loaded.settings.server.max_worker_age;
+  if (age == 0 || age >= 100 * kMillisecond) return ok();
+  return usage_error(place_of(loaded, "server.max_worker_age") + "expected 0 or at least 100ms");
 }
 
 Result<> check_warm_urls(const Loaded& loaded) {
@@ -191,6 +202,7 @@ Result<> check_together(const Loaded& loaded) {
   const ServerSettings& server = loaded.settings.server;
   ASKR_TRY(check_modes(loaded));
   ASKR_TRY(check_warm_urls(loaded));
+  ASKR_TRY(check_age(loaded));
   const bool both_given = loaded.origin("server.workers_min").source != Source::default_value &&
                           loaded.origin("server.workers_max").source != Source::default_value;
   if (both_given && server.workers_min > server.workers_max) {

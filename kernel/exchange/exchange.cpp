@@ -175,11 +175,20 @@ bool Exchange::serves(uint32_t generation) const {
 unsigned Exchange::wake_workers(unsigned count) const {
   const uint32_t active = global_->active_generation.load(std::memory_order_relaxed);
   const uint32_t canary = global_->canary_generation.load(std::memory_order_relaxed);
+  // The first ones are woken first, so that the last ones can rest. One on trial has its turn as if it were among them.
+  static unsigned turn = 0;
+  const bool canary_first = canary != 0 && turn++ % (global_->worker_target.load(std::memory_order_relaxed) + 1) == 0;
+  unsigned woken = canary_first ? wake_generation(canary, std::min(count, 1U)) : 0;
+  woken += wake_generation(active, count - woken);
+  if (canary != 0 && woken < count) woken += wake_generation(canary, count - woken);
+  return woken;
+}
+
+unsigned Exchange::wake_generation(uint32_t generation, unsigned count) const {
   unsigned woken = 0;
   for (ProcessRecord& worker : workers()) {
     if (woken == count) break;
-    const uint32_t generation = worker.generation.load(std::memory_order_relaxed);
-    if (generation != active && generation != canary) continue;
+    if (worker.generation.load(std::memory_order_relaxed) != generation) continue;
     if (worker.parked.load(std::memory_order_relaxed) == 0) continue;
     if (worker.parked.exchange(0) == 0) continue;
     arena::futex_wake(worker.parked);

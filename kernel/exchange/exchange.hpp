@@ -99,6 +99,7 @@ class Exchange {
 
  private:
   Exchange() = default;
+  unsigned wake_generation(uint32_t generation, unsigned count) const;
 
   ExchangeOptions options_;
   unsigned processors_ = 1;

@@ -7,6 +7,7 @@
 #include "exchange/worker_port.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -86,15 +87,38 @@ struct WorkerPort::State {
   std::string rehearsal;                // the one that runs
   std::unique_ptr<Slot> stage;          // where its response would go; nobody reads there
   bool rehearsing = false, rehearsal_failed = false;
+  bool is_copy = false, has_forked = false;
   bool booted = false;
 };
 
 WorkerPort::WorkerPort(Exchange& exchange, unsigned worker_index, uint32_t generation)
     : state_(std::make_unique<State>(exchange, worker_index, generation)) {
   state_->request.fields.reserve(128);
+  watch_forks(state_.get());
 }
 
-WorkerPort::~WorkerPort() = default;
+WorkerPort::~WorkerPort() {
+  watch_forks(nullptr);
+}
+
+// The slot is the worker's, and may soon be another request's.
+void WorkerPort::watch_forks(State* state) {
+  static State* watched = nullptr;
+  static const int registered = ::pthread_atfork(
+      nullptr,
+      [] {
+        if (watched != nullptr) watched->has_forked = true;
+      },
+      [] {
+        if (watched == nullptr) return;
+        watched->is_copy = true;
+        watched->slot = nullptr;
+        watched->block = kNoBlock;
+        watched->rehearsing = false;
+      });
+  static_cast<void>(registered);
+  watched = state;
+}
 
 void WorkerPort::set_rehearsals(std::vector<std::string> encoded) {
   State& s = *state_;
@@ -231,6 +255,7 @@ void WorkerPort::State::sleep() {
 Wait WorkerPort::wait() {
   finish();
   State& s = *state_;
+  if (s.is_copy) return Wait::retire;
   if (s.booted && s.stage != nullptr && s.take_rehearsal()) return Wait::request;
   if (s.rehearsal_failed) return Wait::retire;
   if (s.booted && s.record.requests.load(std::memory_order_relaxed) > 0) s.measure_memory();
@@ -246,6 +271,7 @@ Wait WorkerPort::wait() {
 }
 
 void WorkerPort::set_deferred(bool deferred) {
+  if (state_->is_copy) return;
   state_->record.state.store(deferred ? ProcessState::deferred : ProcessState::busy, std::memory_order_relaxed);
 }
 
@@ -409,8 +435,8 @@ void WorkerPort::State::complete(uint32_t flags) {
     return;
   }
   spool.reset();
-  if (status >= 500 || flags != 0) note_error();
   record.requests.store(record.requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (status >= 500 || flags != 0) note_error();
   record.current_slot.store(0, std::memory_order_relaxed);
   slot->state.store(SlotState::done, std::memory_order_release);
   slot = nullptr;
@@ -440,9 +466,19 @@ bool WorkerPort::client_gone() const {
   return state_->slot != nullptr && (state_->slot->flags.load(std::memory_order_relaxed) & kAbandoned) != 0;
 }
 
+// Not for what new code does while it boots or rehearses: it would be taken for new again and again.
 void WorkerPort::ask_for_reload() {
+  if (state_->slot == nullptr || state_->rehearsing) return;
   state_->exchange.global().reload_asked.store(1, std::memory_order_release);
   state_->exchange.poke_master();
+}
+
+bool WorkerPort::is_copy() const {
+  return state_->is_copy;
+}
+
+bool WorkerPort::has_forked() const {
+  return state_->has_forked;
 }
 
 bool WorkerPort::log_was_reopened() const {

@@ -76,6 +76,11 @@ class WorkerPort {
 
   // Asks the master for a new generation (askr reload).
   void ask_for_reload();
+  // This process is a copy that the application has made of a worker (pcntl_fork()). It has no request, what it writes
+  // goes nowhere, and wait() answers `retire`.
+  [[nodiscard]] bool is_copy() const;
+  // The application has forked since the last checkpoint.
+  [[nodiscard]] bool has_forked() const;
   // The error log was reopened since this process began.
   [[nodiscard]] bool log_was_reopened() const;
   // Of all workers of its generation, once: for what is true of all of them.
@@ -93,6 +98,7 @@ class WorkerPort {
 
  private:
   struct State;
+  static void watch_forks(State* state);
   std::unique_ptr<State> state_;
 };
 

@@ -21,6 +21,7 @@ constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 constexpr int kQuiet[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
 
 exchange::ProcessRecord* own_record = nullptr;
+pid_t own_pid = 0;
 // What PHP saw when it started, and thinks of as the state without a script.
 void* handlers_at_start[std::size(kQuiet)] = {};
 
@@ -43,7 +44,10 @@ class Note {
     } while (value != 0);
     return text(digits + at, sizeof digits - at);
   }
-  void leave() const { exchange::leave_note(*own_record, bytes_, size_); }
+  // The record is not that of a copy which the application has forked.
+  void leave() const {
+    if (getpid() == own_pid) exchange::leave_note(*own_record, bytes_, size_);
+  }
 
  private:
   char bytes_[2000];
@@ -163,6 +167,7 @@ void make_signal_stack() {
 
 void install_fault_handlers(exchange::ProcessRecord& record) {
   own_record = &record;
+  own_pid = getpid();
   make_signal_stack();
   for (const int signal : kFaults) {
     install(signal, askr_php_fault, SA_ONSTACK | SA_RESETHAND | SA_NODEFER);

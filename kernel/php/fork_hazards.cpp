@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "php/open_files.hpp"
 #include "php/zend.hpp"
@@ -78,17 +79,43 @@ const zend_class_entry* find_seeded_engine() {
   return nullptr;
 }
 
+// Open for reading, with a position: files and folders.
+bool is_readable(int fd) {
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0 || (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode))) return false;
+  return (::fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
+std::vector<int> readable;  // of the template
+
+void reopen(int fd) {
+  const std::string path = fmt::format("/proc/self/fd/{}", fd);
+  const int again = ::open(path.c_str(), (::fcntl(fd, F_GETFL) & ~O_CREAT) | O_CLOEXEC);
+  if (again < 0) return;  // not ours to read any more: shared is better than gone
+  ::lseek(again, ::lseek(fd, 0, SEEK_CUR), SEEK_SET);
+  ::dup3(again, fd, ::fcntl(fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+  ::close(again);
+}
+
+bool is_the_servers(int fd, const std::string& target) {
+  const auto known = of_the_server.find(fd);
+  return known != of_the_server.end() && known->second == target;
+}
+
 }  // namespace
 
 void remember_open_files() {
   of_the_server = open_files();
 }
 
+void reopen_readable_files() {
+  for (const int fd : readable) reopen(fd);
+}
+
 std::vector<std::string> find_shared_files() {
   std::vector<std::string> hazards;
   for (const auto& [fd, target] : open_files()) {
-    const auto known = of_the_server.find(fd);
-    if (known != of_the_server.end() && known->second == target) continue;
+    if (is_the_servers(fd, target)) continue;
     std::string hazard = hazard_of(fd, target);
     if (!hazard.empty()) hazards.push_back(std::move(hazard));
   }
@@ -97,6 +124,9 @@ std::vector<std::string> find_shared_files() {
 
 std::vector<std::string> find_fork_hazards() {
   std::vector<std::string> hazards = find_shared_files();
+  for (const auto& [fd, target] : open_files()) {
+    if (!is_the_servers(fd, target) && is_readable(fd)) readable.push_back(fd);
+  }
   if (const unsigned threads = count_threads(); threads > 1) {
     hazards.push_back(fmt::format(
         "an extension has started {} threads, which do not exist in workers; make it do so on first use", threads - 1));

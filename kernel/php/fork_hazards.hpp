@@ -9,6 +9,9 @@ namespace askr::php {
 
 // Remembers what the server itself has open. Once PHP has started, before any script.
 void remember_open_files();
+// In a forked process: files and folders that a script had open for reading are opened anew, so that each process has a
+// position of its own in them.
+void reopen_readable_files();
 // What a script has left open since, for a person, each with what to do about it.
 std::vector<std::string> find_shared_files();
 // These and all else that forked workers would share.

@@ -12,9 +12,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 namespace askr::php {
 namespace {
+
+// Where others write, as in a log, the position is theirs as well.
+off_t reading_position(int fd, const struct stat& facts) {
+  if (!S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) return -1;
+  return (::fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY ? ::lseek(fd, 0, SEEK_CUR) : -1;
+}
 
 mode_t current_umask() {
   const mode_t mask = ::umask(0);
@@ -35,11 +42,30 @@ bool has_threads() {
   return ::stat("/proc/self/task", &facts) != 0 || facts.st_nlink != 3;  // ".", ".." and one
 }
 
+bool is_same(const struct sigaction& a, const struct sigaction& b) {
+  return a.sa_handler == b.sa_handler && a.sa_flags == b.sa_flags &&
+         std::memcmp(&a.sa_mask, &b.sa_mask, sizeof(long)) == 0;
+}
+
 void close_between(int first, int last) {
   if (first <= last) ::syscall(SYS_close_range, first, last, 0);
 }
 
 }  // namespace
+
+void KernelState::read(Identity& identity) {
+  std::memset(&identity, 0, sizeof identity);
+  ::getresuid(&identity.users[0], &identity.users[1], &identity.users[2]);
+  ::getresgid(&identity.groups[0], &identity.groups[1], &identity.groups[2]);
+  identity.more_count = ::getgroups(static_cast<int>(identity.more_groups.size()), identity.more_groups.data());
+  identity.process = ::getpid();
+  identity.process_group = ::getpgrp();
+  identity.session = ::getsid(0);
+  identity.nice = ::getpriority(PRIO_PROCESS, 0);
+  for (size_t limit = 0; limit < identity.limits.size(); ++limit) {
+    ::getrlimit(static_cast<__rlimit_resource>(limit), &identity.limits[limit]);
+  }
+}
 
 bool KernelState::take() {
   directory_ = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -53,7 +79,7 @@ bool KernelState::take() {
     if (entry->d_name[0] == '.' || fd == ::dirfd(folder) || ::fstat(fd, &facts) != 0) continue;
     fits = file_count_ < kMostFiles;
     if (!fits) break;
-    files_[file_count_++] = {fd, facts.st_dev, facts.st_ino};
+    files_[file_count_++] = {fd, facts.st_dev, facts.st_ino, reading_position(fd, facts)};
   }
   ::closedir(folder);
   std::sort(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_),
@@ -61,16 +87,14 @@ bool KernelState::take() {
   for (int signal = 1; signal < kSignals; ++signal)
     ::sigaction(signal, nullptr, &actions_[static_cast<size_t>(signal)]);
   mask_ = current_umask();
-  pid_ = ::getpid();
-  user_ = ::geteuid();
-  group_ = ::getegid();
-  nice_ = ::getpriority(PRIO_PROCESS, 0);
+  read(identity_);
   return fits && directory_ >= 0;
 }
 
 bool KernelState::can_be_put_back() const {
-  if (::getpid() != pid_ || ::geteuid() != user_ || ::getegid() != group_) return false;
-  if (::getpriority(PRIO_PROCESS, 0) != nice_ || has_child() || has_threads()) return false;
+  Identity now;
+  read(now);
+  if (std::memcmp(&now, &identity_, sizeof now) != 0 || has_child() || has_threads()) return false;
   return std::all_of(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_), [](const File& file) {
     struct stat facts {};
     return ::fstat(file.fd, &facts) == 0 && facts.st_dev == file.device && facts.st_ino == file.inode;
@@ -80,14 +104,16 @@ bool KernelState::can_be_put_back() const {
 void KernelState::put_back() const {
   int next = 0;
   for (size_t index = 0; index < file_count_; ++index) {
-    close_between(next, files_[index].fd - 1);
-    next = files_[index].fd + 1;
+    const File& file = files_[index];
+    close_between(next, file.fd - 1);
+    next = file.fd + 1;
+    if (file.position >= 0) ::lseek(file.fd, file.position, SEEK_SET);
   }
   ::syscall(SYS_close_range, next, ~0U, 0);
   for (int signal = 1; signal < kSignals; ++signal) {
     const struct sigaction& wanted = actions_[static_cast<size_t>(signal)];
     struct sigaction found {};
-    if (::sigaction(signal, nullptr, &found) != 0 || found.sa_handler == wanted.sa_handler) continue;
+    if (::sigaction(signal, nullptr, &found) != 0 || is_same(found, wanted)) continue;
     ::sigaction(signal, &wanted, nullptr);
   }
   const itimerval none{};

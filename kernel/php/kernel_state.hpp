@@ -1,8 +1,10 @@
-// What the kernel keeps for a process and a request may change: descriptors, signal handlers, timers, directory, umask,
-// children. Taken at a moment and put back; what cannot be put back is found out.
+// What the kernel keeps for a process and a request may change: descriptors with their positions, signal handlers,
+// timers, directory, umask, users and limits, children. Taken at a moment and put back; what cannot be put back is
+// found out.
 #pragma once
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <array>
@@ -16,7 +18,7 @@ class KernelState {
   // False: more descriptors are open than fit.
   bool take();
   // Nothing has happened to the process that could not be put back: the descriptors are still the same files, there are
-  // no children and no threads, the user is the same.
+  // no children and no threads, user, groups and limits are the same.
   [[nodiscard]] bool can_be_put_back() const;
   void put_back() const;
 
@@ -25,7 +27,19 @@ class KernelState {
     int fd;
     dev_t device;
     ino_t inode;
+    off_t position;  // of files and folders open for reading; -1: has none
   };
+  // Whoever changes these cannot change them back, or would do so for a reason.
+  struct Identity {
+    std::array<uid_t, 3> users;  // real, effective, saved
+    std::array<gid_t, 3> groups;
+    std::array<gid_t, 64> more_groups;
+    int more_count;
+    pid_t process, process_group, session;
+    int nice;
+    std::array<rlimit, RLIM_NLIMITS> limits;
+  };
+  static void read(Identity& identity);
   static constexpr size_t kMostFiles = 256;
   static constexpr int kSignals = 65;
 
@@ -34,10 +48,7 @@ class KernelState {
   std::array<struct sigaction, kSignals> actions_;
   int directory_;
   mode_t mask_;
-  pid_t pid_;
-  uid_t user_;
-  gid_t group_;
-  int nice_;
+  Identity identity_;
 };
 
 }  // namespace askr::php

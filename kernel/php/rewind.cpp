@@ -163,6 +163,7 @@ struct Rewinder {
   bool list_pages();
   bool put_address_space_back();
   void unmap(uintptr_t begin, uintptr_t end) const;
+  [[nodiscard]] bool is_unchanged(size_t count) const;
   [[nodiscard]] bool has_all_areas(size_t count) const;
 };
 
@@ -250,10 +251,13 @@ bool Rewinder::list_pages() {
   bool fits = true;
   for (size_t index = 0; index < area_count && fits; ++index) {
     if (!areas[index].is_mutable) continue;
+    const bool is_file = areas[index].is_file;
     const bool read = for_each_page(pagemap, areas[index], states, [&](uintptr_t address, PageState page) {
-      if (!page.is_own()) return;
+      if (!page.is_own() && (page.is_present() || is_file)) return;
+      const void* source = source_of(address);
+      if (source == nullptr && !page.is_present()) return;  // as empty as it was
       fits = fits && page_count < kMostPages;
-      if (fits) pages[page_count++] = {address, source_of(address)};
+      if (fits) pages[page_count++] = {address, source};
     });
     if (!read) return false;
   }
@@ -269,6 +273,7 @@ void Rewinder::unmap(uintptr_t begin, uintptr_t end) const {
 bool Rewinder::put_address_space_back() {
   if (reinterpret_cast<uintptr_t>(::sbrk(0)) != heap_end && ::brk(reinterpret_cast<void*>(heap_end)) != 0) return false;
   const size_t count = find_areas(found, text);
+  if (is_unchanged(count)) return true;
   size_t old = 0;
   for (size_t index = 0; index < count; ++index) {
     uintptr_t at = found[index].begin;
@@ -281,6 +286,14 @@ bool Rewinder::put_address_space_back() {
   }
   space = address_space_pages(statm);
   return has_all_areas(find_areas(found, text));
+}
+
+bool Rewinder::is_unchanged(size_t count) const {
+  return count == area_count && std::equal(areas.begin(), areas.begin() + static_cast<ptrdiff_t>(count), found.begin(),
+                                           [](const Area& a, const Area& b) {
+                                             return a.begin == b.begin && a.end == b.end &&
+                                                    a.is_mutable == b.is_mutable;
+                                           });
 }
 
 bool Rewinder::has_all_areas(size_t count) const {
@@ -300,7 +313,7 @@ bool Rewinder::complete_list() {
   const size_t space_now = address_space_pages(statm);
   if (space_now == 0) return false;
   if (space_now == space && count_faults() == faults) return true;
-  if (space_now != space && !put_address_space_back()) return false;
+  if (!put_address_space_back()) return false;  // the same size may be other mappings
   if (!list_pages()) return false;
   faults = count_faults();
   return true;

@@ -20,7 +20,7 @@ void run_request_begin() {
 }
 
 void run_request_end() {
-  if (current.id == 0) return;
+  if (current.id == 0 || state.port->is_copy()) return;
   const askr_request ended = std::exchange(current, {});
   // The limit of the request is not one for what comes after it.
   if (has_callables()) suspend_time_limit();

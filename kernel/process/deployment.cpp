@@ -113,7 +113,8 @@ void Deployment::serve(Generation& generation) {
     return;
   }
   if (sources_) static_cast<void>(sources_->follow(application_folder()));
-  const std::string message = fmt::format("generation {} serves {}", generation.number(), generation.root());
+  const std::string message = fmt::format("generation {} serves {}{}", generation.number(), generation.root(),
+                                          std::exchange(trial_report_, {}));
   log::info("{}", message);
   finish(Finished{message, {}, before->number(), global.root_version.load()});
   if (before->empty()) on_emptied(*before);
@@ -202,6 +203,9 @@ void Deployment::begin_canary(Generation& generation) {
     judge_canary();
     if (booting_ == nullptr || booting_->number() != number || !on_trial_) return;
     on_trial_ = false;
+    const Answers answers = booting_->answers();
+    trial_report_ = fmt::format(" (on trial {} of {} requests failed)", answers.errors, answers.requests);
+    if (answers.requests == 0) log::warning("no request has reached generation {} on its trial", number);
     booting_->expand();
   });
 }
@@ -288,7 +292,12 @@ void Deployment::on_sources_looked_at(bool changed) {
 void Deployment::rebuild() {
   built_ = changes_;
   log::info("sources have changed");
-  reload({});
+  if (booting_ == nullptr) {
+    reload({});
+    return;
+  }
+  again_ = true;  // what boots now is outdated, however long it would take
+  take_back("sources have changed again");
 }
 
 void Deployment::let_go() {
@@ -336,6 +345,7 @@ void Deployment::kill() {
 
 void Deployment::close() {
   open_ = false;
+  if (booting_ != nullptr && !on_trial_) booting_->kill();  // it has no requests to finish
   for (const auto& generation : generations_) generation->stop_sidecars();
 }
 

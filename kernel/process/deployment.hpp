@@ -94,6 +94,7 @@ class Deployment {
   Generation* active_ = nullptr;
   Generation* booting_ = nullptr;
   bool on_trial_ = false;  // booting_ is a canary
+  std::string trial_report_;
   uint32_t last_number_ = 0;
   bool open_ = false;  // reloads are possible
   Replies waiters_, next_waiters_;

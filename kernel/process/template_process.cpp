@@ -47,6 +47,8 @@ class TemplateProcess final : public php::ForkPoint {
   php::Forked serve(const std::vector<std::string>& warnings) override;
   // In a worker or sidecar.
   [[nodiscard]] bool has_forked() const { return forked_; }
+  // The application has forked this process from a worker.
+  [[nodiscard]] bool is_copy() const { return port_ != nullptr && port_->is_copy(); }
   // In a worker: it was forked for rehearsals, and one has failed.
   [[nodiscard]] bool rehearsed_badly() const { return port_ != nullptr && port_->rehearsal_failed(); }
 
@@ -133,6 +135,7 @@ void run_template(TemplateOptions options) {
   TemplateProcess process(options, std::move(facts.value()));
   const auto code = php::run_template(process);
   if (!process.has_forked()) fail(code.error());
+  if (process.is_copy()) ::_exit(0);
   options.plugins.stop_process();
   // No destructors and no module shutdown: they belong to the template.
   ::_exit(process.rehearsed_badly() ? php::kRehearsalFailed : code.value());

@@ -32,7 +32,7 @@ std::string change(uint32_t from, uint32_t to) {
 }
 
 uint64_t memory_of_one(const askr_workers_state& seen) {
-  return seen.worker_memory > 0 ? seen.worker_memory : kWorkerGuess;
+  return seen.worker_memory > 0 ? std::max(seen.worker_memory, kWorkerLeast) : kWorkerGuess;
 }
 
 // What must stay free.

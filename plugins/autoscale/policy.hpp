@@ -24,6 +24,7 @@ struct Limits {
 
 // What a worker is taken to need as long as none was measured.
 inline constexpr uint64_t kWorkerGuess = uint64_t{48} << 20;
+inline constexpr uint64_t kWorkerLeast = uint64_t{2} << 20;  // page tables and the like are in no figure of its own
 
 struct Decision {
   uint32_t target = 0;

@@ -178,6 +178,16 @@ def test_a_good_canary_gets_its_share_and_then_everything(deploy):
     assert set(seen[mark + 16:]) == {"two"}
 
 
+def test_a_canary_gets_its_share_of_little_traffic(deploy):
+    app = deploy("--canary", "20s", workers=4)
+    seen = []
+    with Load(app, clients=1, accepts=lambda response: seen.append(response.text) or True) as load:
+        run = deploy.to("two", "<?php http_response_code(500); echo 'two';")
+        load.progresses(20)
+    assert run.returncode == 1
+    assert 3 <= seen.count("two") < seen.count("one")
+
+
 def test_errors_of_both_are_no_reason(deploy):
     app = deploy("--canary", "1s", index=FAILING.replace("two", "one"))
     with Load(app, clients=4, accepts=lambda response: True):
@@ -197,6 +207,11 @@ def test_opcache_reset_asks_for_a_generation(deploy):
     wait_until(lambda: app.get("/").text == "changed", "the new generation serves")
     assert app.status()["generation"] == 2
     app.wait_log(r"opcache_reset\(\) was called: a new generation")
+
+
+def test_a_reset_during_the_warm_up_asks_for_nothing(deploy):
+    app = deploy("--warm-url", "/", index="<?php opcache_reset(); echo 'one';")
+    holds_for(lambda: app.status()["generation"] == 1, "no other generation", 0.5)
 
 
 def test_many_resets_are_few_generations(deploy):
@@ -230,6 +245,18 @@ def test_a_request_after_a_save_gets_the_new_code(server, tmp_path, mode):
         for number in range(1, 8):
             code.write_text(f"<?php function code() {{ return {number}; }}")
             assert client.get("/").text == str(number)
+
+
+def test_a_save_that_hangs_is_healed_by_the_next_one(server, tmp_path):
+    worker = tmp_path / "app" / "worker.php"
+    worker.parent.mkdir()
+    good = "<?php while (askr_handle_request(function () { echo '%s'; }));"
+    worker.write_text(good % "one")
+    app = server(root=worker.parent, flags=["--watch"], worker_script=worker, ini=STILL)
+    worker.write_text("<?php while (true) { usleep(1000); }")
+    app.wait_log("sources have changed")
+    worker.write_text(good % "two")
+    assert app.get("/").text == "two"
 
 
 def test_watching_notices_new_folders_and_renames(server, tmp_path):

@@ -1,8 +1,10 @@
 """isolation = "rewind": after each request a worker becomes again what it was before it."""
 
+import gzip
 import json
 import re
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +53,21 @@ def test_ten_leaks_leave_nothing(rewound):
     assert (first["static"], first["singleton"], first["global"], first["handler"]) == (1, 1, None, "none")
     assert all(other == first for other in others), others
     assert app.status()["respawns"] == 0  # put back, not replaced
+
+
+@pytest.mark.parametrize("boot, handler", [
+    ("$text = str_repeat('a', 3000000);", "global $text; echo md5($text); $text = strrev($text . 'b');"),
+    ("$list = range(1, 150000);", "global $list; echo array_sum($list); $list = array_map(fn ($n) => $n + 1, $list);"),
+    ("class X { static $items = []; } X::$items = array_fill(0, 70000, 'x');",
+     "echo count(X::$items), md5(json_encode(X::$items)); $copy = X::$items; $copy[] = random_int(0, 9); X::$items = $copy;"),
+    ("$a = str_repeat('a', 2500000); $b = str_repeat('b', 2500000);",
+     "global $a, $b; echo md5($a . $b); $a = null; $c = str_repeat('c', 2500000); $b = null; $a = str_repeat('d', 2500000); $b = $c;"),
+], ids=["text", "list", "static", "two"])
+def test_blocks_that_are_replaced_by_others_of_their_size_come_back(rewound, boot, handler):
+    app = rewound(boot=boot, handler=handler, ini=["memory_limit=512M"])
+    answers = [app.post("/", b"x") for _ in range(12)]
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
 
 
 def test_large_and_small_changes_of_the_boots_data_are_undone(rewound):
@@ -120,6 +137,40 @@ def test_a_connection_that_is_open_before_the_first_request_is_nobodys(rewound):
         assert app.error_log().count("workers are not rewound") == 1
 
 
+def test_what_a_request_leaves_open_is_closed_as_at_the_end_of_a_script(rewound, tmp_path):
+    app = rewound(handler=f"""
+    $GLOBALS['t'] = tmpfile(); $GLOBALS['name'] = stream_get_meta_data($GLOBALS['t'])['uri'];
+    $GLOBALS['gz'] = gzopen('{tmp_path}/out.gz', 'w'); gzwrite($GLOBALS['gz'], 'compressed');
+    $GLOBALS['zip'] = new ZipArchive; $GLOBALS['zip']->open('{tmp_path}/out.zip', ZipArchive::CREATE); $GLOBALS['zip']->addFromString('a', 'b');
+    echo $GLOBALS['name'];""")
+    for _ in range(3):
+        name = app.get("/").text
+        wait_until(lambda: not Path(name).exists(), "the temporary file is removed")
+        assert gzip.decompress((tmp_path / "out.gz").read_bytes()) == b"compressed"
+        wait_until((tmp_path / "out.zip").exists, "the archive is written")
+        (tmp_path / "out.zip").unlink()
+    assert app.status()["respawns"] == 0
+
+
+def test_files_that_the_boot_has_open_are_read_from_the_same_place_by_every_request(rewound, tmp_path):
+    (tmp_path / "lines").write_text("".join(f"{number}\n" for number in range(5000)))
+    app = rewound(boot=f"$f = fopen('{tmp_path}/lines', 'r'); fgets($f); $d = opendir('{tmp_path}');",
+                  handler="global $f, $d; for ($i = 0; $i < 1500; $i++) { $line = fgets($f); } echo trim($line), readdir($d);", workers=2)
+    with Load(app, clients=4) as load:
+        load.progresses(50)
+    load.assert_flawless()
+    assert len({app.get("/").text for _ in range(10)}) == 1
+    assert app.get("/").text.startswith("1500")
+
+
+def test_the_destructor_of_an_object_that_took_the_place_of_a_boots_one_runs(rewound, tmp_path):
+    app = rewound(boot="class E { function __destruct() { file_put_contents('%s/log', '.', FILE_APPEND); } } $o = new ArrayObject;" % tmp_path,
+                  handler="$GLOBALS['o'] = null; $GLOBALS['k'] = new E; echo 'fine';")
+    for _ in range(3):
+        app.get("/")
+    wait_until(lambda: (tmp_path / "log").exists() and (tmp_path / "log").stat().st_size == 3, "each ran")
+
+
 def test_signal_handlers_and_timers_of_a_request_are_gone(rewound):
     app = rewound(handler="""
     $before = json_encode([pcntl_signal_get_handler(SIGUSR1), pcntl_alarm(0)]);
@@ -145,6 +196,10 @@ def test_destructors_and_shutdown_functions_of_a_request_run_once_and_the_boots_
 
 
 @pytest.mark.parametrize("what, handler", [
+    ("a copy of the worker", "$p = pcntl_fork(); if ($p === 0) { exit; } pcntl_waitpid($p, $s); echo 'fine';"),
+    ("a copy that lives on", "$GLOBALS['x'] = 1; $p = pcntl_fork(); if ($p === 0) { if (pcntl_fork() === 0) { usleep(300000); } posix_kill(getmypid(), SIGKILL); }"
+     " pcntl_waitpid($p, $s); echo isset($GLOBALS['left']) ? 'left' : 'fine'; $GLOBALS['left'] = 1;"),
+    ("another process group", "posix_setpgid(0, 0); echo 'fine';"),
     ("a child", "$GLOBALS['p'] = proc_open(['sleep', '1'], [], $pipes); echo 'fine';"),
     ("a fatal error", "if ($request['uri'] === '/bad') { str_repeat('x', PHP_INT_MAX); } echo 'fine';"),
     ("an exit in a destructor", "$GLOBALS['o'] = new class { function __destruct() { exit; } }; echo 'fine';"),

@@ -395,3 +395,25 @@ def test_the_time_limit_holds_again_after_a_request_with_its_own(serve):
     assert app.get("/?longer=1").status == 200
     assert app.get("/?endless=1").status == 500
     assert "Maximum execution time of 1 second" in app.error_log()
+
+
+# ---------------------------------------------------------------- copies that the application makes
+
+
+@pytest.mark.parametrize("flags", [(), ("--cow",), ("--isolation", "request"), ("--isolation", "rewind")],
+                         ids=["worker", "cow", "request", "rewind"])
+@pytest.mark.parametrize("end", ["exit(0);", "return;"])
+def test_a_forked_copy_of_a_worker_answers_nobody(serve, flags, end):
+    """It may outlive its request, and its worker may have another one by then."""
+    app = serve(
+        "if ($request['uri'] === '/alice') { echo 'alice '; $p = pcntl_fork(); if ($p === 0) { usleep(200000);"
+        f" echo 'SECRET'; {end} }} return; }} usleep(400000); echo 'bob';", workers=2, flags=flags)
+    for _ in range(2):
+        assert app.get("/alice").text == "alice "
+        bobs = [app.begin("GET", "/bob") for _ in range(2)]
+        assert [bob.read_response().text for bob in bobs] == ["bob", "bob"]
+    workers = {process["pid"] for process in app.workers()}
+    wait_until(lambda: len(app.members() - {app.master, app.gateway(), *app.pids("template")}
+                           - {process["pid"] for process in app.workers()}) == 0, "no copy is left")
+    assert workers
+    app.assert_nothing_is_held()

@@ -436,11 +436,11 @@ void WorkerPort::State::complete(uint32_t flags) {
   }
   spool.reset();
   record.requests.store(record.requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (status >= 500 || flags != 0) note_error();
   record.current_slot.store(0, std::memory_order_relaxed);
   slot->state.store(SlotState::done, std::memory_order_release);
   slot = nullptr;
   announce();
+  if (status >= 500 || flags != 0) note_error();  // last: the master may end this process for it
 }
 
 // While its generation is being tried, the master wants to know at once.

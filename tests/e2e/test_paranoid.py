@@ -366,7 +366,7 @@ def test_the_banner_says_so(paranoid):
 @pytest.mark.parametrize("flags, why", [
     ([], "--paranoid: has nothing to look for: without a worker script (worker.script) each request starts from nothing"),
     (["--worker-script", "w.php", "--isolation", "request"],
-     '--paranoid: has nothing to look for: with worker.isolation = "request" nothing stays'),
+     '--paranoid: has nothing to look for: with worker.isolation nothing stays'),
 ])
 def test_it_is_refused_where_nothing_can_stay(tmp_path, flags, why):
     (tmp_path / "w.php").write_text("<?php")

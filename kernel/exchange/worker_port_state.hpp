@@ -1,0 +1,77 @@
+// The state of a worker's end of the exchange, for the sources of WorkerPort only: worker_port.cpp takes requests,
+// worker_port_response.cpp answers them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "exchange/exchange.hpp"
+#include "exchange/worker_port.hpp"
+
+namespace askr::exchange {
+
+inline constexpr uint32_t kNoBlock = ~0U;
+inline constexpr uint32_t kNoSlot = ~0U;
+
+struct WorkerPort::State {
+  State(Exchange& exchange_in, unsigned index, uint32_t generation_in)
+      : exchange(exchange_in),
+        record_index(exchange_in.first_worker_record() + index),
+        record(exchange_in.records()[record_index]),
+        first_block(index * kBlocksPerWorker),
+        generation(generation_in),
+        log_reopened(exchange_in.global().log_reopened.load()) {}
+
+  bool take();
+  bool take_rehearsal();
+  void judge_rehearsal();
+  void become_ready();
+  void measure_memory();
+  void open_request(const char* area);
+  void spin() const;
+  void sleep();
+  [[nodiscard]] bool should_stop() const;
+  Wait leave() const;
+  void open_block();
+  void publish(SegmentKind kind, uint32_t begin, bool last);
+  void publish_pending();
+  void announce();
+  void complete(uint32_t flags);
+  void note_error();
+  void wait_for_window();
+
+  Exchange& exchange;
+  const unsigned record_index;
+  ProcessRecord& record;
+  const uint32_t first_block;
+  const uint32_t generation;
+  const uint32_t log_reopened;
+
+  RequestView request;
+  uint32_t slot_index = kNoSlot;
+  Slot* slot = nullptr;  // of the current request; nullptr once the response is complete
+  const char* inline_body = nullptr;
+  UniqueFd spool;
+  uint64_t body_read = 0;
+  bool rested = false;  // has slept since the last request
+
+  uint32_t block = kNoBlock;  // index over all blocks
+  uint32_t used = 0;          // bytes of it that are written
+  uint32_t unpublished = 0;   // where the bytes begin that are not published yet
+  uint32_t head_end = 0;      // bytes before it are a head that is not published yet; 0: none
+  bool head_written = false;
+  int status = 0;  // of the head
+  bool streaming = false;
+  bool announced_first = false;
+
+  std::vector<std::string> rehearsals;  // those left, the next one last
+  std::string rehearsal;                // the one that runs
+  std::unique_ptr<Slot> stage;          // where its response would go; nobody reads there
+  bool rehearsing = false, rehearsal_failed = false;
+  bool is_copy = false, has_forked = false;
+  bool booted = false;
+};
+
+}  // namespace askr::exchange

@@ -1,5 +1,5 @@
-// How a worker comes by requests: from the queue, before that from the rehearsals of its generation. And what it says of
-// itself.
+// How a worker comes by requests: from the queue, before that from the rehearsals of its generation. And what it says
+// of itself.
 #include "exchange/worker_port.hpp"
 
 #include <pthread.h>

@@ -333,6 +333,19 @@ void go_back() {
   ::setcontext(&r.here);
 }
 
+bool make_rewinder() {
+  void* memory = image != nullptr ? map_shared(sizeof(Rewinder)) : nullptr;
+  if (memory == nullptr) return false;
+  rewinder = new (memory) Rewinder;
+  if (!rewinder->open()) return false;
+  ::getcontext(&rewinder->there);
+  rewinder->there.uc_stack.ss_sp = rewinder->stack.data();
+  rewinder->there.uc_stack.ss_size = rewinder->stack.size();
+  rewinder->there.uc_link = nullptr;
+  ::makecontext(&rewinder->there, go_back, 0);
+  return true;
+}
+
 }  // namespace
 
 void prepare_for_rewinding() {
@@ -349,15 +362,7 @@ bool take_image() {
 }
 
 Checkpoint take_checkpoint() {
-  void* memory = image != nullptr ? map_shared(sizeof(Rewinder)) : nullptr;
-  if (memory == nullptr) return Checkpoint::unavailable;
-  rewinder = new (memory) Rewinder;
-  if (!rewinder->open()) return Checkpoint::unavailable;
-  ::getcontext(&rewinder->there);
-  rewinder->there.uc_stack.ss_sp = rewinder->stack.data();
-  rewinder->there.uc_stack.ss_size = rewinder->stack.size();
-  rewinder->there.uc_link = nullptr;
-  ::makecontext(&rewinder->there, go_back, 0);
+  if (rewinder == nullptr && !make_rewinder()) return Checkpoint::unavailable;
   ::getcontext(&rewinder->here);
   if (rewinder->going_back) {
     rewinder->going_back = false;

@@ -37,7 +37,8 @@ enum class Checkpoint : uint8_t {
   rewound,      // here again
   unavailable,  // this process cannot be rewound
 };
-// In a worker, once. Returns again for each rewind(), with all memory as it was the first time.
+// In a worker. Returns again for each rewind(), with all memory as it was the first time. Right after that it may be
+// called again: then this is the moment from now on.
 Checkpoint take_checkpoint();
 
 // Does not return, but where it cannot be done: then this process must not serve another request. Between requests.

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "php/fork_hazards.hpp"
 #include "php/random_state.hpp"
+#include "php/regex_lessons.hpp"
 #include "php/rewind.hpp"
 #include "php/state.hpp"
 #include "php/zend.hpp"
@@ -92,7 +93,9 @@ void begin_rewinding() {
   if (!state.options.rewind || state.port->rehearses() || shares_files()) return;
   remember_boot();
   reseed_openssl();  // now, so that it is quick later
-  const Checkpoint checkpoint = take_checkpoint();
+  prepare_regex_lessons();
+  Checkpoint checkpoint = take_checkpoint();
+  while (checkpoint == Checkpoint::rewound && learn_regexes()) checkpoint = take_checkpoint();
   if (checkpoint == Checkpoint::rewound) {
     reseed_php();
     reseed_openssl();
@@ -106,6 +109,7 @@ void start_over() {
     destruct_new_objects();
     close_new_resources();
     free_new_objects();
+    note_regexes();
     if (!CG(unclean_shutdown) && !state.port->log_was_reopened() && !state.port->has_forked()) rewind();
   }
   zend_end_try();

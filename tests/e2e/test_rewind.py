@@ -347,3 +347,20 @@ def test_opcache_and_jit_go_on_working(rewound):
     answers = {json.dumps(app.get("/").json()) for _ in range(200)}
     assert answers == {"[14996, true]"} or len(answers) == 1
     assert app.status()["respawns"] == 0
+
+
+def test_regular_expressions_are_compiled_once_and_not_for_each_request(rewound):
+    """Seen by what compiling leaves in the address space: machine code."""
+    app = rewound(handler="""
+    for ($i = 0; $i < 200; $i++) { preg_match("/^expression-$i-([a-z]+)\\d{1,$i}x?$/u", 'text'); }
+    if ($request['uri'] !== '/') { preg_match('/' . random_int(0, PHP_INT_MAX) . '/', 'text'); }
+    preg_match('/(b+)/', 'abbc', $found); echo $found[1];""", ini=["pcre.jit=1"])
+    for _ in range(20):
+        assert app.get("/").text == "bb"
+        assert app.get("/other").text == "bb"
+    (worker,) = app.pids("worker")
+    wait_until(lambda: app.workers()[0]["state"] == "idle", "the worker is idle")
+    code = sum("rwxp" in line for line in open(f"/proc/{worker}/maps"))
+    template = sum("rwxp" in line for line in open(f"/proc/{app.pids('template')[0]}/maps"))
+    assert code > template
+    assert app.status()["respawns"] == 0

@@ -274,6 +274,7 @@ bool Rewinder::put_address_space_back() {
   if (reinterpret_cast<uintptr_t>(::sbrk(0)) != heap_end && ::brk(reinterpret_cast<void*>(heap_end)) != 0) return false;
   const size_t count = find_areas(found, text);
   if (is_unchanged(count)) return true;
+  if (!has_all_areas(count)) return false;
   size_t old = 0;
   for (size_t index = 0; index < count; ++index) {
     uintptr_t at = found[index].begin;
@@ -285,7 +286,7 @@ bool Rewinder::put_address_space_back() {
     unmap(at, found[index].end);
   }
   space = address_space_pages(statm);
-  return has_all_areas(find_areas(found, text));
+  return true;
 }
 
 bool Rewinder::is_unchanged(size_t count) const {

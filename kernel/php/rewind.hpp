@@ -1,6 +1,6 @@
 // Rewinding: after a request, the process becomes again what it was before it. For isolation = "rewind".
 //
-// Throwing a process away after each request and forking another one is exact and costs about 3 ms of processor time,
+// Throwing a process away after each request and forking another one is exact and costs 3 to 6 ms of processor time,
 // nearly all of it for page tables: built by fork(), broken up by page faults, taken down by exit(). A rewound process
 // keeps its page tables. What a request has written to is known from /proc/self/pagemap (it is not shared with the
 // template any more), and is copied back:
@@ -12,9 +12,10 @@
 //
 // Pages stay this process's own once they were written to, so most requests cause no page fault at all, and then the
 // list of pages is complete as it is. When there were faults, or the address space has changed, the list is made again.
-// What the kernel keeps (descriptors, signal handlers, timers, umask, directory) is put back as well. What cannot be
-// put back (children, threads, another user, unmapped memory) makes rewind() answer false: the process ends, and a fork
-// takes its place.
+// What the kernel keeps (descriptors, signal handlers, timers, umask, directory) is put back as well. Where something
+// cannot be put back (children, threads, another user, memory of the boot that was unmapped) rewind() returns: the
+// process ends, and a fork takes its place. After a fork of the application's own, pages that were written to may be
+// shared again, so its process is not rewound either.
 //
 // Rejected: userfaultfd and PAGEMAP_SCAN (not in the kernels of today's distributions); private mappings of a memfd
 // dropped by MADV_DONTNEED (the page faults are most of what is to be saved).
@@ -25,8 +26,7 @@
 
 namespace askr::php {
 
-// Sizes the template's memory so that workers can be rewound: pages must not be joined to huge ones behind our back.
-// Before anything is allocated.
+// In the template, before it allocates anything: pages must not be joined to huge ones behind our back.
 void prepare_for_rewinding();
 
 // In the template, right before it forks its first worker.

@@ -9,6 +9,7 @@ declare(strict_types=1);
 require __DIR__ . '/src/autoload.php';
 
 $app = new Demo\App(Demo\Config::fromEnvironment());
+askr_cow_ready();  // with --cow or --isolation, workers are forked here
 while (askr_handle_request(static fn (array $request) => $app->handle())) {
     // the next one
 }

@@ -1,6 +1,6 @@
-// What rewound requests cannot keep and need not lose: compiled regular expressions. A worker that goes back in time would
-// compile those that its boot did not need again for each request. So it notes them before it goes back, compiles them once
-// it is back, and makes that its new past. An expression and its compiled form are the same for all requests.
+// What rewound requests cannot keep and need not lose: compiled regular expressions. A worker that goes back in time
+// would compile those that its boot did not need again for each request. So it notes them before it goes back, compiles
+// them once it is back, and makes that its new past. An expression and its compiled form are the same for all requests.
 #pragma once
 
 namespace askr::php {

@@ -204,7 +204,7 @@ void Deployment::begin_canary(Generation& generation) {
     if (booting_ == nullptr || booting_->number() != number || !on_trial_) return;
     on_trial_ = false;
     const Answers answers = booting_->answers();
-    trial_report_ = fmt::format(" (on trial {} of {} requests failed)", answers.errors, answers.requests);
+    trial_report_ = fmt::format(" (on trial, {} of {} requests failed)", answers.errors, answers.requests);
     if (answers.requests == 0) log::warning("no request has reached generation {} on its trial", number);
     booting_->expand();
   });

@@ -104,10 +104,6 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   return facts;
 }
 
-void stop_runtime() {
-  stop_module();
-}
-
 Result<int> run_template(ForkPoint& fork_point) {
   state.fork_point = &fork_point;
   if (state.options.boot_in_template) return run_worker_script();

@@ -45,7 +45,6 @@ struct RuntimeFacts {
 // Starts libphp: module start-up, php.ini, opcache. Once per template process, before any fork. Errors: a broken
 // php.ini or ini line (names file and line), opcache installed but refused.
 Result<RuntimeFacts> start_runtime(const RuntimeOptions& options);
-void stop_runtime();
 
 // Exit codes of a worker process, read by the master.
 enum WorkerExit : int {

@@ -155,9 +155,4 @@ Result<> start_module(std::string& ini, std::vector<std::string>& messages) {
   return ok();
 }
 
-void stop_module() {
-  php_module_shutdown();
-  sapi_shutdown();
-}
-
 }  // namespace askr::php

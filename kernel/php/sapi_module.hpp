@@ -10,6 +10,5 @@ namespace askr::php {
 
 // Starts libphp with `ini` as the text after the files. Messages of PHP meanwhile are appended to `messages`.
 Result<> start_module(std::string& ini, std::vector<std::string>& messages);
-void stop_module();
 
 }  // namespace askr::php

@@ -211,16 +211,13 @@ void Deployment::begin_canary(Generation& generation) {
 }
 
 void Deployment::judge_canary() {
-  if (booting_ == nullptr || host_.exchange.global().canary_generation.load() != booting_->number()) return;
+  if (booting_ == nullptr || active_ == nullptr) return;
+  if (host_.exchange.global().canary_generation.load() != booting_->number()) return;
   const Answers canary = booting_->answers();
-  const Answers rest = answers_but(*booting_);
+  const Answers rest = active_->answers();  // only a reload has a canary
   if (!fails_more(canary, rest)) return;
   take_back(fmt::format("{} of {} requests failed on generation {}, {} of {} on generation {}", canary.errors,
                         canary.requests, booting_->number(), rest.errors, rest.requests, active_->number()));
-}
-
-Answers Deployment::answers_but(const Generation& generation) const {
-  return active_ == nullptr || active_ == &generation ? Answers{} : active_->answers();
 }
 
 void Deployment::end_canary() {

@@ -73,7 +73,6 @@ class Deployment {
   void finish(std::optional<Finished> finished);
   void answer_finished();
   [[nodiscard]] bool is_over(const Finished& finished) const;
-  [[nodiscard]] Answers answers_but(const Generation& generation) const;
 
   // --- asked for by PHP
   void follow_opcache_resets();

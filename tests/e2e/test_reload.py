@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from test_signals import switch
+
 from askrtest.http import request_bytes
 from askrtest.load import Load
 from askrtest.wait import SOAK, holds_for, wait_until
@@ -21,12 +23,6 @@ def release(folder, name, index="<?php require __DIR__ . '/version.php'; echo ve
     (path / "version.php").write_text(f"<?php function version() {{ return '{name}'; }}")
     (path / "version.txt").write_text(name)
     return path
-
-
-def switch(link, target):
-    new = link.with_suffix(".new")
-    new.symlink_to(target)
-    new.rename(link)
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ class Variant:
 
 ASKR = Variant("askr")
 WORKER = Variant("askr-worker")
+PRELOAD = Variant("askr-preload", ("--preload-classes", "--warm-url", "/api/hello"))
 REWIND = Variant("askr-rewind", ("--isolation", "rewind"))
 # Some of them are always being forked or ended, so there are more; "auto" is four for each core.
 REQUEST = Variant("askr-request", ("--isolation", "request"), "auto")
@@ -114,7 +115,8 @@ CASES = [
          (Bar("rps_ratio", 4.2, 4.8),), worker_script=True),
     Case("blade-worker", "Laravel Blade page of 5 KB, worker mode", "laravel", "/page", (Bar("rps_ratio", 3.0, 3.4),),
          worker_script=True),
-    Case("laravel-request", "Laravel JSON route, a PHP request each", "laravel", "/api/hello", (Bar("rps_ratio", 1.2, 1.5),)),
+    Case("laravel-request", "Laravel JSON route, a PHP request each", "laravel", "/api/hello", (Bar("rps_ratio", 1.2, 1.5),),
+         variants=(ASKR, PRELOAD)),
     Case("static", "static file of 10 KB", "hello", "/static-10k.txt", (Bar("rps_ratio", 0.95, 1.0),)),
     Case("slow", "32 clients beside 1,000 slow ones", "hello", "/hello.php", (Bar("kept_ratio", 0.9),), connections=32,
          servers=("nginx+fpm",), kind="slow"),

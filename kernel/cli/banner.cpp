@@ -18,13 +18,14 @@ std::string opcache_text(const process::StartReport& report, Colors colors) {
   return report.jit_enabled ? "opcache on, JIT on" : "opcache on, JIT off";
 }
 
-std::string mode_text(const config::Settings& settings) {
+std::string mode_text(const process::StartReport& report, const config::Settings& settings) {
   const config::WorkerSettings& worker = settings.worker;
   std::string text = settings.worker_mode() ? "worker, " + worker.script : "per request, " + settings.server.front;
   if (!worker.preload_script.empty()) text += ", preloads " + worker.preload_script;
   if (settings.isolates())
     return text + (settings.rewinds() ? ", rewound after each request" : ", a process for each request");
   if (settings.boots_in_template()) text += ", forked from the template";
+  if (report.preloaded_classes > 0) text += fmt::format(", {} classes preloaded", report.preloaded_classes);
   return worker.paranoid ? text + ", paranoid: looks for state that requests leave behind" : text;
 }
 
@@ -41,7 +42,7 @@ std::string banner(const process::StartReport& report, const config::Settings& s
   for (const std::string& url : report.urls) out += "  " + bold(url, colors) + "\n";
   out += '\n';
   out += row("root", settings.server.root);
-  out += row("mode", mode_text(settings));
+  out += row("mode", mode_text(report, settings));
   out += row("runs", count(report.workers, "worker") + ", " + count(report.gateways, "gateway"));
   if (!report.plugins.empty()) out += row("plugins", fmt::format("{}", fmt::join(report.plugins, ", ")));
   if (!settings.config_file.empty()) out += row("settings", settings.config_file);

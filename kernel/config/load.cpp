@@ -149,9 +149,22 @@ Result<> check_paranoid(const Loaded& loaded) {
                                             "request starts from nothing"));
 }
 
+Result<> check_preloaded_classes(const Loaded& loaded) {
+  const Settings& settings = loaded.settings;
+  if (!settings.worker.preload_classes) return ok();
+  if (settings.worker_mode() || settings.isolates()) {
+    return usage_error(place_of(loaded, "worker.preload_classes") +
+                       "is for per-request mode without worker.isolation; elsewhere classes stay loaded anyway");
+  }
+  if (!settings.reload.warm_urls.empty()) return ok();
+  return usage_error(place_of(loaded, "worker.preload_classes") +
+                     "needs reload.warm_urls (--warm-url): what these pages load is preloaded");
+}
+
 Result<> check_modes(const Loaded& loaded) {
   const Settings& settings = loaded.settings;
   ASKR_TRY(check_paranoid(loaded));
+  ASKR_TRY(check_preloaded_classes(loaded));
   if (settings.worker.cow && !settings.worker_mode()) {
     return usage_error(place_of(loaded, "worker.cow") + "needs a worker script (worker.script) to boot");
   }

@@ -62,8 +62,9 @@ struct WorkerSettings {
   bool cow = false;              // boot the worker script once, in the template, and fork workers from there
   bool cow_strict = false;       // refuse a template that cannot be forked safely
   std::string isolation = "none";
-  bool paranoid = false;       // name the state that requests leave behind in a worker script
-  std::string preload_script;  // isolation of per-request mode: run once, in the template
+  bool paranoid = false;         // name the state that requests leave behind in a worker script
+  std::string preload_script;    // isolation of per-request mode: run once, in the template
+  bool preload_classes = false;  // per-request mode: opcache preloads what the warm URLs load
 };
 
 struct ReloadSettings {

@@ -62,6 +62,10 @@ bool WorkerPort::rehearses() const {
   return state_->stage != nullptr;
 }
 
+size_t WorkerPort::rehearsals_left() const {
+  return state_->rehearsals.size();
+}
+
 bool WorkerPort::rehearsal_failed() const {
   return state_->rehearsal_failed;
 }

@@ -39,6 +39,7 @@ class WorkerPort {
   // out, and what is answered goes nowhere. Before mark_ready().
   void set_rehearsals(std::vector<std::string> encoded);
   [[nodiscard]] bool rehearses() const;
+  [[nodiscard]] size_t rehearsals_left() const;
   // One of them was answered 5xx, or not at all. The note says which; wait() answers `retire` from then on.
   [[nodiscard]] bool rehearsal_failed() const;
 

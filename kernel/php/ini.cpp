@@ -3,7 +3,9 @@
 // configuration is worse than one that does not start, so that output is caught and judged here.
 #include "php/ini.hpp"
 
+#include <pwd.h>
 #include <spdlog/fmt/fmt.h>
+#include <unistd.h>
 
 #include <charconv>
 
@@ -36,6 +38,15 @@ std::vector<std::string> own_lines(const RuntimeOptions& options) {
   return lines;
 }
 
+// As root, PHP preloads only for a user that is named; a line of the operator would name one who cannot read the
+// script.
+std::string preload_lines(const std::string& script) {
+  std::string lines = fmt::format("opcache.preload=\"{}\"\n", script);
+  const passwd* user = ::geteuid() == 0 ? ::getpwuid(0) : nullptr;
+  if (user != nullptr) lines += fmt::format("opcache.preload_user=\"{}\"\n", user->pw_name);
+  return lines;
+}
+
 // "... in Unknown on line 5" counts in the composed text; says which line of the operator that is.
 std::string name_line(std::string_view message, const RuntimeOptions& options) {
   constexpr std::string_view kOwnText = " in Unknown on line ";
@@ -52,7 +63,7 @@ std::string name_line(std::string_view message, const RuntimeOptions& options) {
 
 }  // namespace
 
-Result<std::string> compose_ini(const RuntimeOptions& options) {
+Result<std::string> compose_ini(const RuntimeOptions& options, const std::string& preload_script) {
   std::string text;
   for (const std::string& line : own_lines(options)) text += line + "\n";
   for (const std::string& line : options.ini) {
@@ -65,6 +76,7 @@ Result<std::string> compose_ini(const RuntimeOptions& options) {
     }
     text += line + "\n";
   }
+  if (!preload_script.empty()) text += preload_lines(preload_script);
   return text;
 }
 

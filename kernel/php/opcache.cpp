@@ -10,6 +10,7 @@ namespace {
 
 struct Answer {
   bool given = false, enabled = false, jit = false;
+  unsigned preloaded = 0;
 };
 
 bool is_true(HashTable* table, const char* key) {
@@ -17,11 +18,19 @@ bool is_true(HashTable* table, const char* key) {
   return value != nullptr && zend_is_true(value);
 }
 
+unsigned preloaded_classes(HashTable* status) {
+  zval* all = zend_hash_str_find(status, "preload_statistics", sizeof("preload_statistics") - 1);
+  if (all == nullptr || Z_TYPE_P(all) != IS_ARRAY) return 0;
+  zval* classes = zend_hash_str_find(Z_ARRVAL_P(all), "classes", sizeof("classes") - 1);
+  return classes != nullptr && Z_TYPE_P(classes) == IS_ARRAY ? zend_hash_num_elements(Z_ARRVAL_P(classes)) : 0;
+}
+
 void read_status(zval* status, Answer& answer) {
   if (Z_TYPE_P(status) != IS_ARRAY) return;
   answer.given = true;
   answer.enabled = is_true(Z_ARRVAL_P(status), "opcache_enabled");
   zval* jit = zend_hash_str_find(Z_ARRVAL_P(status), "jit", 3);
+  answer.preloaded = preloaded_classes(Z_ARRVAL_P(status));
   answer.jit = jit != nullptr && Z_TYPE_P(jit) == IS_ARRAY && is_true(Z_ARRVAL_P(jit), "on");
 }
 
@@ -80,6 +89,7 @@ Result<> check_opcache(RuntimeFacts& facts) {
   ask(answer);
   facts.opcache_enabled = answer.enabled;
   facts.jit_enabled = answer.jit;
+  facts.preloaded_classes = answer.preloaded;
   if (!answer.enabled)
     return Error{"opcache is installed and does not work; its own message is above, or set opcache.enable=0"};
   return ok();

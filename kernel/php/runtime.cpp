@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "php/class_lessons.hpp"
 #include "php/crash.hpp"
 #include "php/fork.hpp"
 #include "php/fork_hazards.hpp"
@@ -63,7 +64,20 @@ void collect_facts(RuntimeFacts& facts) {
   ZEND_HASH_FOREACH_END();
 }
 
+// A worker of a template that learns: its rehearsals are all that it serves.
+int learn_classes() {
+  exchange::WorkerPort& port = *state.port;
+  port.mark_ready();
+  while (port.rehearsals_left() > 0 && port.wait() == exchange::Wait::request) {
+    serve_request(port.request());
+    restore_signal_handlers();
+  }
+  if (auto saved = save_class_lessons(state.options.class_list); !saved) log::warning("{}", saved.error().message);
+  return kLearnt;
+}
+
 int serve_requests() {
+  if (state.options.classes == ClassList::learn) return learn_classes();
   exchange::WorkerPort& port = *state.port;
   Recycling recycling;
   recycling.start();
@@ -83,7 +97,9 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   state.worker_mode = !options.worker_script.empty();
   ASKR_TRY(make_upload_dir(options.upload_dir));
   if (!options.app_base.empty()) ::setenv("ASKR_APP_BASE", options.app_base.c_str(), 1);
-  ini_text = ASKR_TRY(compose_ini(options));
+  std::string preload_script;
+  if (options.classes == ClassList::preload) preload_script = ASKR_TRY(write_preload_script(options));
+  ini_text = ASKR_TRY(compose_ini(options, preload_script));
 
   RuntimeFacts facts;
   if (options.rewind) prepare_for_rewinding();
@@ -91,7 +107,9 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   // its time (docs/performance.md). PHP asks the environment once; an operator's own setting stays.
   const bool decided = ::getenv("USE_ZEND_ALLOC_HUGE_PAGES") != nullptr;
   if (!decided) ::setenv("USE_ZEND_ALLOC_HUGE_PAGES", "1", 1);
-  ASKR_TRY(start_php(facts));
+  const Result<> started = start_php(facts);
+  if (!preload_script.empty()) ::unlink(preload_script.c_str());
+  if (!started) return started.error();
   if (!decided) ::unsetenv("USE_ZEND_ALLOC_HUGE_PAGES");
   watch_directory_changes();
   watch_input_filter();
@@ -100,6 +118,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   warn_about_unknown_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));
   collect_facts(facts);
+  if (options.classes == ClassList::learn) ASKR_TRY(begin_class_lessons());
   remember_open_files();
   return facts;
 }

@@ -14,6 +14,9 @@ namespace askr::php {
 
 class ForkPoint;
 
+// worker.preload_classes: what the template does with RuntimeOptions::class_list.
+enum class ClassList : uint8_t { none, learn, preload };
+
 struct RuntimeOptions {
   std::string root;               // absolute document root of this generation, symlinks resolved
   std::string worker_script;      // absolute; empty: per-request mode
@@ -30,6 +33,8 @@ struct RuntimeOptions {
   bool paranoid = false;          // worker script: look for state that requests leave behind
   std::string preload_script;     // absolute; run in the template, before the front controller of each request
   std::string front;              // relative to the root
+  ClassList classes = ClassList::none;
+  int class_list = -1;  // a file in memory: php/class_lessons.hpp
   PluginParts plugins;
 };
 
@@ -37,6 +42,7 @@ struct RuntimeFacts {
   std::string php_version;  // "8.2.36"
   std::string sapi_name;
   bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
+  unsigned preloaded_classes = 0;
   std::string ini_file;  // loaded php.ini, empty: none
   std::vector<std::string> extensions;
   std::vector<std::string> warnings;  // worth acting on, one line each
@@ -52,6 +58,7 @@ enum WorkerExit : int {
   kBootFailed = 10,       // the worker script failed before its first askr_handle_request(); the note says why
   kNeverHandled = 11,     // the worker script ended without calling askr_handle_request()
   kStuck = 13,            // a callback after the response did not come back to PHP; the note says so
+  kLearnt = 15,           // the rehearsals of a template that learns are over
   kRehearsalFailed = 14,  // see WorkerPort::set_rehearsals(); the note says which
   kRecycled = 12,         // reached max_requests, or a fatal error ended the worker script: start another one
 };

@@ -56,6 +56,7 @@ Result<> Generation::start(Share share, Rehearsals rehearsals) {
     if (!script.empty() && absolute(script).empty()) return system_error(script);
   }
   rehearsals_ = ASKR_TRY(encode_rehearsals(host_.settings, root_));
+  if (host_.settings.worker.preload_classes) ASKR_TRY(begin_learning());
   return start_template();
 }
 
@@ -98,6 +99,8 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.paranoid = settings.worker.paranoid;
   options.preload_script = absolute(settings.worker.preload_script);
   options.front = settings.server.front;
+  options.classes = classes_;
+  options.class_list = class_list_.get();
   options.plugins = plugin_parts();
   return options;
 }
@@ -181,7 +184,8 @@ void Generation::on_ready(uint32_t /*events*/) {
         on_template_ready(text);
         break;
       case TemplateMessage::failed:
-        give_up(std::string(text));
+        starts_anew_ = preload_nothing(std::string(text));
+        if (!starts_anew_) give_up(std::string(text));
         return;
       case TemplateMessage::forked:
         adopt_worker(message.position, message.pid);
@@ -195,6 +199,10 @@ void Generation::on_ready(uint32_t /*events*/) {
 
 void Generation::on_template_ready(std::string_view text) {
   facts_ = decode_facts(text);
+  if (classes_ == php::ClassList::preload && facts_.preloaded_classes == 0) {
+    facts_.warnings.emplace_back(
+        "worker.preload_classes: the pages of reload.warm_urls load no class that can be preloaded");
+  }
   template_ready_ = true;
   template_policy_.on_ready();
   host_.exchange.records()[template_record_].state = exchange::ProcessState::idle;
@@ -214,6 +222,11 @@ void Generation::on_template_exit(int status) {
   sidecars_.on_template_exit();
   if (retiring_ || over_) {
     if (empty()) events_.emptied(*this);
+    return;
+  }
+  if (!was_ready && preload_nothing("the template " + describe_status(status))) starts_anew_ = true;
+  if (std::exchange(starts_anew_, false)) {
+    if (auto started = start_template(); !started) give_up(started.error().message);
     return;
   }
   log::error("the template {}; starting another one, running workers go on", describe_status(status));

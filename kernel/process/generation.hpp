@@ -93,6 +93,9 @@ class Generation final : public Watcher {
   [[nodiscard]] bool rehearses() const { return rehearsed_ < rehearsals_.size(); }
   void begin_rehearsal(unsigned record, ForkRequest& request);
   void end_rehearsal(int status, const exchange::ProcessRecord& record);
+  Result<> begin_learning();
+  void end_learning(int status, const exchange::ProcessRecord& record);
+  bool preload_nothing(const std::string& why);
   void retire_at_age(unsigned record, pid_t pid);
   void replace(bool was_ready, int status);
   void adopt_worker(uint32_t position, pid_t pid);
@@ -118,8 +121,12 @@ class Generation final : public Watcher {
   std::vector<std::string> rehearsals_;  // encoded
   size_t rehearsed_ = 0;                 // of these, how many are over
   unsigned rehearsing_ = 0;              // record of the worker that runs some; 0: none
+  unsigned rehearsal_runs_ = 0;          // how many such workers there have been
   Rehearsals must_pass_ = Rehearsals::may_fail;
-  Answers ended_;  // of workers that have ended
+  php::ClassList classes_ = php::ClassList::none;  // what its template does, or the next one
+  UniqueFd class_list_;
+  bool starts_anew_ = false;  // the template ends to make place for another one
+  Answers ended_;             // of workers that have ended
   bool template_ready_ = false;
   bool ready_ = false;      // has been, once
   bool announced_ = false;  // that all wanted ones are ready

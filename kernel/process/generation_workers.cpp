@@ -1,5 +1,6 @@
 // The workers of a generation: as many as there shall be, replaced when they end, and those that rehearse.
 #include <spdlog/fmt/fmt.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -118,8 +119,8 @@ void Generation::begin_rehearsal(unsigned record, ForkRequest& request) {
   request.first_rehearsal = static_cast<uint32_t>(rehearsed_);
   request.rehearsals = host_.settings.isolates() ? 1 : static_cast<uint32_t>(rehearsals_.size() - rehearsed_);
   const int64_t limit = host_.settings.server.request_timeout * request.rehearsals;
-  host_.alarms.at(monotonic_now() + limit, [this, alive = alive_, record, done = rehearsed_] {
-    if (*alive && rehearsing_ == record && rehearsed_ == done) end_overdue(record);
+  host_.alarms.at(monotonic_now() + limit, [this, alive = alive_, record, run = ++rehearsal_runs_] {
+    if (*alive && rehearsing_ == record && rehearsal_runs_ == run) end_overdue(record);
   });
 }
 
@@ -142,6 +143,33 @@ void Generation::end_rehearsal(int status, const exchange::ProcessRecord& record
   log::warning("{}", why);
   rehearsed_ = rehearsals_.size();
   spawn_missing();
+}
+
+// The template that learns loads PHP as always; one worker of it runs the rehearsals. What they show is for another
+// template, because PHP preloads while it starts.
+Result<> Generation::begin_learning() {
+  class_list_.reset(::memfd_create("askr-classes", MFD_CLOEXEC));
+  if (!class_list_) return system_error("cannot make a list of classes to preload");
+  classes_ = php::ClassList::learn;
+  return ok();
+}
+
+void Generation::end_learning(int status, const exchange::ProcessRecord& record) {
+  rehearsing_ = 0;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != php::kLearnt) {
+    log::warning("the worker that learns which classes to preload {}: {}", describe_status(status), note_of(record));
+  }
+  classes_ = php::ClassList::preload;
+  starts_anew_ = true;
+  ::shutdown(socket_.get(), SHUT_WR);
+}
+
+// PHP has not started with the classes. False: that is not why it has not started.
+bool Generation::preload_nothing(const std::string& why) {
+  if (classes_ != php::ClassList::preload || ready_ || starts_anew_) return false;
+  log::warning("no classes are preloaded: {}", why);
+  classes_ = php::ClassList::none;
+  return true;
 }
 
 void Generation::adopt_worker(uint32_t position, pid_t pid) {
@@ -223,7 +251,7 @@ void Generation::on_worker_exit(Child& worker, int status) {
     return;
   }
   if (record_index == rehearsing_) {
-    end_rehearsal(status, record);
+    classes_ == php::ClassList::learn ? end_learning(status, record) : end_rehearsal(status, record);
     return;
   }
   if (was_surplus) {  // however it ended; unless more are wanted by now, nobody takes its place
@@ -260,7 +288,7 @@ void Generation::replace(bool was_ready, int status) {
 void Generation::log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const {
   const bool expected =
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled ||
-                            WEXITSTATUS(status) == php::kRehearsalFailed);
+                            WEXITSTATUS(status) == php::kRehearsalFailed || WEXITSTATUS(status) == php::kLearnt);
   if (expected) return;
   const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
   std::string what;

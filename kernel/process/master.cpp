@@ -333,6 +333,7 @@ void Master::report_ready() {
   report.opcache_installed = facts.opcache_installed;
   report.opcache_enabled = facts.opcache_enabled;
   report.jit_enabled = facts.jit_enabled;
+  report.preloaded_classes = facts.preloaded_classes;
   report.workers = options_.settings.server.workers;
   report.gateways = options_.settings.server.gateways;
   for (const config::ListenAddress& address : options_.settings.server.listen) report.urls.push_back(address.url());

@@ -16,6 +16,7 @@ namespace askr::process {
 struct StartReport {
   std::string php_version;
   bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
+  unsigned preloaded_classes = 0;
   unsigned workers = 0, gateways = 0;
   std::vector<std::string> urls;
   std::vector<std::string> plugins;

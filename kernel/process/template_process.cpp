@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 
@@ -142,8 +143,9 @@ void run_template(TemplateOptions options) {
 }
 
 std::string encode_facts(const php::RuntimeFacts& facts) {
-  std::string text = fmt::format("{}\n{}\n{:d}{:d}{:d}\n", facts.php_version, facts.sapi_name, facts.opcache_installed,
-                                 facts.opcache_enabled, facts.jit_enabled);
+  std::string text =
+      fmt::format("{}\n{}\n{:d}{:d}{:d}\n{}\n", facts.php_version, facts.sapi_name, facts.opcache_installed,
+                  facts.opcache_enabled, facts.jit_enabled, facts.preloaded_classes);
   for (const std::string& warning : facts.warnings) text += warning + "\n";
   return text;
 }
@@ -162,6 +164,8 @@ php::RuntimeFacts decode_facts(std::string_view text) {
   facts.opcache_installed = flags.size() == 3 && flags[0] == '1';
   facts.opcache_enabled = flags.size() == 3 && flags[1] == '1';
   facts.jit_enabled = flags.size() == 3 && flags[2] == '1';
+  const std::string classes = line();
+  std::from_chars(classes.data(), classes.data() + classes.size(), facts.preloaded_classes);
   while (!text.empty()) facts.warnings.push_back(line());
   return facts;
 }

@@ -14,12 +14,14 @@ class Browser(requests.Session):
         return super().request(method, self.url + path, timeout=20, **options)
 
 
-@pytest.fixture(scope="module", params=["per_request", "worker"])
+@pytest.fixture(scope="module", params=["per_request", "preloaded", "worker"])
 def site(request, module_server, tmp_path_factory, examples):
     base = symfony.install(tmp_path_factory.mktemp("symfony") / "app")
     options = {}
     if request.param == "worker":
         options = {"worker_script": examples / "symfony-worker.php", "app_base": base, "workers": 1}
+    if request.param == "preloaded":
+        options = {"flags": ["--preload-classes", "--warm-url", "/api/hello"]}
     server = module_server(root=base / "public", **options)
     return server, lambda: Browser(server.url)
 

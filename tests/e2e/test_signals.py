@@ -108,13 +108,15 @@ def test_a_slow_upload_does_not_hold_up_a_stop_forever(server):
         app.expected_exit = app.wait_exit(5)
 
 
-def test_the_terminals_interrupt_reaches_all_processes_and_still_stops_gracefully(server, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])  # Ctrl-C, a supervisor, Ctrl-\\
+def test_a_stop_that_reaches_all_processes_is_graceful_too(server, tmp_path, number):
     app = server(GATED)
     running = Running(app, tmp_path)
-    os.killpg(app.master, signal.SIGINT)  # what Ctrl-C does
+    os.killpg(app.master, number)
     wait_until(lambda: refuses_connections(app), "new clients are refused")
     assert running.finish().body == b"done"
     assert app.wait_exit() == 0
+    assert app.error_log() == ""
 
 
 # ---------------------------------------------------------------- reload

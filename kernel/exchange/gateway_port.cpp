@@ -124,6 +124,7 @@ void GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
   slot.published.store(0, std::memory_order_relaxed);
   slot.consumed.store(0, std::memory_order_relaxed);
   slot.queued.store(monotonic_now(), std::memory_order_relaxed);
+  slot.started.store(0, std::memory_order_relaxed);
   broken_[at - first_] = false;
   exchange_.queue().push_front(at);
   ++to_wake_;

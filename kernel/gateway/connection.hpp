@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -69,6 +70,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void on_request_timeout();
   void on_client_gone();
   void leave_worker();
+  void note_times();
 
   // When a queued request is looked at first: its wake-up may have gone to a worker that cannot run (stopped, swapped
   // out), so another one is woken then.
@@ -101,6 +103,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void send_interim(std::string_view bytes);
   bool commit(bool length_known);
   void give_up_on_worker(int status);
+  void log_failure(int status, std::string_view why) const;
   void finish_body();
 
   // --- response
@@ -108,6 +111,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void answer_error(int status, unsigned retry_after = 0);
   // HEAD, or a status without a body: nothing of it is sent, and no filter sees it.
   [[nodiscard]] bool is_bodiless() const;
+  [[nodiscard]] std::optional<uint64_t> announced_length() const;
   void choose_framing(bool length_known, uint64_t length);
   std::string_view write_head();
   void emit(std::string_view bytes, uint32_t piece_flags = 0);

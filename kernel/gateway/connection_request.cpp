@@ -156,14 +156,24 @@ void Connection::dispatch() {
 
 // The request's slot is not ours any more.
 void Connection::leave_worker() {
+  note_times();
   gateway_.by_slot[context_->slot - gateway_.first_slot] = nullptr;
   context_->slot = kNoSlot;
   --gateway_.in_flight;
 }
 
+// Its slot is still as it was: this gateway alone gives it to another request.
+void Connection::note_times() {
+  const exchange::Slot& slot = gateway_.port.slot(context_->slot);
+  pipeline::Times& times = context_->transaction.times;
+  times.queued = slot.queued.load(std::memory_order_relaxed);
+  times.started = slot.started.load(std::memory_order_relaxed);
+  times.first_byte = slot.first_byte.load(std::memory_order_relaxed);
+}
+
 void Connection::on_client_gone() {
   if (context_->slot != kNoSlot) {
-    if (!gateway_.port.withdraw(context_->slot)) gateway_.port.abandon(context_->slot);
+    if (!gateway_.port.withdraw(context_->slot)) gateway_.stragglers.abandon(context_->slot);
     leave_worker();
   }
   pipeline::Transaction& transaction = context_->transaction;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include "base/log.hpp"
 #include "gateway/connection.hpp"
@@ -74,16 +75,21 @@ bool Connection::is_bodiless() const {
   return transaction.head.method == http::Method::head || has_no_body(transaction.response.status);
 }
 
+// As the script says, which may be wrong.
+std::optional<uint64_t> Connection::announced_length() const {
+  const std::string_view text = context_->transaction.response.headers.find("Content-Length");
+  uint64_t length = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), length);
+  if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return {};
+  return length;
+}
+
 void Connection::choose_framing(bool length_known, uint64_t length) {
   RequestContext& context = *context_;
   const http::ResponseHead& response = context.transaction.response;
   const http::RequestHead& request = context.transaction.head;
-  const std::string_view announced = response.headers.find("Content-Length");
-  uint64_t announced_length = 0;
-  const auto parsed = std::from_chars(announced.data(), announced.data() + announced.size(), announced_length);
-  const bool has_announced = !announced.empty() && parsed.ec == std::errc{} &&
-                             parsed.ptr == announced.data() + announced.size() &&
-                             context.transaction.filters.keep_length();
+  std::optional<uint64_t> announced;
+  if (context.transaction.is_streaming && context.transaction.filters.keep_length()) announced = announced_length();
 
   context.discard_body = is_bodiless();
   context.body_left = 0;
@@ -93,14 +99,11 @@ void Connection::choose_framing(bool length_known, uint64_t length) {
     context.framing = BodyFraming::none;  // nobody knows what the filters would make of it
   } else if (request.method == http::Method::head && context.transaction.is_streaming) {
     // PHP makes no body for HEAD, so only the script can know the length.
-    context.framing = has_announced ? BodyFraming::content_length : BodyFraming::none;
-    context.body_left = announced_length;
-  } else if (length_known) {
+    context.framing = announced ? BodyFraming::content_length : BodyFraming::none;
+    context.body_left = announced.value_or(0);
+  } else if (announced || length_known) {
     context.framing = BodyFraming::content_length;
-    context.body_left = length;
-  } else if (has_announced) {
-    context.framing = BodyFraming::content_length;
-    context.body_left = announced_length;
+    context.body_left = announced.value_or(length);
   } else if (request.minor_version >= 1) {
     context.framing = BodyFraming::chunked;
   } else {
@@ -159,13 +162,21 @@ void Connection::send_body(std::string_view bytes) {
   context.broken = context.broken || flow == Flow::broken;
 }
 
-// The response cannot be completed: the client must not take what it has for all there is.
+// The response cannot be completed: the client gets what there is, and must not take it for all. The end of the
+// connection tells, unless it is what ends such a body anyway: then only a reset does.
 void Connection::cut_off(std::string_view why) {
-  pipeline::Transaction& transaction = context_->transaction;
+  RequestContext& context = *context_;
+  pipeline::Transaction& transaction = context.transaction;
   transaction.failure = why;
   log::error("{} {}: response cut off, {} (request {})", transaction.head.method_text, transaction.head.target, why,
              transaction.id());
-  on_client_gone();
+  if (context.framing == BodyFraming::until_close) {
+    on_client_gone();
+    return;
+  }
+  context.keep_alive = context.stalled = false;
+  state_ = State::sending;
+  send_more();
 }
 
 void Connection::send_more() {

@@ -67,7 +67,7 @@ void Connection::take_segments() {
     return;
   }
   if (context.filter_failed) {
-    gateway_.port.abandon(context.slot);
+    gateway_.stragglers.abandon(context.slot);
     leave_worker();
     cut_off("a body filter failed");
     return;
@@ -96,13 +96,16 @@ bool Connection::answer_at_once() {
     pieces[static_cast<size_t>(count++)] = as_iovec(body.bytes);
     length += body.bytes.size();
   }
-  if (context.transaction.head.method != http::Method::head) context.transaction.worker_length = length;
+  if (!is_bodiless()) {
+    if (context.promised.value_or(length) != length) return false;
+    context.transaction.worker_length = length;
+  }
   if (!run_response_head()) {
     give_up_on_worker(500);
     return true;
   }
-  if (!context.transaction.filters.empty()) {
-    for (int index = 1; index < count; ++index) context.held.append(as_view(pieces[static_cast<size_t>(index)]));
+  if (!context.transaction.filters.empty() || announced_length() != context.promised) {
+    for (int index = 1; index < count; ++index) take_worker_body(as_view(pieces[static_cast<size_t>(index)]));
     settle_complete();
     return true;
   }
@@ -134,15 +137,19 @@ void Connection::settle(Progress progress) {
     cut_off(progress == Progress::crashed ? "the worker died" : "the script failed");
     return;
   }
-  const pipeline::Transaction& transaction = context.transaction;
   const bool script_failed = progress == Progress::aborted && context.has_head;
   const int status = script_failed ? 500 : 502;
   const std::string_view why = progress == Progress::crashed ? "the worker died"
                                : script_failed               ? "the script failed"
                                                              : "the worker gave no response";
+  log_failure(status, why);
+  answer_error(status);
+}
+
+void Connection::log_failure(int status, std::string_view why) const {
+  const pipeline::Transaction& transaction = context_->transaction;
   log::error("{} {} {}: {} (request {})", status, transaction.head.method_text, transaction.head.target, why,
              transaction.id());
-  answer_error(status);
 }
 
 void Connection::settle_running() {
@@ -157,19 +164,24 @@ void Connection::settle_running() {
 
 void Connection::settle_complete() {
   RequestContext& context = *context_;
+  const bool too_short = context.received < context.promised.value_or(0) && !is_bodiless();
   if (!context.committed) {
-    if (!commit(true)) return;
-  } else {
+    if (!commit(!too_short)) return;
+  } else if (!too_short) {
     emit({}, ASKR_PIECE_LAST);
   }
-  if (context.framing == BodyFraming::chunked && !context.discard_body) context.output.append("0\r\n\r\n");
-  const bool too_short =
-      context.framing == BodyFraming::content_length && context.body_left > 0 && !context.discard_body;
-  if (too_short || context.filter_failed) {
+  const bool has_length = context.framing == BodyFraming::content_length && !context.discard_body;
+  if (too_short || context.filter_failed || (has_length && context.body_left > 0)) {
     gateway_.port.release(context.slot);
     leave_worker();
-    cut_off(too_short ? "the script sent less than its Content-Length" : "a body filter failed");
+    cut_off(context.filter_failed ? "a body filter failed" : "the script sent less than its Content-Length");
     return;
+  }
+  if (context.framing == BodyFraming::chunked && !context.discard_body) context.output.append("0\r\n\r\n");
+  if (has_length && context.received > context.promised.value_or(context.received)) {
+    log::warning("{} {}: the script sent {} bytes beyond its Content-Length (request {})",
+                 context.transaction.head.method_text, context.transaction.head.target,
+                 context.received - *context.promised, context.transaction.id());
   }
   finish_body();
   send_more();
@@ -184,6 +196,7 @@ bool Connection::run_again() {
   }
   context.has_head = context.transaction.is_streaming = false;
   context.held.clear();
+  context.received = 0;
   context.transaction.response.clear();
   gateway_.port.retry(context.slot, gateway_.now + gateway_.settings.server.queue_timeout);
   set_timer(Timeout::request, kWakeAgain);
@@ -203,19 +216,20 @@ bool Connection::take_worker_head(std::string_view bytes) {
   std::string_view value;
   while (reader.next(name, value)) response.headers.add(name, value);
   if (!reader.valid() || response.status < 200) {
+    log_failure(502,
+                fmt::format("the script answered with status {}, which is not that of a response", response.status));
     give_up_on_worker(502);
     return false;
   }
   context.has_head = context.transaction.is_streaming = true;
-  const exchange::Slot& slot = gateway_.port.slot(context.slot);
-  context.transaction.times.queued = slot.queued.load(std::memory_order_relaxed);
-  context.transaction.times.started = slot.started.load(std::memory_order_relaxed);
-  context.transaction.times.first_byte = slot.first_byte.load(std::memory_order_relaxed);
+  context.promised = announced_length();
+  note_times();
   return true;
 }
 
 void Connection::take_worker_body(std::string_view bytes) {
   RequestContext& context = *context_;
+  context.received += bytes.size();
   if (!context.committed) {
     context.held.append(bytes);
     return;
@@ -269,7 +283,7 @@ bool Connection::commit(bool length_known) {
 
 // What still comes from the worker is not wanted.
 void Connection::give_up_on_worker(int status) {
-  gateway_.port.abandon(context_->slot);
+  gateway_.stragglers.abandon(context_->slot);
   leave_worker();
   answer_error(status);
 }

@@ -230,7 +230,7 @@ void Gateway::collect_responses() {
     if (connection != nullptr) {
       connection->on_news();
     } else {
-      state_.port.abandon(slot);
+      state_.stragglers.abandon(slot);
     }
   });
 }

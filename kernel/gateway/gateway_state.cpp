@@ -14,6 +14,8 @@ GatewayState::GatewayState(const config::Settings& settings_in, exchange::Exchan
       loop(loop_in),
       pipeline(pipeline_in),
       proxies(std::move(proxies_in)),
+      stragglers(port, timers, index * exchange_in.slots_per_gateway(), exchange_in.slots_per_gateway(),
+                 settings_in.server.request_timeout),
       contexts({settings_in.server.max_head_size, settings_in.server.max_headers}, settings_in.server.spool_dir),
       by_slot(exchange_in.slots_per_gateway()),
       first_slot(index * exchange_in.slots_per_gateway()) {

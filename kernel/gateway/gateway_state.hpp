@@ -10,6 +10,7 @@
 #include "exchange/gateway_port.hpp"
 #include "gateway/request_context.hpp"
 #include "gateway/request_id.hpp"
+#include "gateway/stragglers.hpp"
 #include "gateway/target.hpp"
 #include "gateway/timers.hpp"
 #include "gateway/trusted_proxies.hpp"
@@ -41,6 +42,7 @@ struct GatewayState {
   pipeline::Pipeline& pipeline;
   TrustedProxies proxies;
   Timers timers;
+  Stragglers stragglers;
   RequestIds ids;
   ContextPool contexts;
   DocumentRoot root;

@@ -40,7 +40,8 @@ void RequestContext::clear() {
   output.clear();
   slot = kNoSlot;
   framing = http::BodyFraming::none;
-  body_left = 0;
+  body_left = received = 0;
+  promised.reset();
   phase = pipeline::Phase::request_head;
   position = body_position = 0;
   resumed = has_body = false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,16 +50,18 @@ struct RequestContext {
   OutputQueue output;
   std::string held;  // body bytes kept back until the length is known or they are many
   http::BodyFraming framing = http::BodyFraming::none;
-  uint64_t body_left = 0;       // with content_length: what is still to come
-  bool has_head = false;        // the worker's head was read
-  bool committed = false;       // our head is on its way: no retry and no error page any more
-  bool hooks_done = false;      // response_head has run
-  bool unflushed = false;       // filters may hold bytes back that the script has flushed
-  bool filter_failed = false;   // the body cannot be completed
-  bool discard_body = false;    // HEAD, 204, 304
-  bool stalled = false;         // back-pressure: the worker's segments wait for the client
-  bool broken = false;          // a write failed: the client has gone
-  bool input_complete = false;  // the request was read to its end
+  uint64_t body_left = 0;            // with content_length: what is still to come
+  std::optional<uint64_t> promised;  // of the worker's body: its Content-Length
+  uint64_t received = 0;             // what has come of it
+  bool has_head = false;             // the worker's head was read
+  bool committed = false;            // our head is on its way: no retry and no error page any more
+  bool hooks_done = false;           // response_head has run
+  bool unflushed = false;            // filters may hold bytes back that the script has flushed
+  bool filter_failed = false;        // the body cannot be completed
+  bool discard_body = false;         // HEAD, 204, 304
+  bool stalled = false;              // back-pressure: the worker's segments wait for the client
+  bool broken = false;               // a write failed: the client has gone
+  bool input_complete = false;       // the request was read to its end
   bool keep_alive = true;
 };
 

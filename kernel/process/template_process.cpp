@@ -123,7 +123,8 @@ void start_plugins(const TemplateOptions& options, uint32_t index) {
 void run_template(TemplateOptions options) {
   handle_signal(SIGRTMIN + 2, on_reopen);
   settle_child(options.master, SIGKILL);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_IGN);  // meant for the master
+  // Meant for the master.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_IGN);
   set_title(fmt::format("askr: template (generation {})", options.generation));
   log::set_speaker("template");
 

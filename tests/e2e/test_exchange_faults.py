@@ -197,6 +197,20 @@ def test_a_request_that_sleeps_in_the_kernel_is_504_too(hasty):
     assert hasty.get("/").status == 200
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["client", "gateway"])
+def test_a_request_that_nobody_waits_for_has_the_same_time(hasty, dies):
+    client = hasty.begin("GET", "/?loop", {"X-Request-Id": "alone"})
+    wait_until(lambda: hasty.workers()[0]["state"] == "busy", "it runs")
+    if dies:
+        kill(hasty.gateway())
+    client.close()
+    hasty.wait_log(r"request alone\)\n.*over the request timeout")
+    wait_until(lambda: hasty.workers() and hasty.workers()[0]["state"] == "idle", "there is a worker for others again")
+    assert hasty.get("/").status == 200
+    assert "alone" in hasty.error_log()
+    hasty.assert_nothing_is_held()
+
+
 def test_a_stream_over_its_time_is_cut(hasty):
     with hasty.begin("GET", "/?loop&sent") as client:
         client.read_head()

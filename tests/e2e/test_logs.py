@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import datetime, timezone
 
 import pytest
@@ -109,6 +110,25 @@ def test_a_client_that_left_is_logged(app):
     with app.client() as client:
         client.send(request_bytes("GET", "/slow.php", {"X-Request-Id": "left-early"}))
     wait_until(lambda: any(line["request_id"] == "left-early" for line in app.access_lines()), "it is in the log")
+
+
+def test_times_of_requests_that_fail(server, tmp_path):
+    files = {**FILES, "stuck.php": "<?php while (true) { usleep(1000); }"}
+    app = server(files, access_log=tmp_path / "access.log", workers=1, request_timeout="600ms", queue_timeout="200ms")
+    late, waits = [app.begin("GET", "/stuck.php", {"X-Request-Id": name}) for name in ("late", "waits")]
+    assert waits.read_response().status == 503
+    assert late.read_response().status == 504
+    line = line_of(app, "waits")
+    assert 180 <= line["queue_ms"] <= line["dur_ms"] and line["php_ms"] == 0
+    line = line_of(app, "late")
+    assert 550 <= line["php_ms"] <= line["dur_ms"]
+    left = app.begin("GET", "/stuck.php", {"X-Request-Id": "left"})
+    wait_until(lambda: app.workers()[0]["state"] == "busy", "it runs")
+    time.sleep(0.1)
+    left.close()
+    wait_until(lambda: any(line["request_id"] == "left" for line in app.access_lines()), "it is in the log")
+    assert line_of(app, "left")["php_ms"] >= 80
+    app.wait_log(r"request left\)\n.*over the request timeout")
 
 
 def test_time_in_the_queue_is_told_apart_from_time_in_php(server, tmp_path):

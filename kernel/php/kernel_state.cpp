@@ -54,7 +54,7 @@ void close_between(int first, int last) {
 }  // namespace
 
 void KernelState::read(Identity& identity) {
-  std::memset(&identity, 0, sizeof identity);
+  identity = {};
   ::getresuid(&identity.users[0], &identity.users[1], &identity.users[2]);
   ::getresgid(&identity.groups[0], &identity.groups[1], &identity.groups[2]);
   identity.more_count = ::getgroups(static_cast<int>(identity.more_groups.size()), identity.more_groups.data());
@@ -63,7 +63,9 @@ void KernelState::read(Identity& identity) {
   identity.session = ::getsid(0);
   identity.nice = ::getpriority(PRIO_PROCESS, 0);
   for (size_t limit = 0; limit < identity.limits.size(); ++limit) {
-    ::getrlimit(static_cast<__rlimit_resource>(limit), &identity.limits[limit]);
+    rlimit found{};
+    ::getrlimit(static_cast<__rlimit_resource>(limit), &found);
+    identity.limits[limit] = {found.rlim_cur, found.rlim_max};
   }
 }
 
@@ -94,7 +96,7 @@ bool KernelState::take() {
 bool KernelState::can_be_put_back() const {
   Identity now;
   read(now);
-  if (std::memcmp(&now, &identity_, sizeof now) != 0 || has_child() || has_threads()) return false;
+  if (now != identity_ || has_child() || has_threads()) return false;
   return std::all_of(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_), [](const File& file) {
     struct stat facts {};
     return ::fstat(file.fd, &facts) == 0 && facts.st_dev == file.device && facts.st_ino == file.inode;

@@ -37,7 +37,8 @@ class KernelState {
     int more_count;
     pid_t process, process_group, session;
     int nice;
-    std::array<rlimit, RLIM_NLIMITS> limits;
+    std::array<std::array<rlim_t, 2>, RLIM_NLIMITS> limits;  // soft, hard
+    bool operator==(const Identity& other) const = default;
   };
   static void read(Identity& identity);
   static constexpr size_t kMostFiles = 256;

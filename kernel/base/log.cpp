@@ -5,18 +5,19 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-#include <atomic>
 #include <cerrno>
 #include <memory>
 
 namespace askr::log {
 namespace {
 
-std::atomic<bool> reopen_requested{false};
+const std::atomic<uint32_t> never_reopened{0};
 
 struct State {
   std::string path;
   std::string speaker;
+  const std::atomic<uint32_t>* reopenings = &never_reopened;
+  uint32_t seen = 0;  // of these
   spdlog::logger logger{"askr", std::make_shared<spdlog::sinks::stderr_sink_st>()};
 };
 
@@ -101,10 +102,6 @@ Result<> open(const std::string& path, Level threshold) {
   return ok();
 }
 
-Result<> reopen() {
-  return attach(state(), state().path);
-}
-
 UniqueFd open_copy() {
   constexpr mode_t kMode = 0666;  // as the log's own, minus the umask
   const std::string& path = state().path;
@@ -125,18 +122,33 @@ Result<Level> parse_level(std::string_view name) {
   return usage_error(fmt::format("expected debug, info, warning or error, got \"{}\"", name));
 }
 
-void request_reopen() {
-  reopen_requested.store(true);
+Following::Following(const std::atomic<uint32_t>& reopenings) {
+  state().reopenings = &reopenings;
+  state().seen = reopenings.load();
 }
 
-void reopen_if_requested() {
-  if (!reopen_requested.exchange(false)) return;
+Following::~Following() {
+  state().reopenings = &never_reopened;
+  state().seen = 0;
+}
+
+void reopen_if_asked() {
+  State& current = state();
+  const uint32_t asked = current.reopenings->load();
+  if (asked == current.seen) return;
+  current.seen = asked;
   // Without a new file the old one goes on: a line in the wrong place beats a lost one.
-  if (auto reopened = reopen(); !reopened) state().logger.error("{}", escape(reopened.error().message));
+  if (auto reopened = attach(current, current.path); !reopened) {
+    current.logger.error("{}", escape(reopened.error().message));
+  }
+}
+
+uint32_t reopenings() {
+  return state().seen;
 }
 
 void write(Level level, std::string_view text) {
-  reopen_if_requested();
+  reopen_if_asked();
   state().logger.log(to_spdlog(level), escape(text));
 }
 

@@ -6,6 +6,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,11 +20,19 @@ enum class Level { debug, info, warning, error };
 
 // Opens `path` (empty: standard error) for appending. Called once by the master before it forks.
 Result<> open(const std::string& path, Level threshold);
-// Opens the same path again (log rotation). Each process does it for itself.
-Result<> reopen();
-// Async-signal-safe: reopens before the next line is written, or when reopen_if_requested() is called.
-void request_reopen();
-void reopen_if_requested();
+// Log rotation: each process opens the same path again before its next line when `reopenings`, in shared memory, has
+// changed. No signal tells it to, which would cut short what PHP sleeps in. Made once by the master before it forks.
+class Following {
+ public:
+  explicit Following(const std::atomic<uint32_t>& reopenings);
+  ~Following();
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+};
+// For a process that is about to wait, and would hold the old file meanwhile.
+void reopen_if_asked();
+// What the counter was when this process last looked.
+uint32_t reopenings();
 // Where the lines go, for a program that is not ours and writes its own. None when the file cannot be opened.
 UniqueFd open_copy();
 // Who is speaking: "master", "gateway 0", "worker 3". Called once after each fork.

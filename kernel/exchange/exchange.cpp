@@ -164,6 +164,11 @@ void Exchange::wake(ProcessRecord& worker) {
   if (worker.parked.exchange(0) != 0) arena::futex_wake(worker.parked);
 }
 
+void Exchange::wake_all() const {
+  poke_all_gateways();
+  for (ProcessRecord& worker : workers()) wake(worker);
+}
+
 bool Exchange::serves(uint32_t generation) const {
   // In this order: the master first says that nobody serves, then it looks at the changes.
   pollfd changed{changes_, POLLIN, 0};

@@ -31,7 +31,7 @@ inline constexpr unsigned kGenerationsAtOnce = 4;
 struct Global {
   std::atomic<uint32_t> active_generation;  // workers of others take no new requests; 0: nobody does, they wait
   std::atomic<uint32_t> canary_generation;  // but for this one, which is being tried; 0: none
-  std::atomic<uint32_t> log_reopened;       // how often, so that nobody who misses the signal goes on with the old one
+  std::atomic<uint32_t> log_reopened;       // how often; see log::Following
   std::atomic<uint32_t> reload_asked;       // a worker wants a new generation; taken by the master
   std::atomic<uint32_t> stopping;           // the server shuts down
   std::atomic<uint32_t> warned;             // generation whose workers have said what is wrong with all of them
@@ -92,6 +92,8 @@ class Exchange {
   [[nodiscard]] int master_event() const { return master_event_.get(); }
   // Wakes up to `count` parked workers of generations that serve. Returns how many it has found.
   unsigned wake_workers(unsigned count) const;
+  // Wakes every process that sleeps, to look around.
+  void wake_all() const;
   static void wake(ProcessRecord& worker);
 
   // May a process spin now, or would it take the processor from one with work? Counts who is awake.

@@ -177,15 +177,13 @@ void WorkerPort::State::sleep() {
   if (!rested) record.slept_at.store(monotonic_now(), std::memory_order_relaxed);
   rested = true;
   record.parked.store(1);
+  log::reopen_if_asked();  // ordered behind that store: the master counts, then wakes who is parked
   const bool work = !exchange.queue().looks_empty() && exchange.serves(generation);
   if (work || should_stop()) {
     record.parked.store(0);
     return;
   }
-  while (record.parked.load() == 1) {
-    arena::futex_wait(record.parked, 1);
-    log::reopen_if_requested();  // asked for by a signal, which ended the wait
-  }
+  while (record.parked.load() == 1) arena::futex_wait(record.parked, 1);
 }
 
 Wait WorkerPort::wait() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/log.hpp"
 #include "exchange/exchange.hpp"
 #include "exchange/worker_port.hpp"
 
@@ -22,7 +23,7 @@ struct WorkerPort::State {
         record(exchange_in.records()[record_index]),
         first_block(index * kBlocksPerWorker),
         generation(generation_in),
-        log_reopened(exchange_in.global().log_reopened.load()) {}
+        log_reopened(log::reopenings()) {}
 
   bool take();
   bool take_rehearsal();

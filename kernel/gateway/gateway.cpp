@@ -73,6 +73,7 @@ class Gateway {
   void collect_responses();
   void follow_root();
   void follow_dropped_plugins();
+  void follow_log();
   void follow_signals();
   void resume_requests();
   void start_repeats();
@@ -93,6 +94,7 @@ class Gateway {
   std::unique_ptr<Bell> signal_bell_;
   Poke poke_;
   bool requests_wait_ = false;  // this turn has queued some that no worker could be woken for
+  uint32_t log_reopened_ = log::reopenings();
   uint32_t root_version_ = 0;
   uint64_t dropped_plugins_ = 0;
 };
@@ -140,6 +142,7 @@ void Gateway::limit_connections() {
 int Gateway::run() {
   state_.now = monotonic_now();
   follow_root();
+  follow_log();
   state_.record.state.store(exchange::ProcessState::idle, std::memory_order_relaxed);
   state_.record.ready.store(1, std::memory_order_release);
   options_.exchange.poke_master();
@@ -171,6 +174,7 @@ void Gateway::turn() {
 
   if (poke_.take()) {
     follow_root();
+    follow_log();
     follow_dropped_plugins();
     options_.plugins.run_wakes(options_.index);
   }
@@ -249,20 +253,15 @@ void Gateway::follow_root() {
   if (global.stopping.load(std::memory_order_acquire) != 0) begin_stop();
 }
 
+void Gateway::follow_log() {
+  log::reopen_if_asked();
+  if (std::exchange(log_reopened_, log::reopenings()) == log::reopenings() || options_.access_log == nullptr) return;
+  if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
+}
+
+// The kernel sends TERM when the master has died. A terminal's signals are for the master.
 void Gateway::follow_signals() {
-  switch (signal_bell_->signal()) {
-    case SIGUSR1:
-      if (auto done = log::reopen(); !done) log::error("{}", done.error().message);
-      if (options_.access_log != nullptr) {
-        if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
-      }
-      break;
-    case SIGTERM:
-      begin_stop();
-      break;  // sent by the kernel when the master has died
-    default:
-      break;  // a terminal's signals are for the master
-  }
+  if (signal_bell_->signal() == SIGTERM) begin_stop();
 }
 
 void Gateway::begin_stop() {

@@ -347,7 +347,7 @@ void Deployment::close() {
 }
 
 void Deployment::reopen_logs() const {
-  for (const auto& generation : generations_) generation->reopen_logs();
+  for (const auto& generation : generations_) generation->reopen_log();
 }
 
 void Deployment::forget_sockets() const {

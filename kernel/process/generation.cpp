@@ -270,10 +270,9 @@ void Generation::kill() {
   sidecars_.kill();
 }
 
-void Generation::reopen_logs() const {
-  for (const auto& worker : workers_) worker->signal(SIGRTMIN + 2);
-  if (template_) template_->signal(SIGRTMIN + 2);
-  sidecars_.reopen_logs();
+// One that boots a script reads it later, and one whose socket is full reopens at the next message anyway.
+void Generation::reopen_log() {
+  if (socket_) request_fork({.position = 0, .as = ForkAs::nobody});
 }
 
 void Generation::end_overdue(unsigned record_index) {

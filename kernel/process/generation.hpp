@@ -62,8 +62,8 @@ class Generation final : public Watcher {
   // Stops giving it work: its workers end after their current request, its template at once.
   void retire();
   void kill();
-  // Its processes reopen the error log.
-  void reopen_logs() const;
+  // Wakes the template to reopen the error log.
+  void reopen_log();
   // In a forked child: closes our end of the socket pair.
   void forget_socket() { socket_.reset(); }
   // The worker in that record is over its time.

@@ -211,10 +211,6 @@ void Master::on_signal(uint32_t number) {
       break;
     case SIGUSR1:
       reopen_logs();
-      for (const auto& child : gateways_) {
-        if (child) child->signal(SIGUSR1);
-      }
-      deployment_.reopen_logs();
       break;
     default:
       if (phase_ == Phase::draining || phase_ == Phase::ending) {
@@ -227,10 +223,13 @@ void Master::on_signal(uint32_t number) {
 
 // The access log too, although the master writes none: a gateway that starts later inherits it.
 void Master::reopen_logs() {
-  if (auto done = log::reopen(); !done) log::error("{}", done.error().message);
   options_.exchange.global().log_reopened.fetch_add(1);
-  if (options_.access_log == nullptr) return;
-  if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
+  log::reopen_if_asked();
+  if (options_.access_log != nullptr) {
+    if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
+  }
+  options_.exchange.wake_all();
+  deployment_.reopen_logs();
 }
 
 void Master::on_command(const std::string& command, ControlServer::Reply reply) {

@@ -57,6 +57,7 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
   const std::unique_ptr<plugin::Host> plugins = ASKR_TRY(make_host(plan));
   arena::Arena arena = ASKR_TRY(arena::Arena::create(all_regions(settings, *plugins)));
   exchange::Exchange exchange = ASKR_TRY(exchange::Exchange::create(arena, options));
+  const log::Following following(exchange.global().log_reopened);
   ASKR_TRY(plugins->share(arena, exchange));
   std::unique_ptr<Master> master =
       ASKR_TRY(Master::create({settings, exchange, listeners, *plugins, access_log.get(), on_ready}));

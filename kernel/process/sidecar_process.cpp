@@ -35,10 +35,6 @@ void on_orphaned(int /*signal*/) {
   ::raise(SIGTERM);
 }
 
-void on_reopen(int /*signal*/) {
-  log::request_reopen();
-}
-
 void prepare_for_orphanhood(int64_t timeout) {
   timeout = std::max(timeout, kMillisecond);
   patience.it_value = {timeout / kSecond, timeout % kSecond};
@@ -86,7 +82,6 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   own_record->pid.store(::getpid());
   ::setpgid(0, 0);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_DFL);
-  handle_signal(SIGRTMIN + 2, on_reopen);
   prepare_for_orphanhood(options.sidecars.shutdown_timeout);
   settle_child(options.master, SIGRTMIN + 1);
   redirect_output();

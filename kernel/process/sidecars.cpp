@@ -240,12 +240,6 @@ void Sidecars::kill(const Sidecar& sidecar) const {
   sidecar.child->signal(SIGKILL);
 }
 
-void Sidecars::reopen_logs() const {
-  for (const auto& sidecar : sidecars_) {
-    if (sidecar->state == State::running && sidecar->kind != Kind::command) sidecar->child->signal(SIGRTMIN + 2);
-  }
-}
-
 // ---------------------------------------------------------------- the scheduler
 
 void Sidecars::await_minute() {

@@ -42,7 +42,6 @@ class Sidecars {
   // Asks each to end. After a reload those are killed that do not within server.shutdown_timeout.
   void end(Ending ending);
   void kill();
-  void reopen_logs() const;
   // The template's answer to a request.
   void adopt(uint32_t position, pid_t pid);
   void on_template_ready();

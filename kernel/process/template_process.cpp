@@ -28,10 +28,6 @@ void on_orphaned(int /*signal*/) {
   own_record->parked.store(0);
 }
 
-void on_reopen(int /*signal*/) {
-  log::request_reopen();
-}
-
 void send(int socket, TemplateMessage message, std::string_view text = {}) {
   text = text.substr(0, kTemplateTextMax);
   message.text_size = static_cast<uint32_t>(text.size());
@@ -42,8 +38,7 @@ void send(int socket, TemplateMessage message, std::string_view text = {}) {
 
 class TemplateProcess final : public php::ForkPoint {
  public:
-  TemplateProcess(TemplateOptions& options, php::RuntimeFacts facts)
-      : options_(options), facts_(std::move(facts)), log_reopened_(options.exchange.global().log_reopened.load()) {}
+  TemplateProcess(TemplateOptions& options, php::RuntimeFacts facts) : options_(options), facts_(std::move(facts)) {}
 
   php::Forked serve(const std::vector<std::string>& warnings) override;
   // In a worker or sidecar.
@@ -60,7 +55,6 @@ class TemplateProcess final : public php::ForkPoint {
   TemplateOptions& options_;
   php::RuntimeFacts facts_;
   std::unique_ptr<exchange::WorkerPort> port_;
-  uint32_t log_reopened_;  // how often, as the template has it
   bool forked_ = false;
 };
 
@@ -71,12 +65,10 @@ php::Forked TemplateProcess::serve(const std::vector<std::string>& warnings) {
   ForkRequest request{};
   for (;;) {
     const ssize_t got = ::recv(socket, &request, sizeof request, 0);
-    if (got < 0 && errno == EINTR) {
-      log_reopened_ = options_.exchange.global().log_reopened.load();
-      log::reopen_if_requested();
-      continue;
-    }
+    if (got < 0 && errno == EINTR) continue;
     if (got != sizeof request) ::_exit(0);  // the master wants no more workers, or has gone
+    log::reopen_if_asked();
+    if (request.as == ForkAs::nobody) continue;
     const pid_t pid = fork_sibling();
     if (pid == 0) return become(request);
     const auto kind = request.as == ForkAs::worker ? TemplateMessage::forked : TemplateMessage::forked_sidecar;
@@ -87,8 +79,6 @@ php::Forked TemplateProcess::serve(const std::vector<std::string>& warnings) {
 php::Forked TemplateProcess::become(const ForkRequest& request) {
   forked_ = true;
   options_.socket.reset();
-  // The signal may be on its way to the template, or have come to it and not yet to us.
-  if (log_reopened_ != options_.exchange.global().log_reopened.load()) log::request_reopen();
   return request.as == ForkAs::worker ? become_worker(request) : become_sidecar(options_, request);
 }
 
@@ -97,7 +87,6 @@ php::Forked TemplateProcess::become_worker(const ForkRequest& request) {
   own_record = &options_.exchange.workers()[position];
   own_record->pid.store(::getpid());
   handle_signal(SIGRTMIN + 1, on_orphaned);
-  handle_signal(SIGRTMIN + 2, on_reopen);
   settle_child(options_.master, SIGRTMIN + 1);
   set_title(fmt::format("askr: worker {}", position));
   log::set_speaker(fmt::format("worker {}", position));
@@ -121,7 +110,6 @@ void start_plugins(const TemplateOptions& options, uint32_t index) {
 }
 
 void run_template(TemplateOptions options) {
-  handle_signal(SIGRTMIN + 2, on_reopen);
   settle_child(options.master, SIGKILL);
   // Meant for the master.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_IGN);

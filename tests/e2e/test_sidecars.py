@@ -336,6 +336,17 @@ def test_logs_are_reopened(serve, tmp_path):
     app.wait_log("still here")
 
 
+def test_reopening_logs_does_not_cut_short_what_they_wait_for(serve, tmp_path):
+    log = tmp_path / "error.log"
+    app = serve(NOTE + "note('began'); note('waited ' . sleep(2)); error_log('has waited'); sleep(50);", error_log=log)
+    wait_note(app, "began")
+    old = log.rename(tmp_path / "old.log")
+    app.signal(signal.SIGUSR1)
+    wait_note(app, "waited 0")
+    app.wait_log("has waited")
+    assert "has waited" not in old.read_text()
+
+
 def test_a_failed_reload_leaves_them_alone(serve):
     app = serve(LOOP, mode="cow")
     wait_note(app, "began")

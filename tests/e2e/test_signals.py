@@ -285,3 +285,63 @@ def test_usr1_reopens_both_logs(server, tmp_path):
     wait_until(lambda: re.search("n=three", access.read_text()), "the new access log is used")
     wait_until(lambda: "note three" in error.read_text(), "the new error log is used")
     assert (tmp_path / "access.old").read_text() == old
+
+
+def holders(app, path):
+    """Processes of the server that have `path` open."""
+    return [
+        pid
+        for pid in app.members()
+        for fd in os.listdir(f"/proc/{pid}/fd")
+        if os.path.realpath(f"/proc/{pid}/fd/{fd}") == str(path)
+    ]
+
+
+@pytest.mark.parametrize("settings", [{"workers": 4, "gateways": 2}, {"isolation": "request"}])
+def test_who_is_idle_lets_go_of_the_old_log(server, tmp_path, settings):
+    error = tmp_path / "error.log"
+    app = server({"index.php": "<?php echo 'x';"}, error_log=error, **settings)
+    for number in range(3):
+        old = error.rename(tmp_path / f"error.{number}")
+        assert holders(app, old)
+        app.signal(signal.SIGUSR1)
+        wait_until(lambda old=old: not holders(app, old), lambda old=old: f"nobody holds it: {holders(app, old)}")
+    assert app.get("/").text == "x"
+
+
+WAITS = {
+    "sleep": "$waited = sleep(2);",
+    "select": "$pair = stream_socket_pair(1, 1, 0); $read = [$pair[0]]; $none = null;"
+    " $waited = stream_select($read, $none, $none, 2);",
+}
+
+
+@pytest.mark.parametrize("waits", WAITS.values(), ids=WAITS.keys())
+def test_usr1_does_not_cut_short_what_php_waits_for(server, tmp_path, waits):
+    error, began = tmp_path / "error.log", tmp_path / "began"
+    app = server({"index.php": f"<?php touch('{began}'); {waits} error_log('has waited'); echo json_encode($waited);"},
+                 error_log=error)
+    client = app.begin("GET", "/")
+    wait_until(began.exists, "the request runs")
+    old = error.rename(tmp_path / "old.log")
+    app.signal(signal.SIGUSR1)
+    wait_until(error.exists, "the new log is there")
+    assert client.read_response().text == "0"
+    assert "has waited" in error.read_text()
+    assert "has waited" not in old.read_text()
+
+
+def test_usr1_does_not_cut_short_a_boot(server, tmp_path):
+    error, began = tmp_path / "error.log", tmp_path / "began"
+    app = server({"worker.php": f"<?php touch('{began}'); $waited = sleep(2); error_log('has booted'); askr_cow_ready();"
+                  " while (askr_handle_request(function () use ($waited) { echo $waited; })) { }"},
+                 wait=False, flags=["--cow"], error_log=error)
+    app.worker_script = app.root / "worker.php"
+    app.launch()
+    wait_until(began.exists, "the template boots")
+    old = error.rename(tmp_path / "old.log")
+    app.signal(signal.SIGUSR1)
+    wait_until(app.is_up, "the server is up")
+    assert app.get("/").text == "0"
+    assert "has booted" in error.read_text()
+    wait_until(lambda: not holders(app, old), "nobody holds the old log")

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -65,14 +66,17 @@ TEST_CASE("opening appends, and reopening after a rotation starts a new file") {
   LogFile file;
   std::ofstream(file.path) << "older\n";
   REQUIRE(log::open(file.path, log::Level::info));
+  std::atomic<uint32_t> reopenings{0};
+  const log::Following following(reopenings);
   log::info("first");
   CHECK(file.text().rfind("older\n", 0) == 0);
 
   std::filesystem::rename(file.path, file.path + ".1");
-  REQUIRE(log::reopen());
+  reopenings = 1;
   log::info("second");
   CHECK(file.text().find("first") == std::string::npos);
   CHECK(file.text().find("second") != std::string::npos);
+  CHECK(log::reopenings() == 1);
 }
 
 TEST_CASE("a log that cannot be opened is an error that names it, and the old one stays") {

@@ -205,6 +205,15 @@ Result<> check_warm_urls(const Loaded& loaded) {
   return ok();
 }
 
+Result<> check_ini(const Loaded& loaded) {
+  for (const std::string& line : loaded.settings.worker.ini) {
+    if (auto checked = check_ini_line(line); !checked) {
+      return usage_error(place_of(loaded, "worker.ini") + checked.error().message);
+    }
+  }
+  return ok();
+}
+
 Result<> check_sidecars(const Loaded& loaded) {
   const QueueSettings& queue = loaded.settings.queue;
   if (!queue.script.empty() || queue.workers <= QueueSettings().workers) return ok();
@@ -215,6 +224,7 @@ Result<> check_together(const Loaded& loaded) {
   const ServerSettings& server = loaded.settings.server;
   ASKR_TRY(check_modes(loaded));
   ASKR_TRY(check_warm_urls(loaded));
+  ASKR_TRY(check_ini(loaded));
   ASKR_TRY(check_age(loaded));
   const bool both_given = loaded.origin("server.workers_min").source != Source::default_value &&
                           loaded.origin("server.workers_max").source != Source::default_value;

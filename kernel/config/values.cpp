@@ -167,6 +167,14 @@ Result<std::string> parse_network(std::string_view text) {
   return std::string(text);
 }
 
+Result<> check_ini_line(std::string_view line) {
+  const std::string_view content = trim(line);
+  const bool sets_nothing = content.empty() || content[0] == ';' || content[0] == '[';
+  const bool sets = !content.empty() && content[0] != '=' && content.find('=') != std::string_view::npos;
+  if ((sets_nothing || sets) && line.find('\n') == std::string_view::npos) return ok();
+  return expected("one line of the form name=value", line);
+}
+
 std::vector<std::string> split_list(std::string_view text, char separator) {
   std::vector<std::string> pieces;
   while (true) {

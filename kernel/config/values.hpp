@@ -27,6 +27,9 @@ Result<ListenAddress> parse_address(std::string_view text);
 // A numeric address, a CIDR block, or "unix"; returns it unchanged.
 Result<std::string> parse_network(std::string_view text);
 
+// One line of php.ini: a setting, a comment, a section, or nothing. What PHP makes of it is PHP's to judge.
+Result<> check_ini_line(std::string_view line);
+
 // Cuts at `separator`, trims white space and drops empty pieces.
 std::vector<std::string> split_list(std::string_view text, char separator);
 

@@ -82,12 +82,12 @@ std::string quoted(std::string_view path) {
 
 Result<> begin_class_lessons() {
   if (zend_get_extension("Zend OPcache") == nullptr || zend_ini_long("opcache.enable", 14, 0) == 0) {
-    return Error{"worker.preload_classes needs opcache, which is not installed or switched off"};
+    return usage_error("worker.preload_classes needs opcache, which is not installed or switched off");
   }
   const char* preload = zend_ini_string("opcache.preload", sizeof("opcache.preload") - 1, 0);
   if (preload != nullptr && *preload != '\0') {
-    return Error{
-        fmt::format("PHP preloads {} already (opcache.preload): either that or worker.preload_classes", preload)};
+    return usage_error(
+        fmt::format("PHP preloads {} already (opcache.preload): either that or worker.preload_classes", preload));
   }
   compile_file = zend_compile_file;
   zend_compile_file = askr_php_compile_file;

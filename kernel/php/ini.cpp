@@ -63,19 +63,10 @@ std::string name_line(std::string_view message, const RuntimeOptions& options) {
 
 }  // namespace
 
-Result<std::string> compose_ini(const RuntimeOptions& options, const std::string& preload_script) {
+std::string compose_ini(const RuntimeOptions& options, const std::string& preload_script) {
   std::string text;
   for (const std::string& line : own_lines(options)) text += line + "\n";
-  for (const std::string& line : options.ini) {
-    const std::string_view content = trimmed(line);
-    if (is_setting(content) && (content.find('=') == std::string_view::npos || content[0] == '=')) {
-      return usage_error(fmt::format("the ini line \"{}\" is not of the form name=value", line));
-    }
-    if (line.find('\n') != std::string::npos) {
-      return usage_error(fmt::format("the ini line \"{}\" holds more than one line", line));
-    }
-    text += line + "\n";
-  }
+  for (const std::string& line : options.ini) text += line + "\n";
   if (!preload_script.empty()) text += preload_lines(preload_script);
   return text;
 }

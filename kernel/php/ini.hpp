@@ -12,8 +12,8 @@
 namespace askr::php {
 
 // Lines that PHP reads after its files: ours, then those of the operator, one each. `preload_script`: for opcache, may
-// be empty. Error: a line that cannot be one.
-Result<std::string> compose_ini(const RuntimeOptions& options, const std::string& preload_script = {});
+// be empty.
+std::string compose_ini(const RuntimeOptions& options, const std::string& preload_script = {});
 
 // Values for settings that no file and no line sets.
 extern "C" void askr_php_ini_defaults(HashTable* configuration);

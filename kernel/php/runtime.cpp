@@ -99,7 +99,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   if (!options.app_base.empty()) ::setenv("ASKR_APP_BASE", options.app_base.c_str(), 1);
   std::string preload_script;
   if (options.classes == ClassList::preload) preload_script = ASKR_TRY(write_preload_script(options));
-  ini_text = ASKR_TRY(compose_ini(options, preload_script));
+  ini_text = compose_ini(options, preload_script);
 
   RuntimeFacts facts;
   if (options.rewind) prepare_for_rewinding();

@@ -37,8 +37,8 @@ Result<> Deployment::start() {
 Result<> Deployment::boot() {
   Generation::Events events;
   events.booted = [this](Generation& generation) { on_booted(generation); };
-  events.failed = [this](Generation& generation, const std::string& why) { on_failed(generation, why); };
-  events.given_up = [this](Generation& generation, const std::string& why) {
+  events.failed = [this](Generation& generation, const Error& why) { on_failed(generation, why); };
+  events.given_up = [this](Generation& generation, const Error& why) {
     if (&generation == active_) {
       events_.over(why);
     } else {
@@ -64,8 +64,8 @@ void Deployment::limit_boot(const Generation& generation) {
   const int64_t limit = host_.settings.reload.boot_timeout;
   host_.alarms.at(monotonic_now() + limit, [this, limit, number = generation.number()] {
     if (booting_ == nullptr || booting_->number() != number || booting_->has_booted()) return;
-    on_failed(*booting_, fmt::format("the application has not booted within {:g} s (reload.boot_timeout)",
-                                     static_cast<double>(limit) / kSecond));
+    on_failed(*booting_, {fmt::format("the application has not booted within {:g} s (reload.boot_timeout)",
+                                      static_cast<double>(limit) / kSecond)});
   });
 }
 
@@ -120,7 +120,7 @@ void Deployment::serve(Generation& generation) {
   if (before->empty()) on_emptied(*before);
 }
 
-void Deployment::on_failed(Generation& generation, const std::string& why) {
+void Deployment::on_failed(Generation& generation, const Error& why) {
   if (&generation == booting_) {
     if (active_ == nullptr) {
       generation.kill();
@@ -128,7 +128,7 @@ void Deployment::on_failed(Generation& generation, const std::string& why) {
       events_.over(why);
       return;
     }
-    take_back(why);
+    take_back(why.message);
   }
 }
 

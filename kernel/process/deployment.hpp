@@ -23,8 +23,8 @@ namespace askr::process {
 class Deployment {
  public:
   struct Events {
-    std::function<void()> serving;                     // the first generation is ready
-    std::function<void(const std::string& why)> over;  // there is no code that can be served
+    std::function<void()> serving;               // the first generation is ready
+    std::function<void(const Error& why)> over;  // there is no code that can be served
   };
   Deployment(GenerationHost& host, Events events);
 
@@ -62,7 +62,7 @@ class Deployment {
   Result<> boot();
   void limit_boot(const Generation& generation);
   void on_booted(Generation& generation);
-  void on_failed(Generation& generation, const std::string& why);
+  void on_failed(Generation& generation, const Error& why);
   void on_emptied(Generation& generation);
   void begin_canary(Generation& generation);
   void judge_canary();

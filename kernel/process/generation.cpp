@@ -185,7 +185,7 @@ void Generation::on_ready(uint32_t /*events*/) {
         break;
       case TemplateMessage::failed:
         starts_anew_ = preload_nothing(std::string(text));
-        if (!starts_anew_) give_up(std::string(text));
+        if (!starts_anew_) give_up({std::string(text), message.exit_code});
         return;
       case TemplateMessage::forked:
         adopt_worker(message.position, message.pid);
@@ -226,22 +226,22 @@ void Generation::on_template_exit(int status) {
   }
   if (!was_ready && preload_nothing("the template " + describe_status(status))) starts_anew_ = true;
   if (std::exchange(starts_anew_, false)) {
-    if (auto started = start_template(); !started) give_up(started.error().message);
+    if (auto started = start_template(); !started) give_up(started.error());
     return;
   }
   log::error("the template {}; starting another one, running workers go on", describe_status(status));
   const int64_t delay = template_policy_.on_death(was_ready);
   if (delay < 0) {
-    give_up("the template died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before it was ready");
+    give_up({"the template died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before it was ready"});
     return;
   }
   host_.alarms.at(monotonic_now() + delay, [this, alive = alive_] {
     if (!*alive || retiring_ || over_) return;
-    if (auto started = start_template(); !started) give_up(started.error().message);
+    if (auto started = start_template(); !started) give_up(started.error());
   });
 }
 
-void Generation::give_up(const std::string& why) {
+void Generation::give_up(const Error& why) {
   if (over_) return;
   over_ = true;
   if (ready_) {

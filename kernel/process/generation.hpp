@@ -35,11 +35,11 @@ class Generation final : public Watcher {
  public:
   // How it goes on is told through these; each may delete the generation only later, not from inside.
   struct Events {
-    std::function<void(Generation&)> booted;                            // all workers that were asked for are ready
-    std::function<void(Generation&, const std::string& why)> failed;    // it will never be ready
-    std::function<void(Generation&, const std::string& why)> given_up;  // was active, its processes keep dying
-    std::function<void(Generation&)> emptied;                           // no process of it is left
-    std::function<void(Generation&)> lost_request;                      // a worker died with one
+    std::function<void(Generation&)> booted;                      // all workers that were asked for are ready
+    std::function<void(Generation&, const Error& why)> failed;    // it will never be ready
+    std::function<void(Generation&, const Error& why)> given_up;  // was active, its processes keep dying
+    std::function<void(Generation&)> emptied;                     // no process of it is left
+    std::function<void(Generation&)> lost_request;                // a worker died with one
   };
 
   Generation(GenerationHost& host, uint32_t number, Events events);
@@ -101,7 +101,7 @@ class Generation final : public Watcher {
   void adopt_worker(uint32_t position, pid_t pid);
   void on_worker_exit(Child& worker, int status);
   void log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const;
-  void give_up(const std::string& why);
+  void give_up(const Error& why);
   [[nodiscard]] php::RuntimeOptions runtime_options() const;
   [[nodiscard]] php::PluginParts plugin_parts() const;
 

@@ -137,7 +137,7 @@ void Generation::end_rehearsal(int status, const exchange::ProcessRecord& record
   const std::string why =
       answered ? note : fmt::format("the worker for the warm-up requests {}: {}", describe_status(status), note);
   if (must_pass_ == Rehearsals::must_pass) {
-    give_up(why);
+    give_up({why});
     return;
   }
   log::warning("{}", why);
@@ -247,7 +247,7 @@ void Generation::on_worker_exit(Child& worker, int status) {
     return;
   }
   if (fails_generation) {
-    give_up(note_of(record));
+    give_up({note_of(record)});
     return;
   }
   if (record_index == rehearsing_) {
@@ -268,8 +268,8 @@ void Generation::on_worker_exit(Child& worker, int status) {
 void Generation::replace(bool was_ready, int status) {
   const int64_t delay = policy_.on_death(was_ready);
   if (delay < 0) {
-    give_up(fmt::format("workers died {} times in a row before they were ready; the last one {}",
-                        RespawnPolicy::kGiveUp, describe_status(status)));
+    give_up({fmt::format("workers died {} times in a row before they were ready; the last one {}",
+                         RespawnPolicy::kGiveUp, describe_status(status))});
     return;
   }
   if (delay == 0) {

@@ -28,7 +28,7 @@ Master::Master(const MasterOptions& options, EventLoop loop)
       control_(loop_, [this](const std::string& command,
                              ControlServer::Reply reply) { on_command(command, std::move(reply)); }),
       started_(monotonic_now()),
-      deployment_(host_, {[this] { start_serving(); }, [this](const std::string& why) { fail(why); }}),
+      deployment_(host_, {[this] { start_serving(); }, [this](const Error& why) { fail(why); }}),
       gateways_(options.settings.server.gateways),
       gateway_ready_(options.settings.server.gateways) {}
 
@@ -94,7 +94,7 @@ void Master::turn() {
 
 void Master::start_serving() {
   if (auto listening = gateway::start_listening(options_.listeners); !listening) {
-    fail(listening.error().message);
+    fail(listening.error());
     return;
   }
   phase_ = Phase::serving;
@@ -123,7 +123,7 @@ void Master::start_gateway(unsigned index) {
         {options_.settings, options_.exchange, index, options_.listeners, options_.plugins, options_.access_log}));
   }
   if (pid < 0) {
-    fail(system_error("cannot fork a gateway").message);
+    fail(system_error("cannot fork a gateway"));
     return;
   }
   record.pid = pid;
@@ -166,7 +166,7 @@ void Master::on_gateway_exit(Child& child, int status) {
   note_crash(index, record.crashed_in.exchange(0));
   const int64_t delay = gateway_policy_.on_death(was_ready);
   if (delay < 0) {
-    fail("gateways died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before they were ready");
+    fail({"gateways died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before they were ready"});
     return;
   }
   alarms_.at(monotonic_now() + delay, [this, index] {
@@ -314,9 +314,9 @@ void Master::kill_all() {
 }
 
 // The server cannot go on.
-void Master::fail(const std::string& why) {
-  log::error("{}", why);
-  exit_code_ = 1;
+void Master::fail(const Error& why) {
+  log::error("{}", why.message);
+  exit_code_ = why.exit_code;
   if (phase_ == Phase::serving) {
     stop();
   } else {

@@ -64,7 +64,7 @@ class Master {
   void stop();
   void stop_workers();
   void kill_all();
-  void fail(const std::string& why);
+  void fail(const Error& why);
   void report_ready();
 
   // Something with a descriptor that has no state of its own.

@@ -117,7 +117,7 @@ void run_template(TemplateOptions options) {
   log::set_speaker("template");
 
   const auto fail = [&options](const Error& error) {
-    send(options.socket.get(), {TemplateMessage::failed, 0, 0, 0}, error.message);
+    send(options.socket.get(), {TemplateMessage::failed, 0, 0, 0, error.exit_code}, error.message);
     ::_exit(1);
   };
   auto facts = php::start_runtime(options.runtime);

@@ -29,9 +29,10 @@ struct ForkRequest {
 // From template to master. A message is one datagram: this header, then `text_size` bytes.
 struct TemplateMessage {
   enum Kind : uint32_t { ready, failed, forked, forked_sidecar } kind;
-  uint32_t position;   // forked, forked_sidecar
-  int32_t pid;         // of these; -1: the fork failed
-  uint32_t text_size;  // failed: one line for a person; ready: encoded facts
+  uint32_t position;      // forked, forked_sidecar
+  int32_t pid;            // of these; -1: the fork failed
+  uint32_t text_size;     // failed: one line for a person; ready: encoded facts
+  int32_t exit_code = 0;  // failed: of the Error
 };
 inline constexpr size_t kTemplateTextMax = 16 << 10;
 

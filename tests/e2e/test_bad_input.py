@@ -123,11 +123,12 @@ def test_features_of_other_builds_are_not_called_unknown(server):
 def test_a_broken_php_ini(server, tmp_path):
     (tmp_path / "php.ini").write_text("memory_limit = 64M\nbroken = (((\n")
     app = server(FINE, env={"PHPRC": str(tmp_path)}, wait=False)
-    assert_start_fails(app, r"syntax error.*php\.ini on line", 1)
+    assert_start_fails(app, r"syntax error.*php\.ini on line", 2)
 
 
-def test_a_broken_ini_line(server):
-    assert_start_fails(server(FINE, ini=["broken = ((("], wait=False), r"broken", 1)
+@pytest.mark.parametrize("line", ["broken = (((", "memory_limit=(", "nonsense"])
+def test_a_broken_ini_line(server, line):
+    assert_start_fails(server(FINE, ini=[line], wait=False), re.escape(line), 2)
 
 
 def test_an_extension_that_does_not_load(server):

@@ -84,6 +84,7 @@ def test_config_check_says_where_each_value_comes_from(tmp_path):
     [
         ("[server]\nworkres = 3\n", r"askr\.toml:2: .*workres.*workers"),
         ("[server]\nworkers = -1\n", r"askr\.toml:2: .*server\.workers"),
+        ("[worker]\nini = ['nonsense']\n", r"askr\.toml:2: worker\.ini: .*nonsense"),
         ("not toml at all", r"askr\.toml:1"),
     ],
 )

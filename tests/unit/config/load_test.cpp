@@ -86,6 +86,17 @@ TEST_CASE("lists come from repeated flags, arrays, strings and the environment")
   CHECK(loaded.settings.server.trusted_proxies == std::vector<std::string>{"10.0.0.0/8", "unix"});
 }
 
+TEST_CASE("a line for php.ini sets something, or is a comment or a section") {
+  TemporaryFolder folder;
+  folder.write("askr.toml", "[worker]\nini = [\"memory_limit = 1M\", \"; a comment\", \"[a section]\", \"\"]\n");
+  CHECK(load_words({}, {}, folder.path()));
+  for (const char* line : {"memory_limit", "=5", "a=1\\nb=2"}) {
+    folder.write("askr.toml", "[worker]\nini = [\"a=1\", \"" + std::string(line) + "\"]\n");
+    CHECK(problem_of({}, {}, folder.path()) ==
+          "askr.toml:2: worker.ini: expected one line of the form name=value, got \"" + std::string(line) + "\"");
+  }
+}
+
 TEST_CASE("mistakes in askr.toml name file, line and key, one line each") {
   TemporaryFolder folder;
   folder.write("askr.toml",

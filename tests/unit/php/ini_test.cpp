@@ -23,27 +23,16 @@ size_t line_of(const std::string& text, const std::string& line) {
 
 TEST_CASE("the operator's lines come after ours, so they win") {
   const auto text = compose_ini(with_lines({"post_max_size=5", "; a comment", "[a section]"}));
-  REQUIRE(text);
-  CHECK(text.value().find("post_max_size=1000\n") < text.value().find("post_max_size=5\n"));
-  CHECK(text.value().find("upload_max_filesize=1000\n") != std::string::npos);
-  CHECK(text.value().find("upload_tmp_dir=\"/tmp/up loads\"\n") != std::string::npos);
+  CHECK(text.find("post_max_size=1000\n") < text.find("post_max_size=5\n"));
+  CHECK(text.find("upload_max_filesize=1000\n") != std::string::npos);
+  CHECK(text.find("upload_tmp_dir=\"/tmp/up loads\"\n") != std::string::npos);
 }
 
 TEST_CASE("without a body limit PHP keeps its own") {
   RuntimeOptions options;
   const auto text = compose_ini(options);
-  REQUIRE(text);
-  CHECK(text.value().find("post_max_size") == std::string::npos);
-  CHECK(text.value().find("upload_tmp_dir") == std::string::npos);
-}
-
-TEST_CASE("a line that sets nothing is refused by name, as a mistake in the configuration") {
-  for (const char* line : {"memory_limit", "=5", "a=1\nb=2"}) {
-    const auto text = compose_ini(with_lines({line}));
-    REQUIRE_FALSE(text);
-    CHECK(text.error().message.find(line) != std::string::npos);
-    CHECK(text.error().exit_code == 2);
-  }
+  CHECK(text.find("post_max_size") == std::string::npos);
+  CHECK(text.find("upload_tmp_dir") == std::string::npos);
 }
 
 TEST_CASE("a syntax error in a file keeps PHP's file and line") {
@@ -58,9 +47,8 @@ TEST_CASE("a syntax error in a file keeps PHP's file and line") {
 TEST_CASE("a syntax error in the composed text names the operator's line") {
   const auto options = with_lines({"memory_limit=1M", "broken = (((", "display_errors=1"});
   const auto text = compose_ini(options);
-  REQUIRE(text);
   const std::string output =
-      "PHP:  syntax error, unexpected '(' in Unknown on line " + std::to_string(line_of(text.value(), "broken")) + "\n";
+      "PHP:  syntax error, unexpected '(' in Unknown on line " + std::to_string(line_of(text, "broken")) + "\n";
   std::vector<std::string> warnings;
   const auto judged = judge_startup_output(output, options, warnings);
   REQUIRE_FALSE(judged);

@@ -229,6 +229,10 @@ void Generation::on_template_exit(int status) {
     if (auto started = start_template(); !started) give_up(started.error());
     return;
   }
+  if (!ready_) {
+    give_up({fmt::format("the template {} before the application was ready", describe_status(status))});
+    return;
+  }
   log::error("the template {}; starting another one, running workers go on", describe_status(status));
   const int64_t delay = template_policy_.on_death(was_ready);
   if (delay < 0) {

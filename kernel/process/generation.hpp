@@ -98,9 +98,11 @@ class Generation final : public Watcher {
   bool preload_nothing(const std::string& why);
   void retire_at_age(unsigned record, pid_t pid);
   void replace(bool was_ready, int status);
+  void spawn_later(int64_t delay);
+  void on_fork_failure();
   void adopt_worker(uint32_t position, pid_t pid);
   void on_worker_exit(Child& worker, int status);
-  void log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const;
+  void log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost);
   void give_up(const Error& why);
   [[nodiscard]] php::RuntimeOptions runtime_options() const;
   [[nodiscard]] php::PluginParts plugin_parts() const;
@@ -133,6 +135,8 @@ class Generation final : public Watcher {
   bool retiring_ = false;
   bool over_ = false;  // failed or given up
   RespawnPolicy policy_, template_policy_;
+  std::string last_early_end_;    // how a worker ended that had not become ready
+  int64_t forks_fail_since_ = 0;  // 0: the last one did not
   Sidecars sidecars_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // alarms outlive generations
 };

@@ -177,15 +177,10 @@ void Generation::adopt_worker(uint32_t position, pid_t pid) {
   const unsigned record = host_.exchange.first_worker_record() + position;
   if (pid < 0) {
     host_.exchange.records()[record].role = exchange::Role::none;
-    log::error("cannot fork a worker (memory or process limit); trying again in a second");
-    ++delayed_;
-    host_.alarms.at(monotonic_now() + kSecond, [this, alive = alive_] {
-      if (!*alive) return;
-      --delayed_;
-      spawn_missing();
-    });
+    on_fork_failure();
     return;
   }
+  forks_fail_since_ = 0;
   host_.exchange.records()[record].pid = pid;
   workers_.push_back(std::make_unique<Child>(host_.loop, pid, ChildIdentity{exchange::Role::worker, record, number_},
                                              [this](Child& child, int status) { on_worker_exit(child, status); }));
@@ -195,6 +190,25 @@ void Generation::adopt_worker(uint32_t position, pid_t pid) {
     exchange::Exchange::wake(host_.exchange.records()[record]);
   }
   check_ready();  // it may have said so before the template told of it
+}
+
+// A server that has never been ready tries three times; one that runs goes on with the workers that it has.
+void Generation::on_fork_failure() {
+  constexpr int64_t kPatience = 2 * kSecond;
+  constexpr std::string_view kWhy = "cannot fork a worker (memory or process limit)";
+  if (retiring_ || over_) {
+    if (empty()) events_.emptied(*this);
+    return;
+  }
+  const int64_t now = monotonic_now();
+  if (forks_fail_since_ == 0) forks_fail_since_ = now;
+  if (ready_) {
+    log::error("{}; trying again in a second", kWhy);
+  } else if (now - forks_fail_since_ >= kPatience) {
+    give_up({std::string(kWhy)});
+    return;
+  }
+  spawn_later(kSecond);
 }
 
 // Spread by a tenth, so that workers that started together do not go together.
@@ -214,6 +228,7 @@ void Generation::check_ready() {
     const unsigned record = worker->identity().record;
     if (host_.exchange.records()[record].ready.load() == 0 || !known_ready_.insert(record).second) continue;
     policy_.on_ready();
+    last_early_end_.clear();
     if (record != rehearsing_) continue;
     rehearsing_ = 0;
     rehearsed_ = rehearsals_.size();
@@ -276,6 +291,10 @@ void Generation::replace(bool was_ready, int status) {
     spawn_missing();
     return;
   }
+  spawn_later(delay);
+}
+
+void Generation::spawn_later(int64_t delay) {
   ++delayed_;
   host_.alarms.at(monotonic_now() + delay, [this, alive = alive_] {
     if (!*alive) return;
@@ -284,13 +303,19 @@ void Generation::replace(bool was_ready, int status) {
   });
 }
 
-// A worker that ended as it should is not worth a line.
-void Generation::log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) const {
+// A worker that ended as it should is not worth a line. Those that try to boot and end in the same way are worth one.
+void Generation::log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost) {
   const bool expected =
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kRetired || WEXITSTATUS(status) == php::kRecycled ||
                             WEXITSTATUS(status) == php::kRehearsalFailed || WEXITSTATUS(status) == php::kLearnt);
-  if (expected) return;
+  const bool given_up = !ready_ && (retiring_ || over_);  // and killed, which has been told
+  if (expected || given_up) return;
   const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
+  if (record.ready_at.load() == 0) {
+    std::string end = describe_status(status) + note_of(record);
+    if (end == last_early_end_) return;
+    last_early_end_ = std::move(end);
+  }
   std::string what;
   if (!lost.id.empty()) what = fmt::format(" while it ran {} {} (request {})", lost.method, lost.uri, lost.id);
   log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);

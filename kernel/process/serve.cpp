@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "base/log.hpp"
 #include "config/control_path.hpp"
 #include "exchange/exchange.hpp"
@@ -12,6 +14,7 @@
 #include "php/plugin_interface.hpp"
 #include "process/master.hpp"
 #include "process/sidecars.hpp"
+#include "process/spawn.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -31,6 +34,12 @@ Result<> raise_descriptor_limit() {
                            limit.rlim_max, kFewestDescriptors)};
 }
 
+// A file that has reached the limit on its size (ulimit -f, LimitFSIZE=) is as a full disk: the write fails. A handler
+// that does nothing, as programs that PHP starts get the default back.
+void survive_file_size_limit() {
+  handle_signal(SIGXFSZ, [](int /*signal*/) {});
+}
+
 // A full or missing spool folder is found now, not by the first large upload.
 Result<> check_spool(const std::string& folder) {
   gateway::SpoolFile file = ASKR_TRY(gateway::SpoolFile::create(folder));
@@ -43,6 +52,7 @@ Result<> check_spool(const std::string& folder) {
 Result<int> run(const ServerPlan& plan, const std::function<void(const StartReport&)>& on_ready) {
   const config::Settings& settings = plan.loaded.settings;
   const config::ServerSettings& server = settings.server;
+  survive_file_size_limit();
   ASKR_TRY(raise_descriptor_limit());
   ASKR_TRY(check_spool(server.spool_dir));
   std::vector<gateway::Listener> listeners = ASKR_TRY(gateway::bind_listeners(server.listen, server.gateways));

@@ -5,13 +5,16 @@ import os
 import random
 import re
 import resource
+import signal
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from askrtest.http import request_bytes
 from askrtest.server import free_port
-from askrtest.wait import wait_until
+from askrtest.wait import SANITIZED, wait_until
 
 FINE = {"index.php": "<?php echo 'fine';", "plain.txt": "plain\n"}
 
@@ -159,6 +162,41 @@ def test_a_log_that_cannot_be_opened(server, tmp_path):
     assert_start_fails(app, "--access-log.*nowhere", 2)
 
 
+def too_little_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (400_000 << 10, 400_000 << 10))
+
+
+@pytest.mark.skipif(SANITIZED, reason="the shadow memory of a sanitizer is beyond any limit")
+def test_too_little_memory(server):
+    """PHP, or the system, says its own line first."""
+    app = server(FINE, limits=too_little_memory, wait=False)
+    assert_start_fails(app, "the template .* before the application was ready", 1, lines=2)
+
+
+def test_a_template_that_cannot_start_is_told_once(server):
+    app = server({**FINE, "worker.php": "<?php posix_kill(getmypid(), SIGKILL);"}, wait=False, flags=["--cow"])
+    app.worker_script = app.root / "worker.php"
+    assert_start_fails(app, "the template was killed by signal 9 .* before the application was ready", 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user, and the limit does not hold for root")
+def test_too_few_processes(server):
+    reads_all = ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
+    with tempfile.TemporaryDirectory() as root:
+        os.chmod(root, 0o755)
+        (Path(root) / "index.php").write_text("<?php")
+        app = server(root=root, limits=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (3, 3)), wait=False, workers=4)
+        command = ["setpriv", "--reuid", "54321", "--clear-groups", *reads_all, *app.command()]
+        app.command = lambda: command
+        assert_start_fails(app, r"cannot fork a worker \(memory or process limit\)", 1)
+
+
+def test_a_worker_script_that_crashes_is_told_once(server):
+    app = server({"worker.php": "<?php posix_kill(getmypid(), SIGSEGV);"}, wait=False, workers=4)
+    app.worker_script = app.root / "worker.php"
+    assert_start_fails(app, r"SIGSEGV: PHP at .*worker\.php:1(.*\n)*.*workers died 8 times in a row", 1, lines=5)
+
+
 # ---------------------------------------------------------------- a full disk
 
 
@@ -222,6 +260,22 @@ def test_an_upload_to_php_that_finds_the_disk_full_fails_alone(server, small_dis
     response = app.post("/", body, {"Content-Type": "multipart/form-data; boundary=b"})
     assert (response.status, response.text) in ((200, "7"), (200, "0"))  # 7 is UPLOAD_ERR_CANT_WRITE
     assert app.get("/").status == 200
+
+
+def test_a_limit_on_the_size_of_files_is_as_a_full_disk(server, tmp_path):
+    limit = 256 << 10
+    scripts = {
+        "index.php": "<?php echo strlen(file_get_contents('php://input'));",
+        "write.php": f"<?php echo json_encode(@file_put_contents('{tmp_path}/a', str_repeat('x', 1 << 20)));",
+        "run.php": f"<?php echo shell_exec('head -c 1000000 /dev/zero > {tmp_path}/b; echo $?');",
+    }
+    app = server(scripts, limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    before = app.members()
+    assert app.post("/", b"x" * (1 << 20)).status == 507
+    assert app.post("/", b"x" * 1000).text == "1000"
+    assert app.get("/write.php").text in ("false", str(limit))
+    assert app.get("/run.php").text == f"{128 + signal.SIGXFSZ}\n"  # the program's own affair
+    assert app.members() == before
 
 
 # ---------------------------------------------------------------- while running

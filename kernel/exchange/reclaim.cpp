@@ -27,7 +27,8 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
     SlotState expected = slot.state.load(std::memory_order_acquire);
     RequestView request;
     if (expected == SlotState::running) decode_request(exchange.request_area(at), request);
-    LostRequest running{std::string(request.id), std::string(request.method), std::string(request.uri)};
+    LostRequest running{std::string(request.id), std::string(request.method), std::string(request.uri),
+                        std::string(request.script_name)};
     expected = SlotState::running;
     if (slot.state.compare_exchange_strong(expected, SlotState::crashed)) {
       lost = std::move(running);

@@ -10,6 +10,7 @@ namespace askr::exchange {
 // What a worker was at when it died; empty: nothing. Copied, because the slot belongs to its gateway again.
 struct LostRequest {
   std::string id, method, uri;
+  std::string script_name;  // relative to the document root
 };
 
 // Tells the gateways of the requests that the worker in record `record_index` had, running or just done, and clears the

@@ -317,7 +317,11 @@ void Generation::log_worker_end(const Child& worker, int status, const exchange:
     last_early_end_ = std::move(end);
   }
   std::string what;
-  if (!lost.id.empty()) what = fmt::format(" while it ran {} {} (request {})", lost.method, lost.uri, lost.id);
+  if (!lost.id.empty()) {
+    // A process that is killed has no last words.
+    const std::string script = host_.settings.worker_mode() ? host_.settings.worker.script : root_ + lost.script_name;
+    what = fmt::format(" while it ran {} {} ({}, request {})", lost.method, lost.uri, script, lost.id);
+  }
   log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);
   log_note(record);
 }

@@ -73,6 +73,19 @@ def test_a_line_is_valid_json_whatever_the_client_sends(app):
     assert line["status"] == status
 
 
+def test_the_script_that_a_killed_worker_ran_is_named(app):
+    app.post("/crash.php", b"x", {"X-Request-Id": "lost"})
+    app.wait_log(rf"killed by signal 9 .* while it ran POST /crash\.php \({app.root}/crash\.php, request lost\)")
+
+
+def test_the_worker_script_of_a_killed_worker_is_named(server):
+    loop = "<?php while (askr_handle_request(fn () => posix_kill(getmypid(), 9))) { }"
+    app = server({"worker.php": loop}, wait=False)
+    app.worker_script = app.root / "worker.php"
+    app.start().post("/some/page", b"x", {"X-Request-Id": "lost"})
+    app.wait_log(rf"killed by signal 9 .* while it ran POST /some/page \({app.worker_script}, request lost\)")
+
+
 def test_every_request_has_its_own_id(app):
     ids = [app.get("/plain.txt").header("X-Request-Id") for _ in range(20)] + [
         app.get("/").header("X-Request-Id") for _ in range(20)

@@ -71,9 +71,15 @@ Result<std::string> parse_choice(const Option& option, const std::string& text) 
   return usage_error(fmt::format("expected {}, got {}", fmt::join(choices, ", "), quote(text)));
 }
 
+// An empty text is most often a variable that nobody has set.
+Result<std::string> parse_path(const Option& option, const std::string& text, const std::string& folder) {
+  if (text.empty() && (option.needed || option.is_list())) return usage_error("expected a path, got \"\"");
+  return resolve(text, folder);
+}
+
 Result<std::string> parse_text(const Option& option, const std::string& text, const std::string& folder) {
   if (text.find('\0') != std::string::npos) return usage_error("a NUL character is not allowed");
-  if (option.kind == Kind::path || option.kind == Kind::paths) return resolve(text, folder);
+  if (option.kind == Kind::path || option.kind == Kind::paths) return parse_path(option, text, folder);
   if (option.kind == Kind::choice) return parse_choice(option, text);
   if (option.kind == Kind::networks) return parse_network(text);
   return text;

@@ -25,7 +25,7 @@ enum class Kind : uint8_t {
   addresses,      // list of listen addresses
   networks,       // list of addresses, CIDR blocks or "unix"
   texts,          // list
-  paths,          // list; each as Kind::path
+  paths,          // list; each as Kind::path, none empty
   sidecars,       // list of NAME=COMMAND; tables in askr.toml
   boolean,        // a flag without a value; "true" or "false" elsewhere
 };
@@ -49,6 +49,7 @@ struct Option {
   std::string_view plugin = {};         // id of whose option it is; empty: the server's own
   size_t plugin_value = 0;              // index into Settings::plugin_values
   bool secret = false;                  // its value is not shown
+  bool needed = false;                  // of Kind::path: "" is a mistake, not the way to say "none"
 
   [[nodiscard]] std::string_view section() const;
   [[nodiscard]] std::string_view key() const;

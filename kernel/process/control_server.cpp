@@ -67,9 +67,8 @@ void ControlServer::forget() {
 }
 
 Result<> ControlServer::open(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path();
-  std::error_code failed;
-  if (std::filesystem::create_directories(folder, failed)) ::chmod(folder.c_str(), 0700);
+  // Its own folder, such as /run/askr. One that cannot be made is found by bind().
+  ::mkdir(std::filesystem::path(path).parent_path().c_str(), 0700);
 
   sockaddr_un name{};
   name.sun_family = AF_UNIX;

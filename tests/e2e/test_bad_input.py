@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import socket
+import stat
 import tempfile
 from pathlib import Path
 
@@ -155,6 +156,21 @@ def test_too_few_file_descriptors(server):
 def test_a_missing_spool_folder(server, tmp_path):
     app = server(FINE, spool_dir=tmp_path / "nowhere", wait=False)
     assert_start_fails(app, "nowhere", 2)
+
+
+@pytest.mark.parametrize("flag", ["--root", "--spool-dir", "--control"])
+def test_a_path_out_of_an_unset_variable(server, flag):
+    assert_start_fails(server(FINE, flags=[flag, ""], wait=False), rf'{flag}: expected a path, got ""', 2)
+
+
+def test_the_control_socket_makes_its_own_folder_only(server, tmp_path):
+    app = server(FINE, control=tmp_path / "own/control.sock")
+    assert app.status()["listen"]
+    assert stat.S_IMODE((tmp_path / "own").stat().st_mode) == 0o700
+    path = tmp_path / "no/such/control.sock"
+    app = server(FINE, control=path, wait=False)
+    assert_start_fails(app, rf"cannot make the control socket {path}: No such file or directory", 1)
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_log_that_cannot_be_opened(server, tmp_path):

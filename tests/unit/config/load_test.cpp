@@ -97,6 +97,21 @@ TEST_CASE("a line for php.ini sets something, or is a comment or a section") {
   }
 }
 
+TEST_CASE("an empty path is a mistake where there has to be one, and none elsewhere") {
+  TemporaryFolder folder;
+  CHECK(problem_of({"--root", ""}, {}, folder.path()) == "--root: expected a path, got \"\"");
+  CHECK(problem_of({"--control="}, {}, folder.path()) == "--control: expected a path, got \"\"");
+  CHECK(problem_of({}, {{"ASKR_SERVER_SPOOL_DIR", ""}}, folder.path()) ==
+        "ASKR_SERVER_SPOOL_DIR: expected a path, got \"\"");
+  folder.write("askr.toml", "[plugins]\ndir = [\"\"]\n");
+  CHECK(problem_of({}, {}, folder.path()) == "askr.toml:2: plugins.dir: expected a path, got \"\"");
+
+  folder.write("askr.toml", "[server]\naccess_log = \"a.log\"\nerror_log = \"\"\n[worker]\nscript = \"a.php\"\n");
+  const Loaded loaded = load_words({"--worker-script", ""}, {{"ASKR_SERVER_ACCESS_LOG", ""}}, folder.path()).value();
+  CHECK(loaded.settings.server.access_log.empty());
+  CHECK_FALSE(loaded.settings.worker_mode());
+}
+
 TEST_CASE("mistakes in askr.toml name file, line and key, one line each") {
   TemporaryFolder folder;
   folder.write("askr.toml",

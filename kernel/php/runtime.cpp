@@ -1,7 +1,5 @@
 #include "php/runtime.hpp"
 
-#include <sys/stat.h>
-
 #include <cstdlib>
 
 #include "base/clock.hpp"
@@ -30,11 +28,6 @@ namespace askr::php {
 namespace {
 
 std::string ini_text;  // PHP keeps a pointer to it
-
-Result<> make_upload_dir(const std::string& path) {
-  if (path.empty() || ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return ok();
-  return system_error("cannot make the directory for uploads, " + path);
-}
 
 Result<> start_php(RuntimeFacts& facts) {
   std::vector<std::string> messages;
@@ -95,7 +88,6 @@ int serve_requests() {
 Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   state.options = options;
   state.worker_mode = !options.worker_script.empty();
-  ASKR_TRY(make_upload_dir(options.upload_dir));
   if (!options.app_base.empty()) ::setenv("ASKR_APP_BASE", options.app_base.c_str(), 1);
   std::string preload_script;
   if (options.classes == ClassList::preload) preload_script = ASKR_TRY(write_preload_script(options));

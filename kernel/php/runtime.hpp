@@ -23,7 +23,7 @@ struct RuntimeOptions {
   std::string app_base;           // exported as ASKR_APP_BASE when not empty
   std::vector<std::string> ini;   // extra php.ini lines, override the files
   uint64_t max_body_size = 0;     // becomes post_max_size and upload_max_filesize unless `ini` sets them
-  std::string upload_dir;         // where PHP puts uploads; made if missing (0700)
+  std::string upload_dir;         // where PHP puts uploads
   uint64_t max_growth = 0;        // recycle when a worker's own memory has grown by so many bytes; 0: never
   uint64_t max_requests = 0;      // recycle after so many, spread by up to a tenth per worker; 0: never
   bool boot_in_template = false;  // the worker script runs in the template, up to askr_cow_ready()

@@ -89,7 +89,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.app_base = settings.worker.app_base;
   options.ini = settings.worker.ini;
   options.max_body_size = settings.server.max_body_size;
-  options.upload_dir = settings.server.spool_dir + "/askr-uploads";
+  options.upload_dir = host_.uploads.path();
   options.max_requests = settings.server.max_requests;
   options.max_growth = settings.server.max_worker_rss;
   options.boot_in_template = settings.boots_in_template();

@@ -18,6 +18,7 @@
 #include "process/respawn_policy.hpp"
 #include "process/sidecars.hpp"
 #include "process/template_process.hpp"
+#include "process/upload_folder.hpp"
 
 namespace askr::process {
 
@@ -28,6 +29,7 @@ struct GenerationHost {
   EventLoop& loop;
   Alarms& alarms;
   plugin::Host& plugins;
+  const UploadFolder& uploads;
   std::function<void()> close_in_child;  // descriptors that templates and workers have no business with
 };
 

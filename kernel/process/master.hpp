@@ -19,6 +19,7 @@
 #include "process/plugin_crashes.hpp"
 #include "process/respawn_policy.hpp"
 #include "process/serve.hpp"
+#include "process/upload_folder.hpp"
 
 namespace askr::process {
 
@@ -27,6 +28,7 @@ struct MasterOptions {
   exchange::Exchange& exchange;
   std::vector<gateway::Listener>& listeners;
   plugin::Host& plugins;
+  const UploadFolder& uploads;
   gateway::AccessLog* access_log = nullptr;
   const std::function<void(const StartReport&)>& on_ready;
 };

@@ -15,6 +15,7 @@
 #include "process/master.hpp"
 #include "process/sidecars.hpp"
 #include "process/spawn.hpp"
+#include "process/upload_folder.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -69,8 +70,9 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
   exchange::Exchange exchange = ASKR_TRY(exchange::Exchange::create(arena, options));
   const log::Following following(exchange.global().log_reopened);
   ASKR_TRY(plugins->share(arena, exchange));
+  const std::unique_ptr<UploadFolder> uploads = ASKR_TRY(UploadFolder::create(server.spool_dir));
   std::unique_ptr<Master> master =
-      ASKR_TRY(Master::create({settings, exchange, listeners, *plugins, access_log.get(), on_ready}));
+      ASKR_TRY(Master::create({settings, exchange, listeners, *plugins, *uploads, access_log.get(), on_ready}));
   const int code = master->run();
   plugins->stop_master();
   gateway::remove_unix_sockets(listeners);

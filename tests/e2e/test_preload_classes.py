@@ -135,7 +135,8 @@ def test_paths_may_hold_any_character(server, tmp_path):
 def test_no_script_is_left_behind(preloads, tmp_path):
     app = preloads(application(), spool_dir=tmp_path)
     assert preloaded(app) == 5
-    assert os.listdir(tmp_path / "askr-uploads") == []
+    (uploads,) = tmp_path.glob("askr-uploads-*")
+    assert os.listdir(uploads) == []
 
 
 # ---------------------------------------------------------------- new code

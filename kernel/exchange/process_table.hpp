@@ -61,6 +61,9 @@ struct alignas(128) ProcessRecord {
   // slot + 1 once the block was published, 0 while it is written. Cleared before the block is taken.
   std::array<std::atomic<uint32_t>, kBlocksPerWorker> block_slot;
 
+  // --- worker: 1: it has made its folder for uploads. Set by the worker, cleared by the master, which removes that.
+  std::atomic<uint32_t> has_uploads;
+
   // --- worker: over its time limit. slot + 1, set by a gateway, cleared by the master.
   std::atomic<uint32_t> kill_slot;
 

@@ -15,6 +15,7 @@
 #include "php/sidecar.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
+#include "php/uploads.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/fmt/ranges.h>
@@ -66,6 +67,7 @@ void become(const Forked& forked) {
     return;
   }
   state.port = forked.port;
+  use_upload_dir_of_worker();
   install_signal_handlers(forked.port->record());
   prepare_callables();
 }

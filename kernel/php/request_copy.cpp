@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 #include "php/state.hpp"
+#include "php/uploads.hpp"
 
 namespace askr::php {
 namespace {
@@ -88,6 +89,7 @@ void open_request_info() {
   if (!known.authorization.empty()) php_handle_auth_data(info_strings.keep(known.authorization));
   SG(server_context) = &state;
   SG(sapi_headers).http_response_code = 200;
+  make_upload_dir();
 }
 
 void open_boot_info() {

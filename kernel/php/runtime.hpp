@@ -23,7 +23,7 @@ struct RuntimeOptions {
   std::string app_base;           // exported as ASKR_APP_BASE when not empty
   std::vector<std::string> ini;   // extra php.ini lines, override the files
   uint64_t max_body_size = 0;     // becomes post_max_size and upload_max_filesize unless `ini` sets them
-  std::string upload_dir;         // where PHP puts uploads
+  std::string upload_dir;         // where PHP puts uploads; each worker in a folder of its own
   uint64_t max_growth = 0;        // recycle when a worker's own memory has grown by so many bytes; 0: never
   uint64_t max_requests = 0;      // recycle after so many, spread by up to a tenth per worker; 0: never
   bool boot_in_template = false;  // the worker script runs in the template, up to askr_cow_ready()
@@ -62,6 +62,10 @@ enum WorkerExit : int {
   kRehearsalFailed = 14,  // see WorkerPort::set_rehearsals(); the note says which
   kRecycled = 12,         // reached max_requests, or a fatal error ended the worker script: start another one
 };
+
+// The folder of the worker of that index, below RuntimeOptions::upload_dir. It is there if the worker's record has
+// uploads.
+std::string worker_upload_dir(const std::string& upload_dir, uint32_t index);
 
 // In the template, after start_runtime(): brings PHP to the place where it is to be forked and calls `fork_point`
 // there. Returns in workers only, once they have served their requests, with the exit code, and in sidecars, once their

@@ -1,13 +1,22 @@
 #include "php/uploads.hpp"
 
+#include <strings.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <charconv>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/log.hpp"
+#include "php/state.hpp"
+
 namespace askr::php {
 namespace {
+
+std::string worker_dir;  // empty: PHP uses another one
 
 int (*next_listener)(unsigned int, void*, void**) = nullptr;
 
@@ -80,7 +89,33 @@ void list_upload(HashTable* files, const std::string& written, zval* result) {
   add_next_index_zval(result, &entry);
 }
 
+// PHP keeps smaller bodies in memory, but no uploaded file.
+bool needs_files(const exchange::RequestView& request) {
+  constexpr std::string_view kForm = "multipart/form-data";
+  if (request.body_size >= SAPI_POST_BLOCK_SIZE) return true;
+  const char* type = SG(request_info).content_type;
+  return type != nullptr && strncasecmp(type, kForm.data(), kForm.size()) == 0;
+}
+
 }  // namespace
+
+std::string worker_upload_dir(const std::string& upload_dir, uint32_t index) {
+  return upload_dir + "/" + std::to_string(index);
+}
+
+void use_upload_dir_of_worker() {
+  const char* configured = PG(upload_tmp_dir);
+  if (configured == nullptr || configured != state.options.upload_dir) return;
+  worker_dir = worker_upload_dir(state.options.upload_dir, state.port->record().index);
+  PG(upload_tmp_dir) = worker_dir.data();
+}
+
+void make_upload_dir() {
+  if (worker_dir.empty() || !needs_files(*state.request)) return;
+  state.port->record().has_uploads = 1;
+  if (::mkdir(worker_dir.c_str(), 0700) == 0 || errno == EEXIST) return;
+  log::error("[{}] {}", state.request->id, system_error("cannot make the folder for uploads " + worker_dir).message);
+}
 
 void watch_uploads() {
   next_listener = php_rfc1867_callback;

@@ -249,6 +249,9 @@ void Generation::on_worker_exit(Child& worker, int status) {
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
   const exchange::LostRequest lost = exchange::reclaim_worker(host_.exchange, record_index);
   const bool fails_generation = boot_failed && !ready_ && !retiring_ && !over_;
+  if (record.has_uploads.exchange(0) != 0) {
+    host_.uploads.remove_of_worker(record_index - host_.exchange.first_worker_record());
+  }
   if (!fails_generation) log_worker_end(worker, status, lost);
   record.role = exchange::Role::none;
   known_ready_.erase(record_index);

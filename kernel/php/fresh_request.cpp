@@ -1,6 +1,8 @@
 // The order follows php_request_startup() and php_request_shutdown() of PHP, minus what would unload the application.
 #include "php/fresh_request.hpp"
 
+#include <sys/stat.h>
+
 #include "php/callables.hpp"
 #include "php/output.hpp"
 #include "php/request_copy.hpp"
@@ -18,6 +20,7 @@ namespace {
 HashTable* boot_shutdown_functions = nullptr;
 // What the boot chose, and each request starts with.
 bool boot_ignores_abort = false;
+zval boot_environment;  // $_ENV, into which applications load their settings while they boot
 
 zend_module_entry* find_module(std::string_view name) {
   return static_cast<zend_module_entry*>(zend_hash_str_find_ptr(&module_registry, name.data(), name.size()));
@@ -78,12 +81,32 @@ void renew_global(std::string_view name) {
   global->armed = global->auto_global_callback(global->name);
 }
 
+void keep_environment() {
+  zend_string* name = ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_ENV);
+  zend_is_auto_global(name);  // PHP makes it when it is asked for
+  zval* environment = zend_hash_find(&EG(symbol_table), name);
+  if (environment != nullptr) ZVAL_COPY_DEREF(&boot_environment, environment);
+}
+
+void renew_environment() {
+  if (Z_TYPE(boot_environment) == IS_UNDEF) return;
+  Z_TRY_ADDREF(boot_environment);
+  zend_hash_update(&EG(symbol_table), ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_ENV), &boot_environment);
+}
+
+// PHP remembers the first umask of a request, and at its end puts that back.
+void restore_umask() {
+  if (BG(umask) != -1) ::umask(static_cast<mode_t>(BG(umask)));
+  BG(umask) = -1;
+}
+
 // $_REQUEST last: it is made of the others.
 void renew_superglobals() {
   zval* files = &PG(http_globals)[TRACK_VARS_FILES];
   zval_ptr_dtor_nogc(files);
   ZVAL_UNDEF(files);
   for (const std::string_view name : {"_GET", "_POST", "_COOKIE", "_FILES", "_SERVER", "_REQUEST"}) renew_global(name);
+  renew_environment();
 }
 
 void call_shutdown_functions() {
@@ -126,6 +149,8 @@ void end_session() {
 
 void end_boot() {
   boot_ignores_abort = PG(ignore_user_abort);
+  keep_environment();
+  BG(umask) = -1;
   boot_shutdown_functions = BG(user_shutdown_function_names);
   BG(user_shutdown_function_names) = nullptr;
   SG(headers_sent) = 1;
@@ -177,6 +202,7 @@ void end_request_of_loop(void (*settle)()) {
   close_body();
   sapi_deactivate();
   if (PG(ignore_user_abort) != boot_ignores_abort) set_ignore_user_abort(boot_ignores_abort);
+  restore_umask();
   forget_last_error();
   idle_output();
 }

@@ -1,7 +1,6 @@
 // What is fresh for each request of a worker script: superglobals, php://input, headers, output layer, sessions, input
-// filter, uploads, shutdown functions, connection status, time limit, working directory. ignore_user_abort() and
-// set_time_limit() start from what the boot chose. What is kept: everything else, $_ENV among it, because applications
-// load their environment into it while they boot.
+// filter, uploads, shutdown functions, connection status, time limit, working directory. $_ENV, umask(),
+// ignore_user_abort() and set_time_limit() start from what the boot chose. What is kept: everything else.
 #pragma once
 
 namespace askr::php {

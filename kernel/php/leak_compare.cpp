@@ -37,8 +37,6 @@ std::string_view kind_name(StateKind kind) {
       return "environment variable";
     case StateKind::working_directory:
       return "working directory";
-    case StateKind::umask:
-      return "umask";
     case StateKind::open_file:
       return "open file";
   }

@@ -1,4 +1,3 @@
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <climits>
@@ -56,13 +55,6 @@ void note_directory(Snapshot& snapshot) {
   add(snapshot, StateKind::working_directory, "", {.shown = current != nullptr ? current : "a removed folder"});
 }
 
-// It can only be read by setting it.
-void note_umask(Snapshot& snapshot) {
-  const mode_t current = ::umask(0);
-  ::umask(current);
-  add(snapshot, StateKind::umask, "", {.shown = fmt::format("{:04o}", current)});
-}
-
 // Counted by name: which number a descriptor has says nothing.
 void note_open_files(Snapshot& snapshot) {
   std::map<std::string, int64_t> counts;
@@ -79,7 +71,6 @@ void note_process(Snapshot& snapshot) {
   note_locale(snapshot);
   note_environment(snapshot);
   note_directory(snapshot);
-  note_umask(snapshot);
   note_open_files(snapshot);
 }
 

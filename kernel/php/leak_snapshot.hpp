@@ -29,7 +29,6 @@ enum class StateKind : uint8_t {
   stream_filter,
   environment_variable,
   working_directory,
-  umask,
   open_file,
 };
 

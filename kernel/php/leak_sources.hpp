@@ -9,7 +9,7 @@ namespace askr::php {
 void note_variables(Snapshot& snapshot);
 // ini settings, error and exception handlers, stream wrappers and filters.
 void note_settings(Snapshot& snapshot);
-// Locale, environment, working directory, umask, open files.
+// Locale, environment, working directory, open files.
 void note_process(Snapshot& snapshot);
 
 }  // namespace askr::php

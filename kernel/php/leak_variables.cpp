@@ -88,9 +88,9 @@ void note_classes(ValueWalker& walker) {
   ZEND_HASH_FOREACH_END();
 }
 
-// What is made anew for each request. $_ENV is not.
+// What is made anew for each request.
 bool is_superglobal(zend_string* name) {
-  return !zend_string_equals_literal(name, "_ENV") && zend_hash_exists(CG(auto_globals), name);
+  return zend_hash_exists(CG(auto_globals), name);
 }
 
 void note_globals(ValueWalker& walker) {

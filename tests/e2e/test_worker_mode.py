@@ -1,6 +1,7 @@
 """Worker mode: the script boots once and answers many requests, and each request looks as if it were the first."""
 
 import json
+import os
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -177,6 +178,25 @@ def test_header_state_does_not_leak(evaluator):
     assert response.header("X-Old") is None
     assert response.all("Set-Cookie") == []
     assert "X-Old" not in response.text
+
+
+def test_the_environment_array_is_what_the_boot_has_made_of_it(serve):
+    app = serve("echo json_encode([$_ENV['BOOT'] ?? null, $_ENV['LEAK'] ?? null]); $_ENV['LEAK'] = $_ENV['BOOT'] = 'left';",
+                boot="$_ENV['BOOT'] = 'kept';")
+    for _ in range(3):
+        assert app.get("/").json() == ["kept", None]
+
+
+def test_the_environment_array_is_fresh_when_the_boot_has_not_looked_at_it(evaluator):
+    for _ in range(3):
+        assert run(evaluator, "echo $_ENV['LEAK'] ?? 'none'; $_ENV['LEAK'] = 'left';").text == "none"
+
+
+@pytest.mark.parametrize("boot, mask", [("", "22"), ("umask(027);", "27")])
+def test_a_umask_ends_with_its_request(serve, boot, mask):
+    app = serve("echo decoct(umask(0)); umask(077);", boot=boot, limits=lambda: os.umask(0o022))
+    for _ in range(3):
+        assert app.get("/").text == mask
 
 
 def test_output_buffers_of_a_request_end_with_it(evaluator):

@@ -24,6 +24,7 @@ enum class ServerName : uint8_t {
   server_software,
   remote_addr,
   remote_port,
+  remote_user,
   server_addr,
   server_port,
   server_name,

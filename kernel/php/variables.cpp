@@ -50,6 +50,12 @@ void put_addresses(HashTable* server, const RequestView& request) {
   put(server, ServerName::server_name, request.server_name);
 }
 
+// As nginx's $remote_user: what the client says, which nobody has checked.
+void put_user(HashTable* server) {
+  const char* user = SG(request_info).auth_user;
+  if (user != nullptr) put(server, ServerName::remote_user, user);
+}
+
 void put_script(HashTable* server, const RequestView& request) {
   put(server, ServerName::script_filename, state.script_filename);
   if (request.path_info.empty()) {
@@ -104,6 +110,7 @@ void put_request(HashTable* server, const RequestView& request) {
   put(server, ServerName::gateway_interface, "CGI/1.1");
   put(server, ServerName::server_software, "askr/" ASKR_VERSION);
   put_addresses(server, request);
+  put_user(server);
   put(server, ServerName::redirect_status, "200");
   put_script(server, request);
   put_environment(server);

@@ -127,10 +127,13 @@ def test_basic_and_digest_credentials_reach_php(app):
     credentials = base64.b64encode(b"alice:s:cret").decode()
     seen = app.get("/", {"Authorization": f"Basic {credentials}"}).json()["server"]
     assert (seen["PHP_AUTH_USER"], seen["PHP_AUTH_PW"]) == ("alice", "s:cret")
+    assert seen["REMOTE_USER"] == "alice"
     assert seen["HTTP_AUTHORIZATION"] == f"Basic {credentials}"
     seen = app.get("/", {"Authorization": 'Digest username="alice"'}).json()["server"]
     assert seen["PHP_AUTH_DIGEST"] == 'username="alice"'
-    assert "PHP_AUTH_USER" not in app.get("/").json()["server"]
+    assert "REMOTE_USER" not in seen
+    seen = app.get("/").json()["server"]
+    assert "PHP_AUTH_USER" not in seen and "REMOTE_USER" not in seen
 
 
 def test_the_environment_of_the_server_reaches_php(server):

@@ -4,7 +4,9 @@
 
 #include <strings.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <vector>
 
 #include "base/log.hpp"
@@ -52,16 +54,16 @@ void collect_fields(sapi_headers_struct* headers, Wanted wanted) {
   }
 }
 
-// The text behind the number in "HTTP/1.1 404 Not here".
-std::string_view reason_of(const char* status_line) {
+// The text behind the number in "HTTP/1.1 404 Not here". http_response_code() changes the number alone: the line that
+// PHP has made for a fatal error, say, then tells of another status.
+std::string_view reason_of(const char* status_line, int code) {
   if (status_line == nullptr) return {};
   std::string_view rest(status_line);
-  for (int words = 0; words < 2; ++words) {
-    const size_t space = rest.find(' ');
-    if (space == std::string_view::npos) return {};
-    rest.remove_prefix(space + 1);
-  }
-  return rest;
+  rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
+  int number = 0;
+  const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  if (number != code || parsed.ptr == rest.data() + rest.size()) return {};
+  return rest.substr(static_cast<size_t>(parsed.ptr - rest.data()) + 1);
 }
 
 struct Status {
@@ -103,7 +105,7 @@ void client_left() {
 
 extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
   if (!request_is_open()) return SAPI_HEADER_SENT_SUCCESSFULLY;
-  Status status{headers->http_response_code, reason_of(headers->http_status_line)};
+  Status status{headers->http_response_code, reason_of(headers->http_status_line, headers->http_response_code)};
   const bool plain = status.code == 200;
   collect_fields(headers, [&](const WorkerPort::HeadField& field) {
     if (same_name(field.name, "Status")) {

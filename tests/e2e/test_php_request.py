@@ -461,6 +461,13 @@ def test_a_fatal_error_is_500_logged_with_file_and_line_and_not_shown(server, co
     assert app.get("/fine.php").body == b"fine"
 
 
+@pytest.mark.parametrize("code, reason", [(200, "OK"), (404, "Not Found")])
+def test_a_shutdown_function_may_change_the_status_of_a_fatal_error(server, code, reason):
+    app = server(scripts(index=f"register_shutdown_function(fn () => http_response_code({code})); undefined_function();"))
+    response = app.get("/")
+    assert (response.status, response.reason) == (code, reason)
+
+
 def test_a_syntax_error_is_500_and_logged(server):
     app = server({"index.php": "<?php\nthis is no php;\n"})
     assert app.get("/").status == 500

@@ -86,7 +86,7 @@ class Resolver {
   bool is_for_front() {
     const std::string_view front = root_.front;
     if (path_ == "/") return (root_.worker_mode || front == "index.php") && use_front({});
-    if (root_.worker_mode || path_.compare(1, front.size(), front) != 0) return false;
+    if (path_.compare(1, front.size(), front) != 0) return false;
     const std::string_view rest = std::string_view(path_).substr(front.size() + 1);
     const bool is_script = !rest.empty() || front.ends_with(kScriptSuffix);
     return (rest.empty() || rest[0] == '/') && is_script && use_front(rest);

@@ -12,7 +12,7 @@ namespace askr::gateway {
 struct DocumentRoot {
   std::string path;                 // absolute, symlinks resolved, without trailing slash
   std::string front = "index.php";  // relative to path
-  bool worker_mode = false;         // every path that is no file belongs to the worker script
+  bool worker_mode = false;  // every path that is no file belongs to the worker script, which answers as the front
 };
 
 // Fills transaction.target from transaction.head.raw_path and sets transaction.path. Touches the disk with at most one

@@ -26,6 +26,7 @@ struct State {
   ForkPoint* fork_point = nullptr;                 // in the template, as long as it can fork
   const exchange::RequestView* request = nullptr;  // nullptr: PHP runs outside a request, its output goes nowhere
   std::string script_filename;                     // absolute path of the script of the current request
+  std::string front_filename;                      // worker mode: of the script whose URLs the worker script answers
   Failure failure;                                 // of the current request, or of the boot
   bool worker_mode = false;
   bool handling = false;         // worker mode: the handler of a request runs

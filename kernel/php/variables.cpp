@@ -57,7 +57,7 @@ void put_user(HashTable* server) {
 }
 
 void put_script(HashTable* server, const RequestView& request) {
-  put(server, ServerName::script_filename, state.script_filename);
+  put(server, ServerName::script_filename, state.worker_mode ? state.front_filename : state.script_filename);
   if (request.path_info.empty()) {
     put(server, ServerName::php_self, request.script_name);
     return;

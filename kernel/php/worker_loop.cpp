@@ -94,6 +94,13 @@ Result<int> judge_end() {
   return fail_boot(state.failure.seen ? kBootFailed : kNeverHandled, why_not_booted());
 }
 
+// Applications find out below which URL they are from the names of the front controller, whose place the worker script
+// takes. One that is served by nothing else need not have any.
+void find_front() {
+  state.front_filename = state.options.root + '/' + state.options.front;
+  if (check_script(state.front_filename) != ScriptCheck::ready) state.front_filename = state.options.worker_script;
+}
+
 // A script that was not written for forking can be forked where it asks for its first request.
 void warn_of_late_fork() {
   log::warning("the worker script {} does not call askr_cow_ready(); it is forked at its first askr_handle_request()",
@@ -147,6 +154,7 @@ Result<int> run_worker_script() {
   if (check_script(state.script_filename) != ScriptCheck::ready) {
     return fail_boot(kBootFailed, fmt::format("the worker script {} cannot be read", state.script_filename));
   }
+  find_front();
   enter_directory_of(state.script_filename);
   open_boot_info();
   run_script();

@@ -66,6 +66,12 @@ def test_a_json_route_answers(site):
     assert answer.json() == {"message": "Hello, Ada", "path": "api/hello"}
 
 
+def test_a_route_is_found_behind_the_front_controller(site):
+    answer = site.get("/index.php/api/hello?name=Ada")
+    assert answer.status_code == 200
+    assert answer.json() == {"message": "Hello, Ada", "path": "api/hello"}
+
+
 def test_a_page_comes_from_its_layout_and_includes(site):
     page = site.get("/page")
     assert page.status_code == 200

@@ -33,6 +33,11 @@ def test_a_json_route_answers(site):
     assert answer.json()["message"] == "Hello, Ada"
 
 
+def test_a_route_is_found_behind_the_front_controller(site):
+    _, browser = site
+    assert browser().get("/index.php/api/hello?name=Ada").json()["message"] == "Hello, Ada"
+
+
 def test_a_worker_serves_many_requests(site):
     server, browser = site
     visitor = browser()

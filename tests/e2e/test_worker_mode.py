@@ -152,6 +152,29 @@ def test_other_scripts_below_the_root_are_neither_run_nor_shown(app):
 # ---------------------------------------------------------------- fresh each time
 
 
+NAMES = ["SCRIPT_NAME", "SCRIPT_FILENAME", "PATH_INFO", "PATH_TRANSLATED", "PHP_SELF", "DOCUMENT_URI"]
+
+
+@pytest.mark.parametrize("front", ["index.php", "app/front.php"])
+def test_a_script_is_named_as_the_front_controller_would_be(server, serve, front):
+    """Applications tell from these below which URL they are: /index.php/login is their page /login."""
+    files = {front: "<?php echo json_encode(['server' => $_SERVER]);"}
+    per_request = server(files, front=front)
+    booted = serve(SHOW, files=files, front=front)
+    for path in ["/", "/login", f"/{front}", f"/{front}/login", f"/{front}/a.php/b", "/missing.php/x"]:
+        wanted, seen = (
+            {name: each.get(path).json()["server"].get(name) for name in NAMES} for each in (per_request, booted))
+        moved = {name: value and value.replace(str(per_request.root), str(booted.root)) for name, value in wanted.items()}
+        assert seen == moved, path
+
+
+def test_without_a_front_controller_the_worker_script_is_the_file(app):
+    seen = app.get("/index.php/login").json()["server"]
+    assert seen["SCRIPT_FILENAME"] == str(app.root / "worker.php")
+    assert [seen[name] for name in ("SCRIPT_NAME", "PATH_INFO", "PHP_SELF")] == \
+        ["/index.php", "/login", "/index.php/login"]
+
+
 def test_superglobals_are_those_of_the_request(app):
     app.post("/?a=1", b"b=2", {"Content-Type": "application/x-www-form-urlencoded", "Cookie": "c=3", "X-Old": "1"})
     answer = app.get("/?d=4").json()

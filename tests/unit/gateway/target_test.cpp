@@ -148,7 +148,9 @@ TEST_CASE("in worker mode every path that is no file belongs to the worker scrip
   CHECK(site.resolve("/a.css") == "file /a.css");
   CHECK(site.resolve("/tool.php") == kFront);
   CHECK(site.resolve("/tool.php/x") == kFront);
-  CHECK(site.resolve("/index.php/x") == kFront);
+  CHECK(site.resolve("/index.php") == kFront);
+  CHECK(site.resolve("/index.php/x") == "script /index.php|/x");
+  CHECK(site.resolve("/index.phpx/x") == kFront);
   CHECK(site.resolve("/docs/") == "file /docs/index.html");
   CHECK(site.resolve("/.env") == "forbidden");
 }

@@ -67,12 +67,10 @@ class Resolver {
       : root_(root), transaction_(transaction), path_(transaction.path), target_(transaction.target) {}
 
   void resolve() {
-    if (has_dot_segment(path_)) {
-      target_.kind = TargetKind::forbidden;
-      return;
-    }
     if (is_for_front()) return;
-    if (!look_at(path_)) {
+    if (has_dot_segment(path_)) {
+      if (!use_script_prefix()) target_.kind = TargetKind::forbidden;
+    } else if (!look_at(path_)) {
       if (!use_script_prefix()) use_front_or_nothing();
     } else if (S_ISDIR(target_.file_status.st_mode)) {
       use_directory();
@@ -141,13 +139,14 @@ class Resolver {
     use_front_or_nothing();
   }
 
-  // `/a.php/b/c` is the script `/a.php` with the path info `/b/c`; the longest prefix that is a script wins.
+  // `/a.php/b/c` is the script `/a.php` with the path info `/b/c`; the longest prefix that is a script wins. The path
+  // info names no file, so it may begin with a dot.
   bool use_script_prefix() {
     if (root_.worker_mode) return false;
     for (size_t slash = path_.rfind(".php/"); slash != std::string::npos;) {
       const size_t end = slash + kScriptSuffix.size();
       const std::string_view script = std::string_view(path_).substr(0, end);
-      if (is_file_at(script)) {
+      if (!has_dot_segment(script) && is_file_at(script)) {
         use_script(script, std::string_view(path_).substr(end));
         return true;
       }

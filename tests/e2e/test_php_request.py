@@ -106,6 +106,13 @@ def test_percent_encoded_paths_are_decoded_for_the_script_and_kept_in_the_uri(ap
     assert seen["REQUEST_URI"] == "/echo.php/a%20b%2Fc"
 
 
+@pytest.mark.parametrize("script", ["/echo.php", "/index.php"])
+def test_a_path_info_may_begin_with_a_dot(app, script):
+    seen = app.get(f"{script}/.env").json()["server"]
+    assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == (script, "/.env")
+    assert app.get("/.env").status == 404
+
+
 def test_query_and_cookies_are_parsed(app):
     seen = app.get("/?a=1&b[]=2&b[]=3&c[d]=4&e=%C3%BC", {"Cookie": "one=1; two=%20x; list[a]=b"}).json()
     assert seen["get"] == {"a": "1", "b": ["2", "3"], "c": {"d": "4"}, "e": "ü"}

@@ -173,6 +173,25 @@ TEST_CASE("dotfiles and what is below dot-folders are never served") {
   CHECK(site.resolve("/.well-known/missing") == kFront);
 }
 
+TEST_CASE("a path info may begin with a dot, because it names no file") {
+  Site site;
+  site.folder.write("index.php");
+  site.folder.write("info.php");
+  site.folder.write(".hidden/x.php");
+  site.folder.write("odd.php/.env");
+  CHECK(site.resolve("/index.php/.NET") == "script /index.php|/.NET");
+  CHECK(site.resolve("/info.php/.env") == "script /info.php|/.env");
+  CHECK(site.resolve("/info.php/a/.b/c.php/d") == "script /info.php|/a/.b/c.php/d");
+  for (const char* path : {"/odd.php/.env", "/missing.php/.env", "/.hidden/x.php/y", "/.hidden/x.php/.y",
+                           "/x/.git/config", "/x/.git/config.php/y"}) {
+    INFO(path);
+    CHECK(site.resolve(path) == "forbidden");
+  }
+  site.root.worker_mode = true;
+  CHECK(site.resolve("/index.php/.NET") == "script /index.php|/.NET");
+  CHECK(site.resolve("/info.php/.env") == "forbidden");
+}
+
 TEST_CASE("sources are never served as bytes") {
   Site site;
   site.folder.write("index.php");

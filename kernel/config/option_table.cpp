@@ -120,7 +120,7 @@ const Option kOptions[] = {
      .group = kApplication,
      .kind = Kind::networks,
      .member = ASKR_FIELD(server.trusted_proxies),
-     .help = "Peers whose X-Forwarded-* fields are believed: addresses, blocks such as 10.0.0.0/8, or unix",
+     .help = "Peers whose X-Forwarded-For, -Proto, -Port and Forwarded are believed: addresses, blocks or unix",
      .default_text = "none"},
 
     {.path = "server.workers",

@@ -1,5 +1,7 @@
 #include "gateway/forwarded.hpp"
 
+#include <charconv>
+
 namespace askr::gateway {
 namespace {
 
@@ -63,6 +65,19 @@ std::string_view forwarded_protocol(const http::RequestHead& head) {
   if (!protocol.empty()) return protocol;
   for_each_element(head, "forwarded", [&](std::string_view element) { protocol = parameter(element, "proto"); });
   return protocol;
+}
+
+uint16_t forwarded_port(const http::RequestHead& head) {
+  std::string_view port;
+  for_each_element(head, "x-forwarded-port", [&](std::string_view element) { port = element; });
+  return parse_port(port);
+}
+
+uint16_t parse_port(std::string_view text) {
+  uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, port);
+  return parsed.ec == std::errc() && parsed.ptr == end ? port : 0;
 }
 
 }  // namespace askr::gateway

@@ -14,6 +14,20 @@ namespace {
 
 constexpr unsigned kMappedBits = 96;  // of ::ffff:0:0/96, where IPv4 addresses are
 
+// 0 when the Host field names none.
+uint16_t port_of_host(std::string_view host) {
+  const size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
+  return has_port ? parse_port(host.substr(colon + 1)) : 0;
+}
+
+// The port of the URL that the client has asked for. Ours is behind the proxy and would not be the one of that scheme.
+uint16_t port_before_proxy(const http::RequestHead& head, bool secure) {
+  if (const uint16_t said = forwarded_port(head)) return said;
+  if (const uint16_t asked_for = port_of_host(head.host)) return asked_for;
+  return secure ? 443 : 80;
+}
+
 }  // namespace
 
 std::optional<TrustedProxies::Address> TrustedProxies::parse_address(std::string_view text) {
@@ -97,6 +111,7 @@ void TrustedProxies::apply(pipeline::Transaction& transaction) const {
   const pipeline::Endpoint& endpoint = *transaction.endpoint;
   transaction.client_address = endpoint.client_address;
   transaction.secure = endpoint.secure;
+  transaction.server_port = endpoint.server_port;
   if (!is_trusted_peer(endpoint.client_address)) return;
 
   const std::string_view client = find_client(transaction.head);
@@ -105,7 +120,9 @@ void TrustedProxies::apply(pipeline::Transaction& transaction) const {
     transaction.client_address = transaction.forwarded_address;
   }
   const std::string_view protocol = forwarded_protocol(transaction.head);
-  if (!protocol.empty()) transaction.secure = http::equals_ignoring_case(protocol, "https");
+  if (protocol.empty()) return;
+  transaction.secure = http::equals_ignoring_case(protocol, "https");
+  transaction.server_port = port_before_proxy(transaction.head, transaction.secure);
 }
 
 }  // namespace askr::gateway

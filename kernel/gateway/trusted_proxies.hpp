@@ -19,9 +19,10 @@ class TrustedProxies {
   // Addresses ("192.0.2.1", "2001:db8::1"), blocks ("10.0.0.0/8") and "unix" for peers on Unix sockets.
   static Result<TrustedProxies> parse(const std::vector<std::string>& list);
 
-  // Sets client_address and secure of the transaction, from its endpoint and, when the peer is trusted, from
-  // X-Forwarded-For or else Forwarded (RFC 7239), and X-Forwarded-Proto. The client is the right-most address that is
-  // not trusted itself; what stands left of it could be invented.
+  // Sets client_address, secure and server_port of the transaction, from its endpoint and, when the peer is trusted,
+  // from X-Forwarded-For and X-Forwarded-Proto, or else Forwarded (RFC 7239). The client is the right-most address that
+  // is not trusted itself; what stands left of it could be invented. With a scheme of the proxy's the port is that of
+  // X-Forwarded-Port, or of the Host field, or the usual one of the scheme.
   void apply(pipeline::Transaction& transaction) const;
 
  private:

@@ -15,7 +15,7 @@ void fill_worker_request(const pipeline::Transaction& transaction, const pipelin
   view.remote_address = transaction.client_address;
   view.remote_port = endpoint.client_port;
   view.server_address = endpoint.server_address;
-  view.server_port = endpoint.server_port;
+  view.server_port = transaction.server_port;
   view.https = transaction.secure;
   view.body_size = body_size;
 

@@ -42,6 +42,7 @@ void Transaction::clear() {
   client_address = {};
   forwarded_address.clear();
   secure = false;
+  server_port = 0;
   id_size = 0;
   target.kind = TargetKind::unresolved;
   target.file_path.clear();

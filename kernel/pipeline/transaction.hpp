@@ -89,6 +89,7 @@ struct Transaction {
   std::string_view client_address;  // behind trusted proxies the forwarded one; valid as long as head and endpoint
   std::string forwarded_address;    // storage for the above
   bool secure = false;              // https, as the client sees it
+  uint16_t server_port = 0;         // as the client sees it
   std::array<char, 64> id_bytes{};
   uint8_t id_size = 0;
   Target target;

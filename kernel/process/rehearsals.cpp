@@ -48,7 +48,7 @@ Result<std::string> encode(const std::string& url, unsigned number, const config
   const config::ListenAddress& address = settings.server.listen.front();
   pipeline::Endpoint endpoint;
   endpoint.client_address = endpoint.server_address = "127.0.0.1";
-  endpoint.server_port = address.port;
+  transaction.server_port = address.port;
   transaction.client_address = endpoint.client_address;
   exchange::RequestView view;
   gateway::fill_worker_request(transaction, endpoint, 0, view);

@@ -232,6 +232,7 @@ def test_a_client_that_reads_nothing_is_dropped(server):
 FORWARDED = {
     "X-Forwarded-For": "203.0.113.7, 198.51.100.2",
     "X-Forwarded-Proto": "https",
+    "X-Forwarded-Port": "8443",
 }
 
 
@@ -240,6 +241,7 @@ def test_forwarding_headers_of_a_stranger_are_not_believed(app):
     assert seen["REMOTE_ADDR"] == "127.0.0.1"
     assert "HTTPS" not in seen
     assert seen["REQUEST_SCHEME"] == "http"
+    assert seen["SERVER_PORT"] == str(app.port)
 
 
 def test_a_trusted_proxy_names_the_client_and_the_scheme(server):
@@ -248,6 +250,26 @@ def test_a_trusted_proxy_names_the_client_and_the_scheme(server):
     assert seen["REMOTE_ADDR"] == "198.51.100.2"
     assert seen["HTTPS"] == "on"
     assert seen["REQUEST_SCHEME"] == "https"
+
+
+def test_the_port_is_that_of_the_scheme_that_a_trusted_proxy_names(server):
+    app = server(ECHO, flags=["--trusted-proxies", "127.0.0.0/8"])
+
+    def port(**fields):
+        fields = {"Host": "example.org", **{name.replace("_", "-"): value for name, value in fields.items()}}
+        return app.get("/", fields).json()["server"]["SERVER_PORT"]
+
+    assert port(X_Forwarded_Proto="https") == "443"
+    assert port(X_Forwarded_Proto="http") == "80"
+    assert port(X_Forwarded_Proto="https", Host="example.org:8443") == "8443"
+    assert port(X_Forwarded_Proto="https", Host="example.org:8443", X_Forwarded_Port="9443") == "9443"
+    assert port(X_Forwarded_Port="9443") == str(app.port)
+
+
+def test_a_host_that_a_trusted_proxy_forwards_changes_nothing(server):
+    app = server(ECHO, flags=["--trusted-proxies", "127.0.0.0/8"])
+    seen = app.get("/", {**FORWARDED, "Host": "example.org", "X-Forwarded-Host": "other.example"}).json()["server"]
+    assert (seen["HTTP_HOST"], seen["SERVER_NAME"]) == ("example.org", "example.org")
 
 
 def test_only_the_chain_of_trusted_proxies_is_skipped(server):

@@ -12,6 +12,7 @@ namespace {
 struct Seen {
   std::string address;
   bool secure;
+  uint16_t port;
 };
 
 Seen apply(const std::vector<std::string>& list, const std::string& peer, std::vector<Header> fields,
@@ -21,11 +22,13 @@ Seen apply(const std::vector<std::string>& list, const std::string& peer, std::v
   Endpoint endpoint;
   endpoint.client_address = peer;
   endpoint.secure = secure;
+  endpoint.server_port = 8000;
   Transaction transaction;
   transaction.endpoint = &endpoint;
   transaction.head.headers = std::move(fields);
+  transaction.head.host = transaction.head.header("host");
   proxies.value().apply(transaction);
-  return {std::string(transaction.client_address), transaction.secure};
+  return {std::string(transaction.client_address), transaction.secure, transaction.server_port};
 }
 
 // The address seen behind a proxy at 10.0.0.1 that trusts 10.0.0.0/8.
@@ -105,6 +108,28 @@ TEST_CASE("the nearest proxy says whether the client came over https") {
   CHECK_FALSE(secure({}));
   CHECK(secure({}, true));
   CHECK_FALSE(secure({{"X-Forwarded-Proto", "http"}}, true));
+}
+
+TEST_CASE("with a scheme of the proxy's the port is the one that the client sees") {
+  const auto port = [](std::vector<Header> fields) { return apply({"10.0.0.1"}, "10.0.0.1", std::move(fields)).port; };
+  const Header https{"X-Forwarded-Proto", "https"};
+  CHECK(port({https}) == 443);
+  CHECK(port({{"X-Forwarded-Proto", "http"}}) == 80);
+  CHECK(port({{"Forwarded", "proto=https"}}) == 443);
+  CHECK(port({https, {"Host", "example.org"}}) == 443);
+  CHECK(port({https, {"Host", "example.org:8443"}}) == 8443);
+  CHECK(port({https, {"Host", "[2001:db8::7]"}}) == 443);
+  CHECK(port({https, {"Host", "[2001:db8::7]:8443"}}) == 8443);
+  CHECK(port({https, {"Host", "example.org:"}}) == 443);
+  CHECK(port({https, {"Host", "example.org:8443"}, {"X-Forwarded-Port", "9443"}}) == 9443);
+  CHECK(port({https, {"X-Forwarded-Port", "1, 9443"}}) == 9443);
+  for (const char* bad : {"0", "65536", "-1", "+443", "443x", "", "x", "4 4"}) {
+    INFO(bad);
+    CHECK(port({https, {"X-Forwarded-Port", bad}, {"Host", "example.org:8443"}}) == 8443);
+  }
+  CHECK(port({}) == 8000);
+  CHECK(port({{"X-Forwarded-Port", "9443"}, {"Host", "example.org:8443"}}) == 8000);
+  CHECK(apply({}, "10.0.0.1", {https, {"X-Forwarded-Port", "9443"}}).port == 8000);
 }
 
 TEST_CASE("a list with something else in it is refused") {

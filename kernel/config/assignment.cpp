@@ -54,6 +54,7 @@ Result<int64_t> parse_integer(const Option& option, std::string_view text) {
   if (option.kind == Kind::boolean) return parse_boolean(text);
   if (option.kind == Kind::duration) return parse_duration(text);
   if (option.kind == Kind::size) return static_cast<int64_t>(ASKR_TRY(parse_size(text)));
+  if (option.kind == Kind::mode) return ASKR_TRY(parse_mode(text));
   if (option.kind == Kind::count_or_auto) return static_cast<int64_t>(ASKR_TRY(parse_count_or_auto(text)));
   return static_cast<int64_t>(ASKR_TRY(parse_number(text)));
 }

@@ -29,6 +29,7 @@ std::string format_number(Kind kind, uint64_t number) {
   if (kind == Kind::boolean) return number != 0 ? "true" : "false";
   if (kind == Kind::duration) return quote(format_duration(static_cast<int64_t>(number)));
   if (kind == Kind::size) return quote(format_size(number));
+  if (kind == Kind::mode) return quote(format_mode(number));
   if (kind == Kind::count_or_auto && number == 0) return quote("auto");
   return fmt::format("{}", number);
 }

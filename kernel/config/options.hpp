@@ -27,6 +27,7 @@ enum class Kind : uint8_t {
   texts,          // list
   paths,          // list; each as Kind::path, none empty
   sidecars,       // list of NAME=COMMAND; tables in askr.toml
+  mode,           // access rights in octal
   boolean,        // a flag without a value; "true" or "false" elsewhere
 };
 

@@ -27,6 +27,7 @@ struct ListenAddress {
 
 struct ServerSettings {
   std::vector<ListenAddress> listen;  // default 127.0.0.1:8000
+  unsigned socket_mode = 0660;        // of the files of Unix sockets
   std::string root;                   // as written; each generation resolves it again (symlinked releases)
   std::string front = "index.php";    // relative to the root
   unsigned workers = 0;               // resolved: never 0 after load

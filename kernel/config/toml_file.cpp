@@ -185,6 +185,8 @@ class TomlReader {
         return "a size such as \"16M\"";
       case Kind::duration:
         return "a duration such as \"60s\"";
+      case Kind::mode:
+        return "access rights in octal such as \"0660\"";
       case Kind::boolean:
         return "true or false";
       default:

@@ -134,6 +134,16 @@ Result<int64_t> parse_duration(std::string_view text) {
   return static_cast<int64_t>(microseconds) * kMicrosecond;
 }
 
+Result<unsigned> parse_mode(std::string_view text) {
+  unsigned mode = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, mode, 8);
+  if (parsed.ec != std::errc() || parsed.ptr != end || mode > 0777) {
+    return expected("access rights in octal such as 0660", text);
+  }
+  return mode;
+}
+
 Result<ListenAddress> parse_address(std::string_view text) {
   ListenAddress address;
   if (text.starts_with("unix:")) {
@@ -204,6 +214,10 @@ std::string format_duration(int64_t nanoseconds) {
     }
   }
   return nanoseconds == 0 ? "0s" : fmt::format("{}us", nanoseconds / kMicrosecond);
+}
+
+std::string format_mode(uint64_t mode) {
+  return fmt::format("0{:03o}", mode);
 }
 
 }  // namespace askr::config

@@ -21,6 +21,9 @@ Result<uint64_t> parse_size(std::string_view text);
 // Nanoseconds: a number (a decimal point is fine) with us, ms, s, m, h or d; a bare number is seconds.
 Result<int64_t> parse_duration(std::string_view text);
 
+// Access rights in octal, "0660" or "660"; at most 0777.
+Result<unsigned> parse_mode(std::string_view text);
+
 // "host:port", "[v6]:port" or "unix:PATH"; a relative PATH is left for the caller to resolve.
 Result<ListenAddress> parse_address(std::string_view text);
 
@@ -36,5 +39,7 @@ std::vector<std::string> split_list(std::string_view text, char separator);
 // The shortest text that parses to the same value: "16M", "60s".
 std::string format_size(uint64_t bytes);
 std::string format_duration(int64_t nanoseconds);
+// "0660".
+std::string format_mode(uint64_t mode);
 
 }  // namespace askr::config

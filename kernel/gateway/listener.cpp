@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -34,7 +35,18 @@ bool somebody_answers(const sockaddr_un& name) {
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
 }
 
-Result<UniqueFd> bind_unix(const config::ListenAddress& address) {
+// The file has its access rights from its first moment on: a chmod() after bind() would leave some time for a client
+// whom they keep out.
+int bind_with_mode(int socket, const sockaddr_un& name, unsigned mode) {
+  const mode_t before = ::umask(~mode & 0777);
+  const int bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&name), sizeof name);
+  const int problem = errno;
+  ::umask(before);
+  errno = problem;
+  return bound;
+}
+
+Result<UniqueFd> bind_unix(const config::ListenAddress& address, unsigned mode) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   if (address.unix_path.size() >= sizeof name.sun_path) {
@@ -43,10 +55,10 @@ Result<UniqueFd> bind_unix(const config::ListenAddress& address) {
   std::memcpy(name.sun_path, address.unix_path.c_str(), address.unix_path.size() + 1);
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return cannot_listen(address, errno);
-  int bound = ::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+  int bound = bind_with_mode(socket.get(), name, mode);
   if (bound != 0 && errno == EADDRINUSE && !somebody_answers(name)) {
     ::unlink(name.sun_path);
-    bound = ::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+    bound = bind_with_mode(socket.get(), name, mode);
   }
   if (bound != 0) return cannot_listen(address, errno);
   return socket;
@@ -117,19 +129,19 @@ Result<UniqueFd> claim_port(const config::ListenAddress& address) {
 
 }  // namespace
 
-Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses, unsigned gateways) {
+Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& server) {
   std::vector<Listener> listeners;
-  for (const config::ListenAddress& address : addresses) {
+  for (const config::ListenAddress& address : server.listen) {
     Listener& listener = listeners.emplace_back();
     listener.address = address;
     if (!address.unix_path.empty()) {
-      listener.sockets.push_back(ASKR_TRY(bind_unix(address)));
+      listener.sockets.push_back(ASKR_TRY(bind_unix(address, server.socket_mode)));
       continue;
     }
     listener.claim = ASKR_TRY(claim_port(address));
     // A socket that shares its port would also share it with another server of ours: ask first without sharing.
     ASKR_TRY(bind_tcp(address, Sharing::alone));
-    for (unsigned gateway = 0; gateway < gateways; ++gateway) {
+    for (unsigned gateway = 0; gateway < server.gateways; ++gateway) {
       listener.sockets.push_back(ASKR_TRY(bind_tcp(address, Sharing::with_our_gateways)));
     }
   }

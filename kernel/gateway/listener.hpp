@@ -26,7 +26,7 @@ struct Listener {
 };
 
 // Errors name the address and what to do. A stale Unix socket that nobody answers on is replaced.
-Result<std::vector<Listener>> bind_listeners(const std::vector<config::ListenAddress>& addresses, unsigned gateways);
+Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& server);
 Result<> start_listening(const std::vector<Listener>& listeners);
 // Removes the files of Unix sockets.
 void remove_unix_sockets(const std::vector<Listener>& listeners);

@@ -56,7 +56,7 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
   survive_file_size_limit();
   ASKR_TRY(raise_descriptor_limit());
   ASKR_TRY(check_spool(server.spool_dir));
-  std::vector<gateway::Listener> listeners = ASKR_TRY(gateway::bind_listeners(server.listen, server.gateways));
+  std::vector<gateway::Listener> listeners = ASKR_TRY(gateway::bind_listeners(server));
   ASKR_TRY(log::open(server.error_log, ASKR_TRY(log::parse_level(server.log_level))));
   log::set_speaker("master");
   std::unique_ptr<gateway::AccessLog> access_log;

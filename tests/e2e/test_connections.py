@@ -1,6 +1,7 @@
 """Connections: where they come from, how long they may live, whom their forwarding headers are believed."""
 
 import socket
+import stat
 import time
 
 import pytest
@@ -105,6 +106,16 @@ def test_a_unix_socket_is_served_and_removed_at_the_end(server, tmp_path):
     assert app.get("/x").json()["uri"] == "/x"
     app.stop()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("settings, mode", [({}, 0o660), ({"socket_mode": "0600"}, 0o600), ({"socket_mode": "666"}, 0o666)])
+def test_the_rights_of_a_unix_socket_are_those_that_were_asked_for(server, tmp_path, settings, mode):
+    path = tmp_path / "askr.sock"
+    with socket.socket(socket.AF_UNIX) as dead:  # the file that takes its place has them too
+        dead.bind(str(path))
+    path.chmod(0o777)
+    server(ECHO, listen=f"unix:{path}", **settings)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_a_unix_socket_left_by_a_dead_server_is_taken_over(server, tmp_path):

@@ -23,6 +23,20 @@ TEST_CASE("what is no size is refused") {
   CHECK(parse_size("many").error().message == R"(expected a size such as 16M, 512K or 1000000, got "many")");
 }
 
+TEST_CASE("access rights are octal") {
+  CHECK(parse_mode("0660").value() == 0660);
+  CHECK(parse_mode("600").value() == 0600);
+  CHECK(parse_mode("0777").value() == 0777);
+  CHECK(parse_mode("0").value() == 0);
+  for (const char* text : {"", "0680", "rw", "-1", "+6", " 660", "660 ", "0o660", "1777", "77777777777777"}) {
+    CAPTURE(text);
+    CHECK(parse_mode(text).error().exit_code == 2);
+  }
+  CHECK(parse_mode("rw").error().message == R"(expected access rights in octal such as 0660, got "rw")");
+  CHECK(format_mode(0660) == "0660");
+  CHECK(format_mode(07) == "0007");
+}
+
 TEST_CASE("durations have a unit or are seconds") {
   CHECK(parse_duration("60").value() == 60 * kSecond);
   CHECK(parse_duration("60s").value() == 60 * kSecond);

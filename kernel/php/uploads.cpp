@@ -1,11 +1,14 @@
+// $_FILES has each property of a file in a tree of its own, `a[b][]` as ["a"]["name"]["b"][0], ["a"]["type"]["b"][0]
+// and so on. Where PHP has put a file depends on all the names before it. So its own function puts numbers at these
+// places once more, and the places are read from the tree that comes out.
 #include "php/uploads.hpp"
 
 #include <strings.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <charconv>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,71 +23,103 @@ std::string worker_dir;  // empty: PHP uses another one
 
 int (*next_listener)(unsigned int, void*, void**) = nullptr;
 
-std::vector<std::string> written_names;                    // of the files of this request, in order
-std::string base_name;                                     // of the field looked up now: `a.c[b][]` has "a_c" ...
-std::vector<std::string> indexes;                          // ... and "b", "0"
-std::map<std::string, zend_long, std::less<>> next_index;  // what the next `prefix[]` becomes
+constexpr std::array<std::string_view, 5> kProperties{"name", "type", "tmp_name", "size", "error"};
+using Properties = std::array<zval*, kProperties.size()>;  // nullptr: not there
+
+struct Upload {
+  std::string field;        // as written
+  std::string variable;     // the same with a level for the property, as in $_FILES
+  Properties properties{};  // all nullptr when a later file has taken its place
+};
+std::vector<Upload> uploads;  // of this request, in order
+
+constexpr std::string_view kLevel = "file";
+
+// What has no brackets in pairs does not come here, PHP has refused it. In an upload it drops the white space at the
+// beginning of an index, which php_register_variable_ex() would keep.
+std::string with_level(std::string_view field) {
+  const size_t bracket = std::min(field.find('['), field.size());
+  std::string variable(field.substr(0, bracket));
+  variable.append("[").append(kLevel).append("]");
+  for (const char letter : field.substr(bracket)) {
+    const bool is_space = letter == ' ' || letter == '\t' || letter == '\r' || letter == '\n';
+    if (!is_space || variable.back() != '[') variable += letter;
+  }
+  return variable;
+}
 
 extern "C" int askr_php_multipart_event(unsigned int event, void* data, void** extra) {
   if (event == MULTIPART_EVENT_FILE_START) {
-    written_names.emplace_back(static_cast<multipart_event_file_start*>(data)->name);
+    const std::string_view field = static_cast<multipart_event_file_start*>(data)->name;
+    uploads.push_back({std::string(field), with_level(field)});
   }
   return next_listener != nullptr ? next_listener(event, data, extra) : SUCCESS;
 }
 
-// PHP's counting: an empty index is one more than the highest number so far.
-std::string resolve_index(std::string_view prefix, std::string_view index) {
-  auto entry = next_index.try_emplace(std::string(prefix), 0).first;
-  if (index.empty()) return std::to_string(entry->second++);
+// Of names that are nested too deep PHP has warned once. It does not where errors are shown to clients.
+void put_numbers(zval* places) {
+  const bool displays = PG(display_errors);
+  PG(display_errors) = true;
   zend_long number = 0;
-  const auto parsed = std::from_chars(index.data(), index.data() + index.size(), number);
-  const bool is_number = parsed.ec == std::errc() && parsed.ptr == index.data() + index.size();
-  if (is_number && number >= entry->second) entry->second = number + 1;
-  return std::string(index);
+  for (const Upload& upload : uploads) {
+    zval value;
+    ZVAL_LONG(&value, number++);
+    php_register_variable_ex(upload.variable.c_str(), &value, places);
+  }
+  PG(display_errors) = displays;
 }
 
-// Splits a field name into `base_name`, as PHP spells it, and `indexes`.
-void split_name(std::string_view written) {
-  indexes.clear();
-  written.remove_prefix(std::min(written.find_first_not_of(' '), written.size()));
-  size_t at = std::min(written.find('['), written.size());
-  base_name = written.substr(0, at);
-  for (char& letter : base_name) {
-    if (letter == '.' || letter == ' ') letter = '_';
-  }
-  while (at < written.size() && written[at] == '[') {
-    const size_t end = written.find(']', at);
-    if (end == std::string_view::npos) break;
-    indexes.push_back(resolve_index(written.substr(0, at), written.substr(at + 1, end - at - 1)));
-    at = end + 1;
-  }
+zval* find_child(zval* parent, zend_string* key, zend_ulong index) {
+  if (parent == nullptr || Z_TYPE_P(parent) != IS_ARRAY) return nullptr;
+  return key != nullptr ? zend_hash_find(Z_ARRVAL_P(parent), key) : zend_hash_index_find(Z_ARRVAL_P(parent), index);
 }
 
-// One property ("tmp_name") of the file that `indexes` lead to.
-zval* find_property(HashTable* file, std::string_view property) {
-  zval* value = zend_hash_str_find(file, property.data(), property.size());
-  for (const std::string& index : indexes) {
-    if (value == nullptr || Z_TYPE_P(value) != IS_ARRAY) return nullptr;
-    value = zend_symtable_str_find(Z_ARRVAL_P(value), index.data(), index.size());
+// `properties` of a file, or of files below, which are at `place` in the tree of numbers.
+void read_place(zval* place, const Properties& properties) {
+  if (Z_TYPE_P(place) == IS_LONG) {
+    uploads[static_cast<size_t>(Z_LVAL_P(place))].properties = properties;
+    return;
   }
-  return value;
+  zend_ulong index = 0;
+  zend_string* key = nullptr;
+  zval* child = nullptr;
+  ZEND_HASH_FOREACH_KEY_VAL(Z_ARRVAL_P(place), index, key, child) {
+    Properties below{};
+    for (size_t i = 0; i < below.size(); ++i) below[i] = find_child(properties[i], key, index);
+    read_place(child, below);
+  }
+  ZEND_HASH_FOREACH_END();
 }
 
-void list_upload(HashTable* files, const std::string& written, zval* result) {
-  split_name(written);
-  zval* file = zend_symtable_str_find(files, base_name.data(), base_name.size());
-  if (file == nullptr || Z_TYPE_P(file) != IS_ARRAY) return;
-  zval entry;
-  array_init_size(&entry, 6);
-  add_assoc_stringl(&entry, "field", written.data(), written.size());
-  for (const std::string_view property : {"name", "type", "tmp_name", "size", "error"}) {
-    zval* value = find_property(Z_ARRVAL_P(file), property);
-    if (value == nullptr) {
-      zval_ptr_dtor(&entry);
-      return;
+void read_places(zval* places, zval* files) {
+  zend_ulong index = 0;
+  zend_string* key = nullptr;
+  zval* place = nullptr;
+  ZEND_HASH_FOREACH_KEY_VAL(Z_ARRVAL_P(places), index, key, place) {
+    zval* variable = find_child(files, key, index);
+    if (variable == nullptr || Z_TYPE_P(variable) != IS_ARRAY) continue;
+    Properties properties{};
+    for (size_t i = 0; i < properties.size(); ++i) {
+      properties[i] = zend_hash_str_find(Z_ARRVAL_P(variable), kProperties[i].data(), kProperties[i].size());
     }
-    Z_TRY_ADDREF_P(value);
-    add_assoc_zval_ex(&entry, property.data(), property.size(), value);
+    zval* numbers = zend_hash_str_find(Z_ARRVAL_P(place), kLevel.data(), kLevel.size());
+    if (numbers != nullptr) read_place(numbers, properties);
+  }
+  ZEND_HASH_FOREACH_END();
+}
+
+bool is_complete(const Upload& upload) {
+  return std::all_of(upload.properties.begin(), upload.properties.end(),
+                     [](const zval* value) { return value != nullptr && Z_TYPE_P(value) != IS_ARRAY; });
+}
+
+void list_upload(const Upload& upload, zval* result) {
+  zval entry;
+  array_init_size(&entry, 1 + kProperties.size());
+  add_assoc_stringl(&entry, "field", upload.field.data(), upload.field.size());
+  for (size_t i = 0; i < kProperties.size(); ++i) {
+    Z_TRY_ADDREF_P(upload.properties[i]);
+    add_assoc_zval_ex(&entry, kProperties[i].data(), kProperties[i].size(), upload.properties[i]);
   }
   add_next_index_zval(result, &entry);
 }
@@ -123,18 +158,24 @@ void watch_uploads() {
 }
 
 void forget_uploads() {
-  written_names.clear();
-  next_index.clear();
+  uploads.clear();
 }
 
 void list_uploads(zval* result) {
   zval* files = &PG(http_globals)[TRACK_VARS_FILES];
-  if (written_names.empty() || Z_TYPE_P(files) != IS_ARRAY) {
+  if (uploads.empty() || Z_TYPE_P(files) != IS_ARRAY) {
     ZVAL_EMPTY_ARRAY(result);
     return;
   }
+  zval places;
+  array_init(&places);
+  put_numbers(&places);
+  read_places(&places, files);
+  zval_ptr_dtor_nogc(&places);
   array_init(result);
-  for (const std::string& written : written_names) list_upload(Z_ARRVAL_P(files), written, result);
+  for (const Upload& upload : uploads) {
+    if (is_complete(upload)) list_upload(upload, result);
+  }
 }
 
 }  // namespace askr::php

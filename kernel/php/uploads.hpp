@@ -17,7 +17,8 @@ void make_upload_dir();
 void watch_uploads();
 // Forgets the files of the last request.
 void forget_uploads();
-// A list of [field, name, type, tmp_name, size, error], in the order of the body. Needs $_FILES to be built.
+// A list of [field, name, type, tmp_name, size, error], in the order of the body: the files of $_FILES, which has to be
+// built.
 void list_uploads(zval* result);
 
 }  // namespace askr::php

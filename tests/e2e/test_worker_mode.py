@@ -128,6 +128,40 @@ def test_uploads_are_listed_in_the_array(serve):
     assert (app.root / "moved").read_bytes() == b"content"
 
 
+# Names whose places depend on those before, and the file contents that $_FILES has in the end, in the order of the body.
+@pytest.mark.parametrize("names, listed", [
+    (["a[]", "a[]", "b[x][]", "b[x][]"], "0123"),
+    (["a.b[]", "a_b[]", " a b[]"], "012"),
+    (["a[5]", "a[]", "a[05]", "a[]"], "0123"),
+    (["a[-0]", "a[]", "a[-7]", "a[]"], "0123"),
+    (["a[ ]", "a[]"], "01"),
+    (["a[ k]", "a[ ][ k]", "a[k]"], "12"),
+    (["a", "b", "a"], "12"),
+    (["a", "a[]", "a[]"], "12"),
+    (["a[]", "a", "a[]"], "2"),
+    (["a[9223372036854775807]", "a[]", "b"], "02"),
+    (["a" + "[x]" * 100, "b"], "1"),
+    (["b", "[a]", "c", "a]"], "02"),
+], ids=str)
+def test_every_file_of_the_superglobal_is_listed_once(serve, names, listed):
+    app = serve("""
+        $files = [];
+        array_walk_recursive($_FILES, function ($value) use (&$files) { $files[] = $value; });
+        $listed = array_column($request['files'], 'tmp_name');
+        echo json_encode([array_map('file_get_contents', $listed), array_column($request['files'], 'field'),
+            array_values(array_diff(array_filter($files, 'is_uploaded_file'), $listed))]);
+    """)
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n\r\n{number}\r\n'
+        for number, name in enumerate(names)
+    ]
+    contents, fields, missing = app.post(
+        "/", "".join([*parts, "--x--\r\n"]).encode(), {"Content-Type": "multipart/form-data; boundary=x"}).json()
+    assert contents == list(listed)
+    assert fields == [names[int(number)] for number in listed]
+    assert missing == []
+
+
 def test_uploads_that_nobody_moves_are_removed_after_each_request(serve):
 
     app = serve("echo $request['files'][0]['tmp_name'];")

@@ -102,7 +102,8 @@ pid_t start_command(const config::SidecarSettings& command) {
   }
   ::setpgid(0, 0);
   settle_child(master, SIGTERM);
-  ::signal(SIGPIPE, SIG_DFL);
+  // Ignored by us, or by who has started the server.
+  for (const int signal : {SIGPIPE, SIGINT, SIGHUP, SIGQUIT}) ::signal(signal, SIG_DFL);
   log::set_speaker("sidecar " + command.name);
   ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);

@@ -166,7 +166,7 @@ void Generation::end_learning(int status, const exchange::ProcessRecord& record)
 
 // PHP has not started with the classes. False: that is not why it has not started.
 bool Generation::preload_nothing(const std::string& why) {
-  if (classes_ != php::ClassList::preload || ready_ || starts_anew_) return false;
+  if (classes_ != php::ClassList::preload || starts_anew_) return false;
   log::warning("no classes are preloaded: {}", why);
   classes_ = php::ClassList::none;
   return true;

@@ -196,6 +196,20 @@ def test_a_template_that_dies_is_replaced_by_one_that_preloads(preloads):
     assert len(answer["loaded"]) == 5
 
 
+def test_a_later_template_that_cannot_preload_any_more_does_without(preloads):
+    app = preloads({**application("return (new App\\Late())::class;"), "plain.php": "<?php echo 'served';"})
+    assert preloaded(app) == 1
+    (app.root / "src/App/Late.php").write_text("<?php namespace App; class Late { function a() {} function a() {} }")
+    (template,) = app.pids("template")
+    kill(template, signal.SIGKILL)
+    app.wait_log(r"warning .*no classes are preloaded: ")
+    wait_until(lambda: app.pids("template") not in ([], [template]), "there is another template")
+    for worker in app.pids("worker"):
+        kill(worker, signal.SIGKILL)
+    wait_until(lambda: len(app.pids("worker")) == 2, "there are other workers")
+    assert app.get("/plain.php").text == "served"
+
+
 def test_a_warm_up_page_that_fails_stops_nothing(preloads):
     app = preloads(application("new App\\Late(); throw new Exception('no');"))
     app.wait_log(r"warning .*GET / was answered 500")

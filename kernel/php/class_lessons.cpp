@@ -80,8 +80,8 @@ std::string quoted(std::string_view path) {
 
 }  // namespace
 
-Result<> begin_class_lessons() {
-  if (zend_get_extension("Zend OPcache") == nullptr || zend_ini_long("opcache.enable", 14, 0) == 0) {
+Result<> begin_class_lessons(const RuntimeFacts& facts) {
+  if (!facts.opcache_enabled) {
     return usage_error("worker.preload_classes needs opcache, which is not installed or switched off");
   }
   const char* preload = zend_ini_string("opcache.preload", sizeof("opcache.preload") - 1, 0);

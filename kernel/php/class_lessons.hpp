@@ -12,7 +12,7 @@ namespace askr::php {
 
 // In the template that learns, after start-up: from now on every file is noted that an autoloader includes and that
 // holds nothing but classes. Error: PHP preloads something already, or has no opcache.
-Result<> begin_class_lessons();
+Result<> begin_class_lessons(const RuntimeFacts& facts);
 // Writes the paths noted in this process, each followed by a NUL.
 Result<> save_class_lessons(int list);
 

@@ -110,7 +110,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   warn_about_unknown_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));
   collect_facts(facts);
-  if (options.classes == ClassList::learn) ASKR_TRY(begin_class_lessons());
+  if (options.classes == ClassList::learn) ASKR_TRY(begin_class_lessons(facts));
   remember_open_files();
   return facts;
 }

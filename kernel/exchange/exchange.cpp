@@ -202,6 +202,20 @@ unsigned Exchange::wake_generation(uint32_t generation, unsigned count) const {
   return woken;
 }
 
+unsigned Exchange::taken_within(int64_t ns, int64_t now) const {
+  const uint32_t active = global_->active_generation.load(std::memory_order_relaxed);
+  int64_t count = 0;
+  for (const ProcessRecord& worker : workers()) {
+    if (worker.pid.load(std::memory_order_relaxed) == 0 || worker.parked.load(std::memory_order_relaxed) != 0) continue;
+    if (worker.generation.load(std::memory_order_relaxed) != active) continue;
+    const bool idle = worker.state.load(std::memory_order_relaxed) == ProcessState::idle;
+    if (!idle && now - worker.last_request.load(std::memory_order_relaxed) > ns) continue;
+    const uint32_t each = worker.request_ns.load(std::memory_order_relaxed);
+    if (each != 0) count += ns / each;
+  }
+  return static_cast<unsigned>(std::min<int64_t>(count, options_.queue_size));
+}
+
 bool Exchange::processor_to_spare() const {
   unsigned awake = 0;
   for (unsigned gateway = 0; gateway < options_.gateways; ++gateway) {

@@ -92,6 +92,9 @@ class Exchange {
   [[nodiscard]] int master_event() const { return master_event_.get(); }
   // Wakes up to `count` parked workers of generations that serve. Returns how many it has found.
   unsigned wake_workers(unsigned count) const;
+  // How many queued requests the workers that are awake get to in that time, going by what their last ones took. One
+  // whose present request takes longer than that already does not count.
+  [[nodiscard]] unsigned taken_within(int64_t ns, int64_t now) const;
   // Wakes every process that sleeps, to look around.
   void wake_all() const;
   static void wake(ProcessRecord& worker);

@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <cstring>
-#include <utility>
 
 #include "arena/futex.hpp"
 #include "base/process_id.hpp"
@@ -17,7 +16,8 @@ GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway)
       first_(gateway * exchange.slots_per_gateway()),
       count_(exchange.slots_per_gateway()),
       ready_(exchange.ready_bits(gateway)),
-      broken_(count_) {
+      broken_(count_),
+      wake_ups_(exchange) {
   free_.reserve(count_);
   recover();
 }
@@ -82,14 +82,8 @@ Submitted GatewayPort::submit(const RequestView& request, const Body& body, int6
   }
   free_.pop_back();
   taken = at;
-  ++to_wake_;
+  wake_ups_.want();
   return Submitted::queued;
-}
-
-unsigned GatewayPort::wake_workers() {
-  if (to_wake_ == 0) return 0;
-  const unsigned wanted = std::exchange(to_wake_, 0);
-  return wanted - exchange_.wake_workers(wanted);
 }
 
 bool GatewayPort::withdraw(uint32_t slot) {
@@ -127,7 +121,7 @@ void GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
   slot.started.store(0, std::memory_order_relaxed);
   broken_[at - first_] = false;
   exchange_.queue().push_front(at);
-  ++to_wake_;
+  wake_ups_.want();
 }
 
 void GatewayPort::release(uint32_t slot) {

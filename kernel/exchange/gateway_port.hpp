@@ -10,6 +10,7 @@
 
 #include "exchange/exchange.hpp"
 #include "exchange/request_view.hpp"
+#include "exchange/wake_ups.hpp"
 
 namespace askr::exchange {
 
@@ -39,9 +40,8 @@ class GatewayPort {
   };
   // Encodes and queues a request. `slot` is valid when the answer is `queued`.
   Submitted submit(const RequestView& request, const Body& body, int64_t queue_deadline, uint32_t& slot);
-  // Wakes workers for what was submitted since the last call. Returns for how many requests there was none to wake: the
-  // workers are busy, or awake and about to look.
-  unsigned wake_workers();
+  // Nobody is woken for what was submitted until these are asked to.
+  [[nodiscard]] WakeUps& wake_ups() { return wake_ups_; }
 
   // Takes back a request that no worker has begun; the slot is free then. False: it runs already.
   bool withdraw(uint32_t slot);
@@ -100,7 +100,7 @@ class GatewayPort {
   std::span<std::atomic<uint64_t>> ready_;
   std::vector<uint32_t> free_;  // last in, first out: warm memory first
   std::vector<bool> broken_;    // by slot: the worker published garbage
-  unsigned to_wake_ = 0;
+  WakeUps wake_ups_;
 };
 
 }  // namespace askr::exchange

@@ -45,6 +45,8 @@ class RequestQueue {
   [[nodiscard]] bool looks_empty() const {
     return header_->head.load(std::memory_order_relaxed) == header_->tail.load(std::memory_order_acquire);
   }
+  // Runs freely: two values that differ say that requests were taken in between.
+  [[nodiscard]] uint32_t taken() const { return header_->head.load(std::memory_order_relaxed); }
   [[nodiscard]] uint32_t depth() const { return header_->live.load(std::memory_order_relaxed); }
 
  private:

@@ -20,6 +20,12 @@ namespace {
 // How long an idle worker spins before it sleeps: waking it costs about 25 us, so a little more than that.
 constexpr int64_t kSpin = 50 * kMicrosecond;
 constexpr int64_t kMeasureEach = kSecond;
+// A request that took longer than this counts as if it had taken this: it moves the average slowly, as it should when
+// the processor was taken away for a while.
+constexpr int64_t longest_sample(int64_t average) {
+  return 2 * average + kMicrosecond;
+}
+constexpr int64_t kAverageOver = 8;
 
 }  // namespace
 
@@ -101,7 +107,17 @@ Wait WorkerPort::State::leave() const {
   return Wait::retire;
 }
 
-bool WorkerPort::State::take() {
+// The request before was followed by this one at once, so all the time between them went into it.
+void WorkerPort::State::note_pace(int64_t now) {
+  const int64_t began = record.last_request.load(std::memory_order_relaxed);
+  if (began == 0) return;
+  const int64_t average = record.request_ns.load(std::memory_order_relaxed);
+  const int64_t took = average == 0 ? now - began : std::min(now - began, longest_sample(average));
+  const int64_t moved = average == 0 ? took : average + (took - average) / kAverageOver;
+  record.request_ns.store(static_cast<uint32_t>(std::clamp<int64_t>(moved, 1, kSecond)), std::memory_order_relaxed);
+}
+
+bool WorkerPort::State::take(Since since) {
   if (exchange.queue().looks_empty()) return false;
   if (!exchange.serves(generation)) return false;
   const int64_t now = monotonic_now();
@@ -112,6 +128,7 @@ bool WorkerPort::State::take() {
   slot = &exchange.slots()[taken];
   record.current_slot.store(taken + 1, std::memory_order_relaxed);
   record.state.store(ProcessState::busy, std::memory_order_relaxed);
+  if (since == Since::last_request) note_pace(now);
   record.last_request.store(now, std::memory_order_relaxed);
   slot->started.store(now, std::memory_order_relaxed);
 
@@ -194,12 +211,12 @@ Wait WorkerPort::wait() {
   if (s.rehearsal_failed) return Wait::retire;
   if (s.booted && s.record.requests.load(std::memory_order_relaxed) > 0) s.measure_memory();
   s.record.state.store(ProcessState::idle, std::memory_order_relaxed);
-  for (;;) {
+  for (Since since = Since::last_request;; since = Since::rest) {
     if (s.should_stop()) return s.leave();
-    if (s.take()) return Wait::request;
+    if (s.take(since)) return Wait::request;
     s.spin();
     if (s.should_stop()) return s.leave();
-    if (s.take()) return Wait::request;
+    if (s.take(Since::rest)) return Wait::request;
     s.sleep();
   }
 }

@@ -16,6 +16,9 @@ namespace askr::exchange {
 inline constexpr uint32_t kNoBlock = ~0U;
 inline constexpr uint32_t kNoSlot = ~0U;
 
+// What a worker did just before it looks for a request: it answered another one, or nothing.
+enum class Since : uint8_t { last_request, rest };
+
 struct WorkerPort::State {
   State(Exchange& exchange_in, unsigned index, uint32_t generation_in)
       : exchange(exchange_in),
@@ -25,7 +28,8 @@ struct WorkerPort::State {
         generation(generation_in),
         log_reopened(log::reopenings()) {}
 
-  bool take();
+  bool take(Since since);
+  void note_pace(int64_t now);
   bool take_rehearsal();
   void judge_rehearsal();
   void become_ready();

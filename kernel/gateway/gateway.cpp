@@ -70,6 +70,7 @@ class Gateway {
  private:
   void turn();
   void wake_workers();
+  void wake_workers_for_all();
   void collect_responses();
   void follow_root();
   void follow_dropped_plugins();
@@ -186,7 +187,11 @@ void Gateway::turn() {
   plugin_loop_.expire(state_.now);
   resume_requests();
   start_repeats();
-  wake_workers();
+  if (state_.port.has_news()) {
+    wake_workers();
+  } else {
+    wake_workers_for_all();  // this process may sleep next
+  }
   if (std::exchange(requests_wait_, false)) options_.plugins.run_waits();
   if (options_.access_log != nullptr) options_.access_log->flush();
   delete_closed();
@@ -194,7 +199,11 @@ void Gateway::turn() {
 }
 
 void Gateway::wake_workers() {
-  if (state_.port.wake_workers() > 0) requests_wait_ = true;
+  if (state_.port.wake_ups().wake_needed(monotonic_now()) > 0) requests_wait_ = true;
+}
+
+void Gateway::wake_workers_for_all() {
+  if (state_.port.wake_ups().wake_all() > 0) requests_wait_ = true;
 }
 
 // Those that plugins have resumed; what these resume in turn waits for the next turn.

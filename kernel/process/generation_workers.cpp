@@ -99,6 +99,7 @@ bool Generation::spawn_worker() {
   free->private_kb = 0;
   free->measured = 0;
   free->last_request = 0;
+  free->request_ns = 0;
   free->note_size = 0;
   free->retire = 0;
   free->ready = 0;

@@ -147,10 +147,10 @@ TEST_CASE("a gateway learns for how many requests there was no worker to wake") 
   for (const char* uri : {"/a", "/b", "/c"}) test.submit(gateway, uri);
   test.exchange->workers()[0].parked = 1;
   test.exchange->workers()[1].parked = 1;
-  CHECK(gateway.wake_workers() == 1);
-  CHECK(gateway.wake_workers() == 0);
+  CHECK(gateway.wake_ups().wake_needed(monotonic_now()) == 1);
+  CHECK(gateway.wake_ups().wake_needed(monotonic_now()) == 0);
   test.submit(gateway, "/d");
-  CHECK(gateway.wake_workers() == 1);
+  CHECK(gateway.wake_ups().wake_all() == 1);
 }
 
 TEST_CASE("a worker that was woken for a request and told to end in the same moment wakes another one") {

@@ -49,14 +49,28 @@ std::string range(const Json& status) {
   return minimum < maximum ? fmt::format(" ({} to {})", minimum, maximum) : "";
 }
 
-std::string headline(const Json& status) {
-  std::string out =
-      fmt::format("askr {} on {}\n{} mode, generation {}, up {}\n", text(status, "version"), addresses(status),
-                  text(status, "mode"), number(status, "generation"), uptime(number(status, "uptime_secs")));
+// "worker mode, rewound"
+std::string mode(const Json& status) {
+  std::string name = text(status, "mode");
+  return name.insert(std::min(name.find(','), name.size()), " mode");
+}
+
+// What ending the server would give back: memory that processes share counts once.
+uint64_t memory_in_all(const Json& processes) {
+  uint64_t kilobytes = 0;
+  for (const Json& process : processes) {
+    if (process.is_object()) kilobytes += number(process, "pss_kb");
+  }
+  return kilobytes;
+}
+
+std::string headline(const Json& status, const Json& processes) {
+  std::string out = fmt::format("askr {} on {}\n{}, generation {}, up {}\n", text(status, "version"), addresses(status),
+                                mode(status), number(status, "generation"), uptime(number(status, "uptime_secs")));
   out += fmt::format("{} of {} workers{}, {} queued, {} respawned, {} in all\n\n", number(status, "workers_alive"),
                      number(status, status.contains("workers_target") ? "workers_target" : "workers_configured"),
                      range(status), number(status, "queue_depth"), number(status, "respawns"),
-                     memory(number(status, "rss_kb_total")));
+                     memory(memory_in_all(processes)));
   return out;
 }
 
@@ -93,7 +107,7 @@ Result<std::string> status_table(const std::string& json) {
     return Error{"the server's answer makes no sense: " + json.substr(0, 80)};
   }
   const size_t width = name_width(*processes);
-  std::string out = headline(status);
+  std::string out = headline(status, *processes);
   out += fmt::format(kRow, "PROCESS", width, "PID", "STATE", "GEN", "REQUESTS", "RSS", "PSS", "UPTIME");
   for (const Json& process : *processes) {
     if (process.is_object()) out += process_row(process, width);

@@ -1,14 +1,14 @@
 // WakeUps: for which of the requests that a gateway has queued it wakes a worker.
 //
-// Waking a worker costs it 25 us until it runs, costs the gateway a system call, and on a busy machine takes the processor
-// from a process that uses it, often from the client's. Workers that are awake look into the queue by themselves as soon
-// as they have answered. So nobody is woken for those requests that they get to in less time than that: each worker keeps
-// in its record what a request takes it (ProcessRecord::request_ns), and where that is not known, or where it is long as
-// with most applications, each request wakes a worker that sleeps.
+// Waking a worker costs it 25 us until it runs, costs the gateway a system call, and on a busy machine takes the
+// processor from a process that uses it, often from the client's. Workers that are awake look into the queue by
+// themselves as soon as they have answered. So nobody is woken for those requests that they get to in less time than
+// that: each worker keeps in its record what a request takes it (ProcessRecord::request_ns), and where that is not
+// known, or where it is long as with most applications, each request wakes a worker that sleeps.
 //
 // A request held back that way is never forgotten: it is looked at again in each turn of the gateway, a worker is woken
-// for it when nothing was taken for a while, because the one that was counted on has met a long request or has died, and
-// before the gateway can fall asleep.
+// for it when nothing was taken for a while, because the one that was counted on has met a long request or has died,
+// and before the gateway can fall asleep.
 //
 // Rejected: waking one worker for each request (two workers on two cores then preempt the client in turns: half of the
 // throughput in bad moments), and a timer for those held back (the gateway turns anyway, or sleeps).

@@ -7,18 +7,19 @@ namespace {
 using askr::cli::status_table;
 
 TEST_CASE("the status is a line about the server and a row per process") {
-  const std::string table = status_table(R"({"version":"0.1.0","listen":["127.0.0.1:8000","unix:/a"],"mode":"worker",
+  const std::string table =
+      status_table(R"({"version":"0.1.0","listen":["127.0.0.1:8000","unix:/a"],"mode":"worker, rewound",
     "uptime_secs":3725,"generation":2,"workers_configured":2,"workers_alive":1,"respawns":5,"queue_depth":3,
     "rss_kb_total":204800,"processes":[
     {"role":"master","index":0,"pid":10,"state":"idle","requests":0,"rss_kb":2048,"pss_kb":1024,"uptime_secs":3725,
      "generation":0},
     {"role":"worker","index":1,"pid":12,"state":"busy","requests":1234,"rss_kb":40960,"pss_kb":20480,"uptime_secs":90061,
      "generation":2}]})")
-                                .value();
+          .value();
   CHECK(table ==
         "askr 0.1.0 on 127.0.0.1:8000, unix:/a\n"
-        "worker mode, generation 2, up 1h 02m\n"
-        "1 of 2 workers, 3 queued, 5 respawned, 200 MB in all\n"
+        "worker mode, rewound, generation 2, up 1h 02m\n"
+        "1 of 2 workers, 3 queued, 5 respawned, 21 MB in all\n"
         "\n"
         "PROCESS          PID  STATE      GEN    REQUESTS       RSS       PSS    UPTIME\n"
         "master            10  idle         0           0   2048 KB   1024 KB    1h 02m\n"

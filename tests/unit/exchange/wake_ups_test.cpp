@@ -61,15 +61,25 @@ TEST_CASE("workers are woken for the requests beyond those") {
 
 TEST_CASE("each request wakes a worker where that is the safe thing to do") {
   Workers test;
-  SECTION("requests are long") { test.awake().request_ns = 300 * kMicrosecond; }
-  SECTION("nothing is known of them yet") { test.awake().request_ns = 0; }
+  SECTION("requests are long") {
+    test.awake().request_ns = 300 * kMicrosecond;
+  }
+  SECTION("nothing is known of them yet") {
+    test.awake().request_ns = 0;
+  }
   SECTION("the worker that is awake has been busy for long") {
     test.awake().state = ProcessState::busy;
     test.awake().last_request = -51 * kMicrosecond;
   }
-  SECTION("the worker that is awake has died") { test.awake().pid = 0; }
-  SECTION("the worker that is awake serves no more") { test.awake().generation = 7; }
-  SECTION("a generation is on trial, which shall have its share") { test.exchange->global().canary_generation = 7; }
+  SECTION("the worker that is awake has died") {
+    test.awake().pid = 0;
+  }
+  SECTION("the worker that is awake serves no more") {
+    test.awake().generation = 7;
+  }
+  SECTION("a generation is on trial, which shall have its share") {
+    test.exchange->global().canary_generation = 7;
+  }
   test.queue(1);
   CHECK(test.wake_ups().wake_needed(0) == 0);
   CHECK(test.sleeping() == 1);

@@ -2,19 +2,13 @@
 
 namespace askr::exchange {
 
-// Holds the lock. After a dead owner the ring is compacted, which also counts it anew.
-class RequestQueue::Guard {
- public:
-  explicit Guard(RequestQueue& queue) : queue_(queue) {
-    if (queue_.header_->lock.lock() == arena::Acquired::from_dead_owner) queue_.compact();
-  }
-  ~Guard() { queue_.header_->lock.unlock(); }
-  Guard(const Guard&) = delete;
-  Guard& operator=(const Guard&) = delete;
+RequestQueue::Guard::Guard(RequestQueue& queue) : queue_(queue) {
+  if (queue_.header_->lock.lock() == arena::Acquired::from_dead_owner) queue_.compact();
+}
 
- private:
-  RequestQueue& queue_;
-};
+RequestQueue::Guard::~Guard() {
+  queue_.header_->lock.unlock();
+}
 
 bool RequestQueue::is_live(const QueueEntry& entry) const {
   if (entry.slot >= slot_count_) return false;
@@ -61,8 +55,7 @@ void RequestQueue::push_front(uint32_t slot) {
   header_->live.fetch_add(1, std::memory_order_relaxed);
 }
 
-bool RequestQueue::pop(uint32_t worker, int64_t now, uint32_t& taken) {
-  Guard guard(*this);
+bool RequestQueue::take_oldest(uint32_t worker, int64_t now, uint32_t& taken) {
   uint32_t head = header_->head.load(std::memory_order_relaxed);
   const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
   bool found = false;

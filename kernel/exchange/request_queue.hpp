@@ -37,8 +37,13 @@ class RequestQueue {
   bool push(uint32_t slot, uint32_t limit);
   // Puts a request that lost its worker in front of all others.
   void push_front(uint32_t slot);
-  // Takes the oldest request that is still wanted, for process record `worker`. False: none.
-  bool pop(uint32_t worker, int64_t now, uint32_t& slot);
+  // Takes the oldest request that is still wanted, for process record `worker`, if may_take() says so. That is asked
+  // under the lock: of a request that is queued later it says nothing, and none such is taken. False: none.
+  template <class MayTake>
+  bool pop(uint32_t worker, int64_t now, uint32_t& slot, MayTake&& may_take) {
+    const Guard guard(*this);
+    return may_take() && take_oldest(worker, now, slot);
+  }
   // Takes a queued slot back: true when it was still queued and is now filling.
   bool withdraw(uint32_t slot);
 
@@ -50,7 +55,18 @@ class RequestQueue {
   [[nodiscard]] uint32_t depth() const { return header_->live.load(std::memory_order_relaxed); }
 
  private:
-  class Guard;
+  // Holds the lock. After a dead owner the ring is compacted, which also counts it anew.
+  class Guard {
+   public:
+    explicit Guard(RequestQueue& queue);
+    ~Guard();
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    RequestQueue& queue_;
+  };
+  bool take_oldest(uint32_t worker, int64_t now, uint32_t& slot);
   [[nodiscard]] bool is_live(const QueueEntry& entry) const;
   void compact();
 

@@ -119,10 +119,9 @@ void WorkerPort::State::note_pace(int64_t now) {
 
 bool WorkerPort::State::take(Since since) {
   if (exchange.queue().looks_empty()) return false;
-  if (!exchange.serves(generation)) return false;
   const int64_t now = monotonic_now();
   uint32_t taken = 0;
-  if (!exchange.queue().pop(record_index, now, taken)) return false;
+  if (!exchange.queue().pop(record_index, now, taken, [this] { return exchange.serves(generation); })) return false;
 
   slot_index = taken;
   slot = &exchange.slots()[taken];

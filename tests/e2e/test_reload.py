@@ -171,7 +171,7 @@ def test_a_good_canary_gets_its_share_and_then_everything(deploy):
     assert run.returncode == 0, run.stderr
     assert took >= 1
     assert {"one", "two"} <= set(seen[:mark])
-    assert set(seen[mark + 16:]) == {"two"}
+    assert seen[mark:].count("one") <= 16  # those that were under way
 
 
 def test_a_canary_gets_its_share_of_little_traffic(deploy):

@@ -54,8 +54,8 @@ TEST_CASE("a request that was taken this very moment has not begun long ago") {
   const int64_t before = monotonic_now();
   const uint32_t at = test.submit(gateway, "/");
   const Slot& slot = gateway.slot(at);
-  uint32_t taken = 0;
-  REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken));  // and not a step further
+  uint32_t taken = 0;  // the worker comes not a step further than that
+  REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken, [] { return true; }));
   REQUIRE(slot.state == SlotState::running);
   CHECK(slot.begun() >= before);
   test.exchange->slots()[at].started = before - kSecond;  // by an attempt that has failed
@@ -105,6 +105,30 @@ TEST_CASE("the queue is bounded and says so") {
   REQUIRE(gateway.withdraw(slots[1]));
   test.submit(gateway, "/fits-again");
   CHECK(test.last == Submitted::queued);
+}
+
+TEST_CASE("whether a worker may take a request is decided before a later one is queued") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  RequestQueue& queue = test.exchange->queue();
+  test.submit(gateway, "/first");
+  uint32_t taken = 0;
+  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [] { return false; }));
+  CHECK(queue.depth() == 1);
+
+  pid_t child = 0;
+  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [&] {
+    child = ::fork();
+    if (child == 0) {
+      test.submit(gateway, "/second");
+      ::_exit(0);
+    }
+    ::usleep(50'000);
+    CHECK(queue.depth() == 1);
+    return false;
+  }));
+  ::waitpid(child, nullptr, 0);
+  CHECK(queue.depth() == 2);
 }
 
 TEST_CASE("a withdrawn request never reaches a worker, however often clients come and go") {

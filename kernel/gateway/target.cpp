@@ -139,19 +139,19 @@ class Resolver {
     use_front_or_nothing();
   }
 
-  // `/a.php/b/c` is the script `/a.php` with the path info `/b/c`; the longest prefix that is a script wins. The path
-  // info names no file, so it may begin with a dot.
+  // `/a.php/b/c` is the script `/a.php` with the path info `/b/c`. From the left: what lies behind a file is path info,
+  // and behind what is not there is nothing, so that a path of many such names costs one look. The path info names no
+  // file, so it may begin with a dot.
   bool use_script_prefix() {
     if (root_.worker_mode) return false;
-    for (size_t slash = path_.rfind(".php/"); slash != std::string::npos;) {
+    for (size_t slash = path_.find(".php/"); slash != std::string::npos; slash = path_.find(".php/", slash + 1)) {
       const size_t end = slash + kScriptSuffix.size();
       const std::string_view script = std::string_view(path_).substr(0, end);
-      if (!has_dot_segment(script) && is_file_at(script)) {
+      if (has_dot_segment(script) || !look_at(script)) return false;
+      if (S_ISREG(target_.file_status.st_mode)) {
         use_script(script, std::string_view(path_).substr(end));
         return true;
       }
-      if (slash == 0) break;
-      slash = path_.rfind(".php/", slash - 1);
     }
     return false;
   }

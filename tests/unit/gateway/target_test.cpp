@@ -92,6 +92,19 @@ TEST_CASE("scripts are run with what follows them as path info") {
   CHECK(site.resolve("/missing.php/x") == kFront);
 }
 
+TEST_CASE("behind what is not there nothing is looked for, and behind a file is path info") {
+  Site site;
+  site.folder.write("index.php");
+  site.folder.write("tool.php");
+  site.folder.write("a.php/b.php/c.php");
+  CHECK(site.resolve("/a.php/b.php/c.php/d.php/e") == "script /a.php/b.php/c.php|/d.php/e");
+  CHECK(site.resolve("/a.php/none.php/c.php/d") == kFront);
+  std::string many;
+  for (int count = 0; count < 5000; ++count) many += "/tool.php";
+  CHECK(site.resolve(many) == "script /tool.php|" + many.substr(9));
+  CHECK(site.resolve("/none.php" + many) == kFront);
+}
+
 TEST_CASE("an upload is not run because a script's name is put behind it") {
   Site site;
   site.folder.write("index.php");

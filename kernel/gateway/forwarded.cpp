@@ -48,12 +48,17 @@ void for_each_element(const http::RequestHead& head, std::string_view name, Visi
   }
 }
 
+// A proxy that sets the X-Forwarded fields may well pass on what the client wrote into the other one.
+bool has_x_forwarded(const http::RequestHead& head) {
+  return !head.header("x-forwarded-for").empty() || !head.header("x-forwarded-proto").empty();
+}
+
 }  // namespace
 
 std::vector<std::string_view> forwarded_for(const http::RequestHead& head) {
   std::vector<std::string_view> nodes;
   for_each_element(head, "x-forwarded-for", [&](std::string_view element) { nodes.push_back(without_port(element)); });
-  if (!nodes.empty()) return nodes;
+  if (has_x_forwarded(head)) return nodes;
   for_each_element(head, "forwarded",
                    [&](std::string_view element) { nodes.push_back(without_port(parameter(element, "for"))); });
   return nodes;
@@ -62,7 +67,7 @@ std::vector<std::string_view> forwarded_for(const http::RequestHead& head) {
 std::string_view forwarded_protocol(const http::RequestHead& head) {
   std::string_view protocol;
   for_each_element(head, "x-forwarded-proto", [&](std::string_view element) { protocol = element; });
-  if (!protocol.empty()) return protocol;
+  if (has_x_forwarded(head)) return protocol;
   for_each_element(head, "forwarded", [&](std::string_view element) { protocol = parameter(element, "proto"); });
   return protocol;
 }

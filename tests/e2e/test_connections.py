@@ -295,6 +295,15 @@ def test_nonsense_from_a_trusted_proxy_leaves_its_own_address(server):
     assert seen["REMOTE_ADDR"] == "127.0.0.1"
 
 
+@pytest.mark.parametrize("field", ["X-Forwarded-For", "X-Forwarded-Proto"])
+def test_what_a_client_wrote_into_forwarded_is_not_the_word_of_a_proxy_that_uses_the_other_fields(server, field):
+    app = server(ECHO, flags=["--trusted-proxies", "127.0.0.1"])
+    value = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "http"}[field]
+    seen = app.get("/", {field: value, "Forwarded": "for=192.0.2.66;proto=https"}).json()["server"]
+    assert "HTTPS" not in seen
+    assert seen["REMOTE_ADDR"] == ("203.0.113.7" if field == "X-Forwarded-For" else "127.0.0.1")
+
+
 def test_the_standard_forwarded_header_works_too(server):
     app = server(ECHO, flags=["--trusted-proxies", "127.0.0.1"])
     seen = app.get("/", {"Forwarded": 'for="[2001:db8::7]:4711";proto=https'}).json()["server"]

@@ -31,14 +31,6 @@ std::string etag_of(std::string_view body) {
   return text + "\"";
 }
 
-std::string all_values(const askr::Response& response, std::string_view name) {
-  std::string values;
-  response.for_each_header([&](std::string_view each, std::string_view value) {
-    if (same_name(each, name)) values.append(values.empty() ? "" : ", ").append(value);
-  });
-  return values;
-}
-
 }  // namespace
 
 // Keeps the body of a response that is to be stored, and stores it when it is complete. The candidate lives as long as

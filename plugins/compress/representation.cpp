@@ -10,11 +10,11 @@ bool may_transform(const askr::Response& response) {
   const std::string_view coding = response.header("Content-Encoding");
   if (!coding.empty() && !same_name(coding, "identity")) return false;
   if (response.header("Content-Range").data() != nullptr) return false;
-  return !has_directive(response.header("Cache-Control"), "no-transform");
+  return !has_directive(all_values(response, "Cache-Control"), "no-transform");
 }
 
 void add_vary(askr::Response response) {
-  const std::string vary(response.header("Vary"));
+  const std::string vary = all_values(response, "Vary");
   if (has_directive(vary, "*") || has_directive(vary, "accept-encoding")) return;
   response.set_header("Vary", vary.empty() ? "Accept-Encoding" : vary + ", Accept-Encoding");
 }

@@ -20,6 +20,7 @@ FILES = {
     "none.php": f"<?php header_remove('Content-Type'); ini_set('default_mimetype', ''); ?>{PAGE}",
     "encoded.php": "<?php header('Content-Encoding: gzip'); echo gzencode(str_repeat('already ', 1000));",
     "etag.php": f"<?php header('ETag: \"v1\"'); header('Vary: Cookie'); ?>{PAGE}",
+    "lines.php": "<?php foreach ($_GET['h'] as $line) header($line, false); ?>" + PAGE,
     "star.php": f"<?php header('Vary: *'); ?>{PAGE}",
     "nothing.php": "<?php http_response_code(204);",
     "error.php": f"<?php http_response_code(500); ?>{PAGE}",
@@ -127,6 +128,13 @@ def test_a_strong_etag_becomes_weak_and_vary_is_extended(app):
     assert plain.header("ETag") == '"v1"'
     assert encoded.header("Vary") == plain.header("Vary") == "Cookie, Accept-Encoding"
     assert ask(app, "/star.php", "br").header("Vary") == "*"
+
+
+def test_fields_that_come_in_several_lines_are_one_list(app):
+    response = ask(app, "/lines.php?h[]=Vary:Cookie&h[]=Vary:Origin", "br")
+    assert (response.header("Content-Encoding"), response.header("Vary")) == ("br", "Cookie, Origin, Accept-Encoding")
+    response = ask(app, "/lines.php?h[]=Cache-Control:public&h[]=Cache-Control:no-transform", "br")
+    assert response.header("Content-Encoding") is None
 
 
 # --- static files

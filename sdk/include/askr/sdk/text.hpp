@@ -30,6 +30,16 @@ constexpr std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// All fields of that name in a Request or a Response as one list, which is what they mean (RFC 9110 section 5.3).
+template <class Message>
+std::string all_values(const Message& message, std::string_view name) {
+  std::string values;
+  message.for_each_header([&](std::string_view each, std::string_view value) {
+    if (same_name(each, name)) values.append(values.empty() ? "" : ", ").append(value);
+  });
+  return values;
+}
+
 // Takes the next non-empty element off a list that `separator` divides; false at its end.
 constexpr bool next_element(std::string_view& list, std::string_view& element, char separator = ',') {
   while (!list.empty()) {

@@ -77,7 +77,8 @@ void AccessLog::record(const pipeline::Transaction& transaction) {
   fmt::format_to(std::back_inserter(lines_),
                  ",\"status\":{},\"bytes\":{},\"dur_ms\":{:.3f},\"php_ms\":{:.3f},\"queue_ms\":{:.3f},\"cache\":",
                  transaction.response.status, transaction.body_bytes_sent,
-                 milliseconds_between(times.accepted, times.done), milliseconds_between(times.started, times.done),
+                 milliseconds_between(times.accepted, times.done),
+                 milliseconds_between(times.started, times.left_worker),
                  milliseconds_between(times.queued, times.started != 0 ? times.started : times.done));
   const std::string_view cache = transaction.response.headers.find("X-Askr-Cache");
   if (cache.empty()) {

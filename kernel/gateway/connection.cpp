@@ -48,6 +48,27 @@ void Connection::set_timer(Timeout kind, int64_t duration) {
   gateway_.timers.arm(timer_, kind, gateway_.now + duration);
 }
 
+// The client has a while to read on. A worker that still runs has no more time for its request because of that.
+void Connection::wait_for_client() {
+  unread_ = transport_->unread();
+  int64_t deadline = gateway_.now + gateway_.settings.server.send_timeout;
+  Timeout kind = Timeout::send;
+  if (context_->slot != kNoSlot) {
+    const exchange::Slot& slot = gateway_.port.slot(context_->slot);
+    const int64_t end = slot.begun() + gateway_.settings.server.request_timeout;
+    if (end < deadline && slot.state.load(std::memory_order_acquire) == exchange::SlotState::running) {
+      deadline = end;
+      kind = Timeout::request;
+    }
+  }
+  gateway_.timers.arm(timer_, kind, deadline);
+}
+
+// The kernel asks for more only when much of what it holds is gone, which a slow client may need minutes for.
+bool Connection::has_read_on() {
+  return transport_->unread() < unread_;
+}
+
 void Connection::on_ready(uint32_t events) {
   if (state_ == State::closed) return;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
@@ -80,6 +101,10 @@ void Connection::on_timeout(Timeout kind) {
       refuse(408, "the body took too long");
       return;
     case Timeout::send:
+      if (has_read_on()) {
+        wait_for_client();
+        return;
+      }
       context_->transaction.failure = "the client read nothing";
       on_client_gone();
       return;
@@ -112,6 +137,10 @@ void Connection::on_request_timeout() {
   const int64_t deadline = slot.begun() + gateway_.settings.server.request_timeout;
   if (gateway_.now < deadline) {
     gateway_.timers.arm(timer_, Timeout::request, deadline);
+    return;
+  }
+  if (state != exchange::SlotState::running) {  // the worker has done its part in time, the client is behind
+    wait_for_client();
     return;
   }
   gateway_.port.request_kill(context_->slot);

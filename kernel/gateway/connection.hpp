@@ -63,6 +63,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void enter(pipeline::Phase phase);
   bool passed_hooks();
   void refuse(int status, const char* reason);
+  void note_request_line();
   void begin_body(uint64_t limit);
   void on_body();
   void prepare_dispatch();
@@ -117,12 +118,16 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void emit(std::string_view bytes, uint32_t piece_flags = 0);
   void send_body(std::string_view bytes);
   void cut_off(std::string_view why);
+  void on_short_file();
   void send_more();
   void after_write(Flow flow);
   void finish_response();
   void next_request();
 
   void set_timer(Timeout kind, int64_t duration);
+  void wait_for_client();
+  [[nodiscard]] bool has_read_on();
+  void drop_output();
   void linger();
   void close(Ending ending = Ending::clean);
   [[nodiscard]] bool is_client_at_end();
@@ -133,6 +138,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   Timer timer_;
   std::string leftover_;  // pipelined input that waits for its turn
   size_t place_ = 0;      // in gateway_.connections
+  size_t unread_ = 0;     // of what was written, when the timer for the client's reading was last set
   State state_ = State::idle;
   bool readable_ = false;
   bool hung_up_ = false;       // the client has closed its side; its last bytes may still wait to be read

@@ -77,6 +77,7 @@ size_t Connection::take_head(const char* data, size_t size) {
     case http::ParseStatus::need_more:
       return size;
     case http::ParseStatus::error:
+      if (context.head_bytes.empty()) context.head_bytes.assign(data, size);
       refuse(step.error_status, step.reason);
       return size;
     case http::ParseStatus::complete:

@@ -76,7 +76,7 @@ bool Connection::passed_hooks() {
 void Connection::refuse(int status, const char* reason) {
   pipeline::Transaction& transaction = context_->transaction;
   if (transaction.endpoint == nullptr) {  // the head never became complete
-    transaction.head.clear();
+    note_request_line();
     transaction.endpoint = &endpoint_;
     transaction.times.accepted = gateway_.now;
     gateway_.ids.assign(transaction, {});
@@ -87,6 +87,20 @@ void Connection::refuse(int status, const char* reason) {
   close_after_ = true;
   state_ = State::sending;
   answer_error(status);
+}
+
+// Of a head that makes no sense, for the logs: what its first line begins with.
+void Connection::note_request_line() {
+  constexpr size_t kLongest = 2048;
+  http::RequestHead& head = context_->transaction.head;
+  head.clear();
+  std::string_view line = context_->head_bytes;
+  line = line.substr(0, std::min(line.find_first_of("\r\n"), kLongest));
+  const size_t space = line.find(' ');
+  if (space == std::string_view::npos || !std::all_of(line.begin(), line.begin() + space, http::is_token_char)) return;
+  head.method_text = line.substr(0, space);
+  line.remove_prefix(space + 1);
+  head.target = line.substr(0, line.find(' '));
 }
 
 // PHP will answer: the body is read first, unless a plugin has had it read already.
@@ -157,6 +171,9 @@ void Connection::dispatch() {
 // The request's slot is not ours any more.
 void Connection::leave_worker() {
   note_times();
+  pipeline::Times& times = context_->transaction.times;
+  times.left_worker = gateway_.port.slot(context_->slot).done.load(std::memory_order_relaxed);
+  if (times.left_worker == 0) times.left_worker = gateway_.now;
   gateway_.by_slot[context_->slot - gateway_.first_slot] = nullptr;
   context_->slot = kNoSlot;
   --gateway_.in_flight;
@@ -182,6 +199,7 @@ void Connection::on_client_gone() {
   log::debug("{} {}: {} (request {})", transaction.head.method_text, transaction.head.target, transaction.failure,
              transaction.id());
   transaction.times.done = gateway_.now;
+  drop_output();
   gateway_.pipeline.run_all(Phase::log, transaction.handle);
   gateway_.contexts.give_back(std::move(context_));
   close(Ending::abort);

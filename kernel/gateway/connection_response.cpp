@@ -2,6 +2,7 @@
 // error page.
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -189,8 +190,12 @@ void Connection::after_write(Flow flow) {
     on_client_gone();
     return;
   }
+  if (flow == Flow::file_short) {
+    on_short_file();
+    return;
+  }
   if (flow == Flow::blocked && !context.output.empty()) {
-    set_timer(Timeout::send, gateway_.settings.server.send_timeout);
+    wait_for_client();
     if (context.stalled && context.output.pending() <= kStreamWindow / 2) take_segments();
     return;
   }
@@ -203,6 +208,23 @@ void Connection::after_write(Flow flow) {
     gateway_.timers.arm(timer_, Timeout::request, begun + gateway_.settings.server.request_timeout);
     if (context.stalled) take_segments();
   }
+}
+
+// Somebody has truncated it since its length was announced.
+void Connection::on_short_file() {
+  if (context_->slot != kNoSlot) {
+    gateway_.stragglers.abandon(context_->slot);
+    leave_worker();
+  }
+  drop_output();
+  cut_off("a file became shorter while it was sent");
+}
+
+// What has not left this process never will.
+void Connection::drop_output() {
+  uint64_t& sent = context_->transaction.body_bytes_sent;
+  sent -= std::min(sent, context_->output.pending());
+  context_->output.clear();
 }
 
 void Connection::finish_response() {

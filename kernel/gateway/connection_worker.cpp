@@ -39,11 +39,12 @@ void Connection::take_segments() {
   while (gateway_.port.peek(context.slot, segment)) {
     if (is_client_behind()) {
       // Only a write that finds the socket full makes the loop call again.
-      context.broken = context.output.write(*transport_) == Flow::broken || context.broken;
+      const Flow flow = context.output.write(*transport_);
+      context.broken = context.broken || flow == Flow::broken || flow == Flow::file_short;
       if (context.broken) break;
       context.stalled = is_client_behind();
       if (context.stalled) {
-        set_timer(Timeout::send, gateway_.settings.server.send_timeout);
+        wait_for_client();
         return;
       }
     }

@@ -121,6 +121,7 @@ Flow OutputQueue::write(Transport& transport) {
     const ssize_t sent = transport.send_file(fd, front.offset, wanted);
     if (sent == kBroken) return Flow::broken;
     if (sent == kAgain) return Flow::blocked;
+    if (sent == 0) return Flow::file_short;
     advance(static_cast<uint64_t>(sent));
   }
   return Flow::done;

@@ -15,7 +15,8 @@
 
 namespace askr::gateway {
 
-enum class Flow : uint8_t { done, blocked, broken };
+// broken: the client has gone. file_short: a file ends before what was to be sent of it.
+enum class Flow : uint8_t { done, blocked, broken, file_short };
 
 class OutputQueue {
  public:

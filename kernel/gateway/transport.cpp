@@ -1,5 +1,7 @@
 #include "gateway/transport.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -30,8 +32,7 @@ class PlainTransport final : public Transport {
 
   ssize_t send_file(int file, uint64_t offset, size_t size) override {
     auto at = static_cast<off_t>(offset);
-    const ssize_t sent = ::sendfile(socket_.get(), file, &at, size);
-    return sent == 0 ? kBroken : translate(sent);  // 0: the file has become shorter than we promised
+    return translate(::sendfile(socket_.get(), file, &at, size));
   }
 
   void finish_writing() override { ::shutdown(socket_.get(), SHUT_WR); }
@@ -39,6 +40,11 @@ class PlainTransport final : public Transport {
   void abort_on_close() override {
     const linger reset{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+
+  [[nodiscard]] size_t unread() const override {
+    int bytes = 0;
+    return ::ioctl(socket_.get(), SIOCOUTQ, &bytes) == 0 ? static_cast<size_t>(bytes) : 0;
   }
 
   [[nodiscard]] bool at_end() const override {
@@ -70,6 +76,7 @@ class BackgroundTransport final : public Transport {
   ssize_t send_file(int /*file*/, uint64_t /*offset*/, size_t size) override { return static_cast<ssize_t>(size); }
   void finish_writing() override {}
   void abort_on_close() override {}
+  [[nodiscard]] size_t unread() const override { return 0; }
   [[nodiscard]] bool at_end() const override { return false; }
   [[nodiscard]] int fd() const override { return -1; }
 

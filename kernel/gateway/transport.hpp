@@ -13,7 +13,7 @@
 
 namespace askr::gateway {
 
-// Never blocks. Answers of the calls: > 0 bytes, 0 end of stream (read), kAgain, kBroken.
+// Never blocks. Answers of the calls: > 0 bytes, 0 end of stream (read) or of the file (send_file), kAgain, kBroken.
 inline constexpr ssize_t kAgain = -1;
 inline constexpr ssize_t kBroken = -2;
 
@@ -27,6 +27,8 @@ class Transport {
   virtual void finish_writing() = 0;
   // Makes the closing of the socket an abort (reset), so that the client cannot take it for a clean end.
   virtual void abort_on_close() = 0;
+  // Bytes that were written and that the client's side has not taken yet.
+  [[nodiscard]] virtual size_t unread() const = 0;
   // Has the client closed its side with nothing left to read?
   [[nodiscard]] virtual bool at_end() const = 0;
   [[nodiscard]] virtual int fd() const = 0;

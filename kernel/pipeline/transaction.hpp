@@ -63,6 +63,7 @@ struct BodyPart {
 // Monotonic nanoseconds; 0: did not happen.
 struct Times {
   int64_t accepted = 0, queued = 0, started = 0, first_byte = 0, done = 0;
+  int64_t left_worker = 0;  // the worker was done with it, or given up
 };
 
 // What a transaction asks of the connection that it belongs to, on behalf of a plugin.

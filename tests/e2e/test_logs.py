@@ -113,6 +113,19 @@ def test_a_malformed_id_is_replaced(app, bad):
     assert response.text == request_id
 
 
+@pytest.mark.parametrize("head, method, path", [
+    (b"GET /secret HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "GET", "/secret"),
+    (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n", "GET", "/" + "a" * 2043),
+    (b"BREW /pot HTTP/1.1\r\n\r\n", "BREW", "/pot"),
+    (b"\x16\x03\x01 is no HTTP\r\n\r\n", "", ""),
+], ids=["two-hosts", "too-long", "no-method", "tls"])
+def test_a_head_that_makes_no_sense_is_logged_with_its_first_line(app, head, method, path):
+    with app.client() as client:
+        client.send(head)
+        line = line_of(app, client.read_response().header("X-Request-Id"))
+    assert (line["method"], line["path"]) == (method, path)
+
+
 def test_a_lost_request_is_in_both_logs_under_its_id(app):
     request_id = app.post("/crash.php", b"x").header("X-Request-Id")
     assert line_of(app, request_id)["status"] == 502

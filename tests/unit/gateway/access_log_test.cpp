@@ -32,7 +32,7 @@ void fill(Transaction& transaction) {
   transaction.head.target = "/a?b=\"c\"";
   transaction.response.status = 201;
   transaction.body_bytes_sent = 12;
-  transaction.times = {1'000'000, 2'000'000, 2'500'000, 3'000'000, 6'123'456};
+  transaction.times = {1'000'000, 2'000'000, 2'500'000, 3'000'000, 6'123'456, 6'123'456};
   transaction.id_bytes = {'i', 'd'};
   transaction.id_size = 2;
 }

@@ -38,6 +38,7 @@ class SlowClient final : public Transport {
   }
   void finish_writing() override {}
   void abort_on_close() override {}
+  [[nodiscard]] size_t unread() const override { return 0; }
   [[nodiscard]] bool at_end() const override { return gone; }
   [[nodiscard]] int fd() const override { return -1; }
 };

@@ -1,17 +1,19 @@
 #include "exchange/codec.hpp"
 
+#include <cassert>
 #include <cstring>
 #include <utility>
 
 namespace askr::exchange {
 namespace {
 
-constexpr size_t kTexts = 10;
+constexpr size_t kTexts = 9;
 
 struct RequestHeader {
   uint64_t body_size;
   uint32_t text_sizes[kTexts];
   uint32_t field_count;
+  uint32_t query_size;  // the end of the uri
   uint16_t remote_port, server_port;
   uint32_t https;
 };
@@ -30,7 +32,6 @@ void for_each_text(Request& request, Visit&& visit) {
   visit(request.id);
   visit(request.method);
   visit(request.uri);
-  visit(request.query);
   visit(request.script_name);
   visit(request.path_info);
   visit(request.protocol);
@@ -38,6 +39,31 @@ void for_each_text(Request& request, Visit&& visit) {
   visit(request.remote_address);
   visit(request.server_address);
 }
+
+// Takes pieces off what somebody else may have scribbled over.
+class Pieces {
+ public:
+  Pieces(const char* data, size_t size) : rest_(data, size) {}
+
+  std::string_view take(size_t size) {
+    failed_ = failed_ || size > rest_.size();
+    if (failed_) return {};
+    const std::string_view piece = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return piece;
+  }
+  template <class Plain>
+  bool read(Plain& value) {
+    const std::string_view piece = take(sizeof value);
+    if (!failed_) std::memcpy(&value, piece.data(), sizeof value);
+    return !failed_;
+  }
+  [[nodiscard]] bool failed() const { return failed_; }
+
+ private:
+  std::string_view rest_;
+  bool failed_ = false;
+};
 
 void put(char*& at, const void* data, size_t size) {
   if (size == 0) return;
@@ -48,6 +74,7 @@ void put(char*& at, const void* data, size_t size) {
 }  // namespace
 
 size_t encode_request(const RequestView& request, char* area, size_t capacity) {
+  assert(request.uri.ends_with(request.query));
   size_t needed = sizeof(RequestHeader);
   for_each_text(request, [&](std::string_view text) { needed += text.size(); });
   for (const FieldView& field : request.fields) needed += sizeof(FieldSizes) + field.name.size() + field.value.size();
@@ -59,6 +86,7 @@ size_t encode_request(const RequestView& request, char* area, size_t capacity) {
   header.remote_port = request.remote_port;
   header.server_port = request.server_port;
   header.https = request.https ? 1 : 0;
+  header.query_size = static_cast<uint32_t>(request.query.size());
   size_t text = 0;
   for_each_text(request,
                 [&](std::string_view view) { header.text_sizes[text++] = static_cast<uint32_t>(view.size()); });
@@ -75,27 +103,25 @@ size_t encode_request(const RequestView& request, char* area, size_t capacity) {
   return static_cast<size_t>(at - area);
 }
 
-void decode_request(const char* area, RequestView& request) {
+bool decode_request(const char* area, size_t size, RequestView& request) {
+  Pieces pieces(area, size);
   RequestHeader header{};
-  std::memcpy(&header, area, sizeof header);
-  const char* at = area + sizeof header;
+  if (!pieces.read(header)) return false;
   request.body_size = header.body_size;
   request.remote_port = header.remote_port;
   request.server_port = header.server_port;
   request.https = header.https != 0;
   size_t text = 0;
-  for_each_text(request, [&](std::string_view& view) {
-    view = {at, header.text_sizes[text]};
-    at += header.text_sizes[text++];
-  });
+  for_each_text(request, [&](std::string_view& view) { view = pieces.take(header.text_sizes[text++]); });
+  if (header.query_size > request.uri.size()) return false;
+  request.query = request.uri.substr(request.uri.size() - header.query_size);
   request.fields.clear();
-  for (uint32_t index = 0; index < header.field_count; ++index) {
-    FieldSizes sizes{};
-    std::memcpy(&sizes, at, sizeof sizes);
-    at += sizeof sizes;
-    request.fields.push_back({{at, sizes.name}, {at + sizes.name, sizes.value}});
-    at += sizes.name + sizes.value;
+  FieldSizes sizes{};
+  for (uint32_t index = 0; index < header.field_count && pieces.read(sizes); ++index) {
+    const std::string_view name = pieces.take(sizes.name);
+    request.fields.push_back({name, pieces.take(sizes.value)});
   }
+  return !pieces.failed();
 }
 
 size_t encode_response_head(int status, std::string_view reason, const WorkerPort::HeadField* fields, size_t count,

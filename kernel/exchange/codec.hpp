@@ -1,5 +1,6 @@
 // How heads cross the exchange: fixed-width lengths, then bytes. Both sides run on one machine and from one binary, so
-// byte order and versions need no care; lengths do: a gateway decodes what a possibly broken worker wrote.
+// byte order and versions need no care; lengths do: gateways and the master decode what a broken worker may have
+// written.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +12,10 @@
 
 namespace askr::exchange {
 
-// Writes `request` into `area`; returns the bytes used, 0 when it does not fit.
+// Writes `request`, whose query is the end of its uri, into `area`; returns the bytes used, 0 when it does not fit.
 size_t encode_request(const RequestView& request, char* area, size_t capacity);
-// The views of `request` point into `area`.
-void decode_request(const char* area, RequestView& request);
+// The views of `request` point into `area`. False: the bytes make no sense, `request` holds some of them.
+bool decode_request(const char* area, size_t size, RequestView& request);
 
 // Writes a response head; returns the bytes used, 0 when it does not fit.
 size_t encode_response_head(int status, std::string_view reason, const WorkerPort::HeadField* fields, size_t count,

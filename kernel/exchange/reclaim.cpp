@@ -26,7 +26,8 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
     if (slot.worker.load(std::memory_order_acquire) != record_index + 1) continue;
     SlotState expected = slot.state.load(std::memory_order_acquire);
     RequestView request;
-    if (expected == SlotState::running) decode_request(exchange.request_area(at), request);
+    const bool is_running = expected == SlotState::running;
+    if (is_running && !decode_request(exchange.request_area(at), kRequestArea, request)) request = {};
     LostRequest running{std::string(request.id), std::string(request.method), std::string(request.uri),
                         std::string(request.script_name)};
     expected = SlotState::running;

@@ -132,13 +132,13 @@ bool WorkerPort::State::take(Since since) {
   slot->started.store(now, std::memory_order_relaxed);
 
   const char* area = exchange.request_area(taken);
-  open_request(area);
+  open_request({area, kRequestArea});
   inline_body = slot->spool_fd < 0 ? area + slot->head_size : nullptr;
   return true;
 }
 
-void WorkerPort::State::open_request(const char* area) {
-  decode_request(area, request);
+void WorkerPort::State::open_request(std::string_view encoded) {
+  if (!decode_request(encoded.data(), encoded.size(), request)) request.fields.clear();  // somebody has scribbled
   body_read = 0;
   rested = false;
   head_written = streaming = announced_first = false;
@@ -159,7 +159,7 @@ bool WorkerPort::State::take_rehearsal() {
   slot = stage.get();
   inline_body = nullptr;
   record.state.store(ProcessState::busy, std::memory_order_relaxed);
-  open_request(rehearsal.data());
+  open_request(rehearsal);
   return true;
 }
 

@@ -34,7 +34,7 @@ struct WorkerPort::State {
   void judge_rehearsal();
   void become_ready();
   void measure_memory();
-  void open_request(const char* area);
+  void open_request(std::string_view encoded);
   void spin() const;
   void sleep();
   [[nodiscard]] bool should_stop() const;

@@ -105,6 +105,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   bool commit(bool length_known);
   void give_up_on_worker(int status);
   void log_failure(int status, std::string_view why) const;
+  [[nodiscard]] std::string_view target_for_log() const;
   void finish_body();
 
   // --- response

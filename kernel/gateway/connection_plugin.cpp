@@ -65,7 +65,7 @@ void Connection::blame(Phase phase, std::string_view what) {
   const pipeline::Transaction& transaction = context_->transaction;
   const uint32_t position = phase == Phase::request_body ? context_->body_position : context_->position;
   log::error("plugin {} {}, in {} of {} {} (request {})", gateway_.pipeline.plugin_before(phase, position), what,
-             pipeline::phase_name(phase), transaction.head.method_text, transaction.head.target, transaction.id());
+             pipeline::phase_name(phase), transaction.head.method_text, target_for_log(), transaction.id());
 }
 
 void Connection::suspend() {

@@ -12,6 +12,12 @@ namespace askr::gateway {
 using pipeline::Phase;
 using pipeline::TargetKind;
 
+namespace {
+
+constexpr size_t kLongestTarget = 2048;  // in messages, and of a head that makes no sense
+
+}  // namespace
+
 void Connection::on_head() {
   pipeline::Transaction& transaction = context_->transaction;
   transaction.endpoint = &endpoint_;
@@ -82,20 +88,24 @@ void Connection::refuse(int status, const char* reason) {
     gateway_.ids.assign(transaction, {});
     gateway_.proxies.apply(transaction);
   }
-  log::info("{} {} {}: {} (request {})", status, transaction.head.method_text, transaction.head.target, reason,
+  log::info("{} {} {}: {} (request {})", status, transaction.head.method_text, target_for_log(), reason,
             transaction.id());
   close_after_ = true;
   state_ = State::sending;
   answer_error(status);
 }
 
+// A message is for reading.
+std::string_view Connection::target_for_log() const {
+  return context_->transaction.head.target.substr(0, kLongestTarget);
+}
+
 // Of a head that makes no sense, for the logs: what its first line begins with.
 void Connection::note_request_line() {
-  constexpr size_t kLongest = 2048;
   http::RequestHead& head = context_->transaction.head;
   head.clear();
   std::string_view line = context_->head_bytes;
-  line = line.substr(0, std::min(line.find_first_of("\r\n"), kLongest));
+  line = line.substr(0, std::min(line.find_first_of("\r\n"), kLongestTarget));
   const size_t space = line.find(' ');
   if (space == std::string_view::npos || !std::all_of(line.begin(), line.begin() + space, http::is_token_char)) return;
   head.method_text = line.substr(0, space);
@@ -196,7 +206,7 @@ void Connection::on_client_gone() {
   pipeline::Transaction& transaction = context_->transaction;
   if (!context_->committed) transaction.response.status = 499;
   if (transaction.failure.empty()) transaction.failure = "the client has gone";
-  log::debug("{} {}: {} (request {})", transaction.head.method_text, transaction.head.target, transaction.failure,
+  log::debug("{} {}: {} (request {})", transaction.head.method_text, target_for_log(), transaction.failure,
              transaction.id());
   transaction.times.done = gateway_.now;
   drop_output();

@@ -169,7 +169,7 @@ void Connection::cut_off(std::string_view why) {
   RequestContext& context = *context_;
   pipeline::Transaction& transaction = context.transaction;
   transaction.failure = why;
-  log::error("{} {}: response cut off, {} (request {})", transaction.head.method_text, transaction.head.target, why,
+  log::error("{} {}: response cut off, {} (request {})", transaction.head.method_text, target_for_log(), why,
              transaction.id());
   if (context.framing == BodyFraming::until_close) {
     on_client_gone();

@@ -149,7 +149,7 @@ void Connection::settle(Progress progress) {
 
 void Connection::log_failure(int status, std::string_view why) const {
   const pipeline::Transaction& transaction = context_->transaction;
-  log::error("{} {} {}: {} (request {})", status, transaction.head.method_text, transaction.head.target, why,
+  log::error("{} {} {}: {} (request {})", status, transaction.head.method_text, target_for_log(), why,
              transaction.id());
 }
 
@@ -181,8 +181,8 @@ void Connection::settle_complete() {
   if (context.framing == BodyFraming::chunked && !context.discard_body) context.output.append("0\r\n\r\n");
   if (has_length && context.received > context.promised.value_or(context.received)) {
     log::warning("{} {}: the script sent {} bytes beyond its Content-Length (request {})",
-                 context.transaction.head.method_text, context.transaction.head.target,
-                 context.received - *context.promised, context.transaction.id());
+                 context.transaction.head.method_text, target_for_log(), context.received - *context.promised,
+                 context.transaction.id());
   }
   finish_body();
   send_more();

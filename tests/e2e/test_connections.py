@@ -238,6 +238,13 @@ def test_a_client_that_reads_nothing_is_dropped(server):
         assert received < 32 << 20
 
 
+def test_a_query_may_be_as_long_as_the_head_may(server):
+    app = server({"index.php": "<?php echo strlen($_SERVER['QUERY_STRING']), ' ', strlen($_SERVER['REQUEST_URI']);"},
+                 max_head_size="48K")
+    assert app.get("/?" + "q" * 48_000).text == "48000 48002"
+    assert app.get("/?" + "q" * 50_000).status in (414, 431)
+
+
 # ---------------------------------------------------------------- forwarding headers
 
 FORWARDED = {

@@ -25,7 +25,7 @@ TEST_CASE("a request head is the same behind the exchange") {
   REQUIRE(encode_request(sent, area.data(), area.size()) > 0);
 
   RequestView got;
-  decode_request(area.data(), got);
+  REQUIRE(decode_request(area.data(), area.size(), got));
   CHECK(got.id == sent.id);
   CHECK(got.method == sent.method);
   CHECK(got.uri == sent.uri);
@@ -42,6 +42,30 @@ TEST_CASE("a request head is the same behind the exchange") {
   CHECK(got.fields[0].value == "example.org");
   CHECK(got.fields[1].name == "X-Empty");
   CHECK(got.fields[1].value.empty());
+}
+
+TEST_CASE("a request head that somebody has scribbled over is read within its bounds") {
+  RequestView sent;
+  sent.id = "abc";
+  sent.uri = "/a?b=c";
+  sent.query = "b=c";
+  sent.fields = {{"Host", "example.org"}, {"X", "y"}};
+  std::string good(256, '\0');
+  good.resize(encode_request(sent, good.data(), good.size()));
+  std::mt19937 random(4711);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bad = good;
+    for (int times = 0; times < 3; ++times) bad[random() % bad.size()] = static_cast<char>(random());
+    RequestView got;
+    decode_request(bad.data(), bad.size(), got);  // must not read what is not there (sanitizers would tell)
+    const char* end = bad.data() + bad.size();
+    for (const FieldView& field : got.fields)
+      REQUIRE((field.value.empty() || field.value.data() + field.value.size() <= end));
+    REQUIRE((got.uri.empty() || got.uri.data() + got.uri.size() <= end));
+  }
+  RequestView got;
+  CHECK_FALSE(decode_request(good.data(), good.size() - 1, got));
+  CHECK_FALSE(decode_request(good.data(), 3, got));
 }
 
 TEST_CASE("a head that does not fit is refused") {

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstring>
 #include <random>
 
 #include "fixture.hpp"
@@ -105,6 +106,17 @@ TEST_CASE("the queue is bounded and says so") {
   REQUIRE(gateway.withdraw(slots[1]));
   test.submit(gateway, "/fits-again");
   CHECK(test.last == Submitted::queued);
+}
+
+TEST_CASE("a worker that has scribbled over its request before it died takes nobody with it") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t slot = test.submit(gateway, "/hello");
+  WorkerPort worker(*test.exchange, 0, 1);
+  REQUIRE(worker.wait() == Wait::request);
+  std::memset(test.exchange->request_area(slot), 0xff, kRequestArea);
+  CHECK(reclaim_worker(*test.exchange, test.worker_record()).uri.empty());
+  CHECK(gateway.progress(slot) == Progress::crashed);
 }
 
 TEST_CASE("whether a worker may take a request is decided before a later one is queued") {

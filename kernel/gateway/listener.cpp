@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -30,38 +29,10 @@ Error cannot_listen(const config::ListenAddress& address, int number) {
   return Error{"cannot listen on " + address.text() + ": " + std::strerror(number) + hint};
 }
 
-bool somebody_answers(const sockaddr_un& name) {
-  UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
-}
-
-// The file has its access rights from its first moment on: a chmod() after bind() would leave some time for a client
-// whom they keep out.
-int bind_with_mode(int socket, const sockaddr_un& name, unsigned mode) {
-  const mode_t before = ::umask(~mode & 0777);
-  const int bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&name), sizeof name);
-  const int problem = errno;
-  ::umask(before);
-  errno = problem;
-  return bound;
-}
-
-Result<UniqueFd> bind_unix(const config::ListenAddress& address, unsigned mode) {
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  if (address.unix_path.size() >= sizeof name.sun_path) {
-    return usage_error("cannot listen on " + address.text() + ": the path is longer than 107 bytes");
-  }
-  std::memcpy(name.sun_path, address.unix_path.c_str(), address.unix_path.size() + 1);
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return cannot_listen(address, errno);
-  int bound = bind_with_mode(socket.get(), name, mode);
-  if (bound != 0 && errno == EADDRINUSE && !somebody_answers(name)) {
-    ::unlink(name.sun_path);
-    bound = bind_with_mode(socket.get(), name, mode);
-  }
-  if (bound != 0) return cannot_listen(address, errno);
-  return socket;
+Result<UnixSocket> bind_unix(const config::ListenAddress& address, unsigned mode) {
+  auto socket = bind_unix_socket(address.unix_path, mode);
+  if (socket) return socket;
+  return Error{"cannot listen on " + address.text() + ": " + socket.error().message, socket.error().exit_code};
 }
 
 enum class Sharing : uint8_t { alone, with_our_gateways };
@@ -135,7 +106,9 @@ Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& serve
     Listener& listener = listeners.emplace_back();
     listener.address = address;
     if (!address.unix_path.empty()) {
-      listener.sockets.push_back(ASKR_TRY(bind_unix(address, server.socket_mode)));
+      UnixSocket socket = ASKR_TRY(bind_unix(address, server.socket_mode));
+      listener.sockets.push_back(std::move(socket.fd));
+      listener.file = std::move(socket.file);
       continue;
     }
     listener.claim = ASKR_TRY(claim_port(address));
@@ -159,7 +132,7 @@ Result<> start_listening(const std::vector<Listener>& listeners) {
 
 void remove_unix_sockets(const std::vector<Listener>& listeners) {
   for (const Listener& listener : listeners) {
-    if (!listener.address.unix_path.empty()) ::unlink(listener.address.unix_path.c_str());
+    if (!listener.file.path.empty()) listener.file.remove();
   }
 }
 

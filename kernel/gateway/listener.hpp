@@ -10,6 +10,7 @@
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "base/unix_socket.hpp"
 #include "config/settings.hpp"
 #include "gateway/gateway_state.hpp"
 
@@ -18,6 +19,7 @@ namespace askr::gateway {
 struct Listener {
   config::ListenAddress address;
   std::vector<UniqueFd> sockets;  // one per gateway, or one for all
+  SocketFile file;                // of a Unix socket
   UniqueFd claim;                 // keeps other servers from the port; see claim_port
 
   [[nodiscard]] int socket_of(unsigned gateway) const {
@@ -25,10 +27,10 @@ struct Listener {
   }
 };
 
-// Errors name the address and what to do. A stale Unix socket that nobody answers on is replaced.
+// Errors name the address and what to do. A Unix socket that a dead server has left is replaced.
 Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& server);
 Result<> start_listening(const std::vector<Listener>& listeners);
-// Removes the files of Unix sockets.
+// Removes the files of Unix sockets, where they are still ours.
 void remove_unix_sockets(const std::vector<Listener>& listeners);
 
 // Accepts clients for one gateway from one listener.

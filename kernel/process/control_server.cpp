@@ -2,10 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <cstring>
 #include <filesystem>
 #include <memory>
 
@@ -58,7 +55,7 @@ class ControlClient final : public Watcher {
 ControlServer::ControlServer(EventLoop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
 
 ControlServer::~ControlServer() {
-  if (socket_) ::unlink(path_.c_str());
+  if (socket_) file_.remove();
 }
 
 void ControlServer::forget() {
@@ -70,27 +67,14 @@ Result<> ControlServer::open(const std::string& path) {
   // Its own folder, such as /run/askr. One that cannot be made is found by bind().
   ::mkdir(std::filesystem::path(path).parent_path().c_str(), 0700);
 
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  if (path.size() >= sizeof name.sun_path) return usage_error("control socket " + path + ": longer than 107 bytes");
-  std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
-  const auto* address = reinterpret_cast<const sockaddr*>(&name);
-
-  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(probe.get(), address, sizeof name) == 0) {
-    return Error{"another server answers at the control socket " + path + " (give this one its own server.control)"};
+  auto bound = bind_unix_socket(path, 0600);
+  if (!bound) {
+    return Error{"cannot make the control socket " + path + ": " + bound.error().message + " (see server.control)",
+                 bound.error().exit_code};
   }
-  ::unlink(path.c_str());
-
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const mode_t before = ::umask(0177);
-  const int bound = ::bind(socket.get(), address, sizeof name);
-  const int number = errno;
-  ::umask(before);
-  if (bound != 0) return system_error("cannot make the control socket " + path, number);
-  if (::listen(socket.get(), 8) != 0) return system_error("cannot listen on the control socket " + path);
-  path_ = path;
-  socket_ = std::move(socket);
+  socket_ = std::move(bound.value().fd);
+  file_ = std::move(bound.value().file);
+  if (::listen(socket_.get(), 8) != 0) return system_error("cannot listen on the control socket " + path);
   return loop_.add(socket_.get(), EPOLLIN, *this);
 }
 

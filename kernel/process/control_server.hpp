@@ -9,6 +9,7 @@
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "base/unix_socket.hpp"
 
 namespace askr::process {
 
@@ -23,7 +24,7 @@ class ControlServer final : public Watcher {
   ControlServer(EventLoop& loop, Handler handler);
   ~ControlServer();
 
-  // Error: another server answers there, or the folder cannot be made.
+  // Error: another server answers there, something else is there, or the folder cannot be made.
   Result<> open(const std::string& path);
   // In a forked child: lets go of the descriptors without removing the socket.
   void forget();
@@ -35,8 +36,8 @@ class ControlServer final : public Watcher {
 
   EventLoop& loop_;
   Handler handler_;
-  std::string path_;
   UniqueFd socket_;
+  SocketFile file_;
   std::list<ControlClient> clients_;
 };
 

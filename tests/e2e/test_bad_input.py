@@ -1,5 +1,6 @@
 """A start that cannot work says so in one clear line and serves nobody; a running server loses one request at most."""
 
+import contextlib
 import ctypes
 import os
 import random
@@ -55,6 +56,31 @@ def test_the_unix_socket_of_a_running_server_is_not_taken(server, tmp_path):
     first = server(FINE, listen=address)
     assert_start_fails(server(FINE, listen=address, wait=False), "in use|answers", 1)
     assert first.get("/").body == b"fine"
+
+
+@pytest.mark.parametrize("setting", ["listen", "control"])
+def test_a_file_is_not_taken_for_a_dead_socket(server, tmp_path, setting):
+    path = tmp_path / "precious.txt"
+    path.write_text("precious")
+    app = server(FINE, wait=False, **{setting: f"unix:{path}" if setting == "listen" else path})
+    assert_start_fails(app, rf"{path}: {path} exists and is no socket", 1)
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("setting", ["listen", "control"])
+def test_the_socket_of_a_server_that_is_too_busy_to_answer_is_not_taken(server, tmp_path, setting):
+    path = tmp_path / "busy.sock"
+    with socket.socket(socket.AF_UNIX) as busy, contextlib.ExitStack() as queue:
+        busy.bind(str(path))
+        busy.listen(0)
+        full = False
+        while not full:
+            client = queue.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            full = client.connect_ex(str(path)) != 0
+        app = server(FINE, wait=False, **{setting: f"unix:{path}" if setting == "listen" else path})
+        assert_start_fails(app, "in use", 1)
+        assert path.is_socket()
 
 
 def test_an_address_that_is_not_ours(server):

@@ -108,6 +108,19 @@ def test_a_unix_socket_is_served_and_removed_at_the_end(server, tmp_path):
     assert not path.exists()
 
 
+def test_a_socket_that_has_taken_the_place_of_the_servers_stays_at_the_end(server, tmp_path):
+    path = tmp_path / "askr.sock"
+    app = server(ECHO, listen=f"unix:{path}")
+    path.unlink()
+    app.control.unlink()
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as other_control:
+        other.bind(str(path))
+        other_control.bind(str(app.control))
+        app.stop()
+    assert path.is_socket()
+    assert app.control.is_socket()
+
+
 @pytest.mark.parametrize("settings, mode", [({}, 0o660), ({"socket_mode": "0600"}, 0o600), ({"socket_mode": "666"}, 0o666)])
 def test_the_rights_of_a_unix_socket_are_those_that_were_asked_for(server, tmp_path, settings, mode):
     path = tmp_path / "askr.sock"

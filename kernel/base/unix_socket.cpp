@@ -31,7 +31,8 @@ Result<> remove_dead_socket(const sockaddr_un& name) {
   if (!probe) return because(errno);
   const int answer = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name);
   if (answer == 0 || errno == EAGAIN) return Error{"in use, another server answers there"};
-  if (errno != ECONNREFUSED) return Error{"a socket is there, and it cannot be told whether it is in use: " + because(errno).message};
+  if (errno != ECONNREFUSED)
+    return Error{"a socket is there, and it cannot be told whether it is in use: " + because(errno).message};
   return ::unlink(name.sun_path) == 0 || errno == ENOENT ? ok() : because(errno);
 }
 

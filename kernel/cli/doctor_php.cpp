@@ -28,7 +28,7 @@ php::RuntimeOptions runtime_options(const config::Settings& settings) {
   options.worker_script = settings.worker.script;
   options.app_base = settings.worker.app_base;
   options.ini = settings.worker.ini;
-  options.max_body_size = settings.server.max_body_size;
+  options.max_body_size = settings.server.body_limit();
   options.upload_dir = settings.server.spool_dir;
   return options;
 }

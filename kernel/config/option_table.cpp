@@ -15,7 +15,7 @@ constexpr std::string_view kPlugins = "Plugins";
 constexpr int64_t kShortest = 10 * kMillisecond;
 constexpr int64_t kDay = 86400 * kSecond;
 constexpr int64_t kMostProcesses = 1024;
-constexpr int64_t kLargestBody = 1LL << 50;
+constexpr int64_t kLargestBody = ServerSettings::kLargestBody;
 
 #define ASKR_FIELD(member) [](Settings& settings) -> Field { return &settings.member; }
 
@@ -234,7 +234,7 @@ const Option kOptions[] = {
      .group = kLimits,
      .kind = Kind::size,
      .member = ASKR_FIELD(server.max_body_size),
-     .help = "Largest request body, uploads included: 413",
+     .help = "Largest request body, uploads included: 413; 0 is no limit",
      .maximum = kLargestBody},
     {.path = "server.max_head_size",
      .flag = "--max-head-size",

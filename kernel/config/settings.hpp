@@ -33,10 +33,10 @@ struct ServerSettings {
   unsigned workers = 0;               // resolved: never 0 after load
   unsigned gateways = 0;              // resolved: never 0 after load
   unsigned workers_min = 0, workers_max = 0;
-  uint64_t max_requests = 0;    // 0: never recycle
-  uint64_t max_worker_rss = 0;  // bytes that a worker's own memory may grow by; 0: any
-  int64_t max_worker_age = 0;   // 0: any
-  uint64_t max_body_size = 16ULL << 20;
+  uint64_t max_requests = 0;             // 0: never recycle
+  uint64_t max_worker_rss = 0;           // bytes that a worker's own memory may grow by; 0: any
+  int64_t max_worker_age = 0;            // 0: any
+  uint64_t max_body_size = 16ULL << 20;  // 0: no limit
   int64_t request_timeout = 60 * kSecond;
   int64_t queue_timeout = 10 * kSecond;
   unsigned queue_size = 1024;
@@ -54,6 +54,11 @@ struct ServerSettings {
   unsigned max_connections = 0;  // per gateway; 0: what the descriptor limit allows
   std::string spool_dir;         // default $TMPDIR or /tmp
   std::string control;           // control socket; after load never empty
+
+  // More than any disk takes, and still a number that PHP and its applications can calculate with.
+  static constexpr uint64_t kLargestBody = 1ULL << 50;
+  // max_body_size for those who compare: never 0.
+  [[nodiscard]] uint64_t body_limit() const { return max_body_size == 0 ? kLargestBody : max_body_size; }
 };
 
 struct WorkerSettings {

@@ -116,7 +116,7 @@ void Connection::note_request_line() {
 // PHP will answer: the body is read first, unless a plugin has had it read already.
 void Connection::prepare_dispatch() {
   const http::RequestHead& head = context_->transaction.head;
-  const uint64_t limit = gateway_.settings.server.max_body_size;
+  const uint64_t limit = gateway_.settings.server.body_limit();
   if (context_->has_body) {
     dispatch();
     return;

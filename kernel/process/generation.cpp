@@ -88,7 +88,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.worker_script = settings.worker_mode() ? absolute(settings.worker.script) : "";
   options.app_base = settings.worker.app_base;
   options.ini = settings.worker.ini;
-  options.max_body_size = settings.server.max_body_size;
+  options.max_body_size = settings.server.body_limit();
   options.upload_dir = host_.uploads.path();
   options.max_requests = settings.server.max_requests;
   options.max_growth = settings.server.max_worker_rss;

@@ -176,6 +176,16 @@ def test_a_body_of_exactly_the_limit_is_taken(app):
     assert app.post("/", b"x" * 65536).json()["body_size"] == 65536
 
 
+def test_a_limit_of_0_is_none(server):
+    echo = {"index.php": "<?php echo strlen(file_get_contents('php://input')), ' ', $_FILES['f']['error'] ?? 'none';"}
+    app = server(echo, max_body_size=0)
+    large = b"x" * (17 << 20)
+    assert app.post("/", large).text == f"{len(large)} none"
+    assert app.request("POST", "/", {"Transfer-Encoding": "chunked"}, chunked(b"x" * 40000)).text == "40000 none"
+    form = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + large + b"\r\n--b--\r\n"
+    assert app.post("/", form, {"Content-Type": "multipart/form-data; boundary=b"}).text == "0 0"
+
+
 def test_a_long_request_line_is_414(app):
     assert_refused(app, request_bytes("GET", "/" + "a" * 40000), 414)
 

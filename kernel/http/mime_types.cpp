@@ -59,9 +59,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 41> kBuiltIn
     {"zip", "application/zip"},
 }};
 
+// HTML and XML say themselves what they are written in (<meta charset>, <?xml encoding="..."?>), and a charset beside
+// the type would overrule them: a Latin-1 page would break. Without it all readers look into the file.
+bool names_its_charset(std::string_view type) {
+  return type == "text/html" || type == "text/xml" || type == "application/xml" || type.ends_with("+xml");
+}
+
 bool is_text(std::string_view type) {
   return type.starts_with("text/") || type == "application/javascript" || type == "application/json" ||
-         type == "application/xml" || type == "image/svg+xml" || type.ends_with("+json") || type.ends_with("+xml");
+         type.ends_with("+json");
 }
 
 }  // namespace
@@ -86,7 +92,7 @@ void MimeTypes::add(std::string_view extension, std::string_view type) {
   std::string key(extension);
   std::transform(key.begin(), key.end(), key.begin(), to_lower);
   std::string value(type);
-  if (is_text(type)) value += "; charset=utf-8";
+  if (is_text(type) && !names_its_charset(type)) value += "; charset=utf-8";
   types_.insert_or_assign(std::move(key), std::move(value));
 }
 

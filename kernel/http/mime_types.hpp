@@ -13,8 +13,8 @@ class MimeTypes {
   // Reads a file in the format of /etc/mime.types: "type extension extension...". A missing file is no error.
   static MimeTypes load(const char* file = "/etc/mime.types");
 
-  // The Content-Type for a path, with `charset=utf-8` for text; application/octet-stream for what is unknown.
-  // Valid as long as the table.
+  // The Content-Type for a path, with `charset=utf-8` for text, but not for HTML and XML, which name their own;
+  // application/octet-stream for what is unknown. Valid as long as the table.
   [[nodiscard]] std::string_view type_of(std::string_view path) const;
 
  private:

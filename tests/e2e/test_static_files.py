@@ -94,6 +94,11 @@ def test_text_says_that_it_is_utf_8(app):
     assert app.get("/letters.txt").header("Content-Type").lower() == "text/plain; charset=utf-8"
 
 
+@pytest.mark.parametrize("name, media_type", [("page.html", "text/html"), ("picture.svg", "image/svg+xml")])
+def test_a_page_may_name_its_own_charset(app, name, media_type):
+    assert app.get(f"/{name}").header("Content-Type") == media_type
+
+
 def test_a_file_has_its_length_validators_and_date(app):
     response = app.get("/letters.txt")
     assert response.body == LETTERS

@@ -10,12 +10,22 @@ using askr::http::MimeTypes;
 
 TEST_CASE("without a table of the system the usual types are known") {
   const MimeTypes types = MimeTypes::load("/nonexistent");
-  CHECK(types.type_of("/index.html") == "text/html; charset=utf-8");
+  CHECK(types.type_of("/index.html") == "text/html");
   CHECK(types.type_of("/a.b/APP.JS") == "text/javascript; charset=utf-8");
   CHECK(types.type_of("x.json") == "application/json; charset=utf-8");
-  CHECK(types.type_of("x.svg") == "image/svg+xml; charset=utf-8");
+  CHECK(types.type_of("x.svg") == "image/svg+xml");
   CHECK(types.type_of("x.tar.gz") == "application/gzip");
   CHECK(types.type_of("x.woff2") == "font/woff2");
+}
+
+TEST_CASE("what names its charset itself is not overruled") {
+  const MimeTypes types = MimeTypes::load("/nonexistent");
+  CHECK(types.type_of("x.htm") == "text/html");
+  CHECK(types.type_of("x.xhtml") == "application/xhtml+xml");
+  CHECK(types.type_of("x.xml") == "application/xml");
+  CHECK(types.type_of("x.rss") == "application/rss+xml");
+  CHECK(types.type_of("x.css") == "text/css; charset=utf-8");
+  CHECK(types.type_of("x.webmanifest") == "application/manifest+json; charset=utf-8");
 }
 
 TEST_CASE("what is unknown is a stream of bytes") {

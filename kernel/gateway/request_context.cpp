@@ -22,9 +22,11 @@ void RequestContext::keep_head(const char* base, size_t size) {
   };
   http::RequestHead& head = transaction.head;
   move(head.method_text);
-  move(head.target);
-  move(head.raw_path);
-  move(head.query);
+  if (head.completed_target == nullptr) {
+    move(head.target);
+    move(head.raw_path);
+    move(head.query);
+  }
   move(head.host);
   for (http::Header& header : head.headers) {
     move(header.name);

@@ -126,7 +126,9 @@ Refusal take_absolute_form(RequestHead& head) {
   if (path == std::string_view::npos) {
     head.target = whole.substr(colon + 2, 1);  // a slash that lies in the buffer
   } else if (rest[path] == '?') {
-    return {400, "target without a path"};
+    // An empty path is that of the root (RFC 3986 section 6.2.3), and its slash is nowhere in the buffer.
+    head.completed_target = std::make_shared<const std::string>("/" + std::string(rest.substr(path)));
+    head.target = *head.completed_target;
   } else {
     head.target = rest.substr(path);
   }

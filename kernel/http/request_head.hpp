@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,8 @@ inline bool is_repeatable(Method method) {
   return method == Method::get || method == Method::head || method == Method::options;
 }
 
-// All views point into the buffer that the parser was fed and are valid while that buffer is.
+// All views point into the buffer that the parser was fed and are valid while that buffer is. Those of a target that
+// was completed, with its path and query, point into `completed_target` instead.
 struct RequestHead {
   Method method = Method::other;
   std::string_view method_text;
@@ -38,6 +40,7 @@ struct RequestHead {
   bool upgrade = false;  // asks for another protocol (Connection: upgrade)
   bool has_content_length = false;
   uint64_t content_length = 0;
+  std::shared_ptr<const std::string> completed_target;
 
   // The first field of that name (case-insensitive), or an empty view with data() == nullptr.
   [[nodiscard]] std::string_view header(std::string_view name) const;

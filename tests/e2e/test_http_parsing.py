@@ -130,6 +130,14 @@ def test_an_absolute_target_names_host_and_path(app):
     assert response["server"]["SERVER_NAME"] == "example.org"
 
 
+@pytest.mark.parametrize("target, uri", [(b"http://example.org?q=1", "/?q=1"), (b"http://example.org", "/")])
+def test_an_absolute_target_without_a_path_is_that_of_the_root(app, target, uri):
+    response = answer_to(app, b"GET " + target + b" HTTP/1.1\r\nHost: other.example\r\n\r\n").json()
+    assert response["uri"] == uri
+    assert response["server"]["QUERY_STRING"] == uri[2:]
+    assert response["server"]["HTTP_HOST"] == "example.org"
+
+
 def test_options_of_the_whole_server_is_answered(app):
     response = app.request("OPTIONS", "*")
     assert response.status in (200, 204)

@@ -4,7 +4,8 @@
 //
 // Never served, whatever is there:
 //   - dotfiles and everything in dot-folders, except below /.well-known/;
-//   - sources as bytes: .php and its kin, .phar and .inc. Only `.php`, in lower case, is run;
+//   - sources as bytes: .php and its kin, .phar and .inc, whatever follows (x.inc.txt). Only `.php`, in lower case, is
+//     run;
 //   - what editors leave behind: name~, #name#, .bak, .swp, .swo, .orig, .save;
 //   - what is no regular file: devices, FIFOs, sockets.
 #include "gateway/target.hpp"
@@ -40,16 +41,21 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-// The extension decides: .php, .php5, .phps, .phpt, .pht, .phtml, .phar, .inc. So does a .php before it, because
-// `config.php.old` is still the source of config.php.
-bool is_source(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kKin{".pht", ".phtml", ".phar", ".inc"};
-  const std::string lower = lower_case(name);
-  if (lower.find(".php.") != std::string::npos) return true;
-  const size_t dot = lower.rfind('.');
-  if (dot == std::string::npos) return false;
-  const std::string_view extension = std::string_view(lower).substr(dot);
+// .php, .php5, .phps, .phpt, .php-dist, ...
+bool is_source_extension(std::string_view extension) {
+  constexpr std::array<std::string_view, 5> kKin{".pht", ".phtm", ".phtml", ".phar", ".inc"};
   return extension.starts_with(kScriptSuffix) || std::find(kKin.begin(), kKin.end(), extension) != kKin.end();
+}
+
+// Each extension counts and not the last one alone, because `config.inc.old` is still the source of config.inc.
+bool is_source(std::string_view name) {
+  const std::string lower = lower_case(name);
+  for (size_t dot = lower.find('.'); dot != std::string::npos;) {
+    const size_t next = lower.find('.', dot + 1);
+    if (is_source_extension(std::string_view(lower).substr(dot, next - dot))) return true;
+    dot = next;
+  }
+  return false;
 }
 
 bool is_leftover(std::string_view name) {

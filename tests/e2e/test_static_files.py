@@ -38,6 +38,8 @@ def app(module_server):
             # what must never be seen
             "source.php": "<?php // secret",
             "source.phtml": "<?php // secret",
+            "source.phtm": "<?php // secret",
+            "source.inc.txt": "<?php // secret",
             "source.phar": "<?php // secret",
             "source.php5": "<?php // secret",
             "source.inc.php": "<?php // secret",
@@ -387,6 +389,8 @@ def test_head_with_a_range_has_no_body(app):
     "target",
     [
         "/source.phtml",
+        "/source.phtm",
+        "/source.inc.txt",
         "/source.phar",
         "/source.php5",
         "/SOURCE.PHP",

@@ -208,13 +208,16 @@ TEST_CASE("a path info may begin with a dot, because it names no file") {
 TEST_CASE("sources are never served as bytes") {
   Site site;
   site.folder.write("index.php");
-  for (const char* name : {"a.PHP", "a.php5", "a.php3", "a.phps", "a.phpt", "a.pht", "a.phtml", "a.phar", "a.PhAr",
-                           "a.inc", "a.php.old", "a.php.txt", "a.php-dist", "a.php_"}) {
+  for (const char* name :
+       {"a.PHP",  "a.php5",    "a.php3",      "a.phps",       "a.phpt",    "a.pht",      "a.phtml",
+        "a.phar", "a.PhAr",    "a.inc",       "a.php.old",    "a.php.txt", "a.php-dist", "a.php_",
+        "a.phtm", "a.inc.txt", "a.phtml.txt", "a.php5.b.txt", "A.INC.TXT", "a.phar.gz",  "a..inc..txt"}) {
     INFO(name);
     site.folder.write(name, "<?php");
     CHECK(site.resolve("/" + std::string(name)) == "forbidden");
   }
-  for (const char* name : {"a.txt", "php", "php.js", "a.include", "a.phone", "increment.js"}) {
+  for (const char* name :
+       {"a.txt", "php", "php.js", "a.include", "a.phone", "increment.js", "inc.css", "phtml.min.js", "a.incl.txt"}) {
     INFO(name);
     site.folder.write(name, "x");
     CHECK(site.resolve("/" + std::string(name)) == "file /" + std::string(name));

@@ -25,7 +25,7 @@ std::optional<uint64_t> parse_position(std::string_view text) {
   return value;
 }
 
-enum class Piece : uint8_t { taken, outside, malformed };
+enum class Piece : uint8_t { taken, outside, all_of_nothing, malformed };
 
 // "5-9", "5-" or "-5".
 Piece parse_piece(std::string_view text, uint64_t size, ByteRange& range) {
@@ -37,6 +37,7 @@ Piece parse_piece(std::string_view text, uint64_t size, ByteRange& range) {
   if (!right && !is_open) return Piece::malformed;
   if (left.empty()) {
     if (!right) return Piece::malformed;
+    if (size == 0) return Piece::all_of_nothing;
     const uint64_t count = std::min(*right, size);
     if (count == 0) return Piece::outside;
     range = {size - count, count};
@@ -44,7 +45,7 @@ Piece parse_piece(std::string_view text, uint64_t size, ByteRange& range) {
   }
   const std::optional<uint64_t> first = parse_position(left);
   if (!first || (right && *right < *first)) return Piece::malformed;
-  if (*first >= size) return Piece::outside;
+  if (*first >= size) return *first == 0 ? Piece::all_of_nothing : Piece::outside;
   const uint64_t last = is_open ? size - 1 : std::min(*right, size - 1);
   range = {*first, last - *first + 1};
   return Piece::taken;
@@ -91,7 +92,7 @@ RangeRequest parse_ranges(std::string_view field, uint64_t size) {
   while (next_element(list, text)) {
     ByteRange range;
     const Piece piece = parse_piece(text, size, range);
-    if (piece == Piece::malformed || ++count > kMaxRanges) return {};
+    if (piece == Piece::malformed || piece == Piece::all_of_nothing || ++count > kMaxRanges) return {};
     if (piece == Piece::taken) add(request.ranges, range);
   }
   if (count == 0) return {};

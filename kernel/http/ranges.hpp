@@ -14,7 +14,8 @@ struct ByteRange {
 };
 
 enum class RangeOutcome : uint8_t {
-  whole,          // answer 200: no range, one that is malformed, of another unit, or asks for too many pieces
+  whole,          // answer 200: no range, one that is malformed, of another unit, asks for too many pieces, or for an
+                  // empty representation from its start, as players and download managers do
   partial,        // answer 206 with `ranges`
   unsatisfiable,  // answer 416
 };

@@ -325,6 +325,11 @@ def test_a_range_beyond_the_end_is_416(app, field):
     assert response.header("Content-Range") == "bytes */26"
 
 
+def test_a_range_from_the_start_of_an_empty_file_is_the_file(app):
+    response = app.get("/empty.txt", {"Range": "bytes=0-"})
+    assert (response.status, response.header("Content-Range"), response.body) == (200, None, b"")
+
+
 @pytest.mark.parametrize("field", ["bytes=5-1", "lines=1-2", "bytes=a-b", "bytes=", "0-4"])
 def test_a_range_that_makes_no_sense_is_ignored(app, field):
     response = app.get("/letters.txt", {"Range": field})

@@ -37,11 +37,18 @@ TEST_CASE("ranges behind the end cannot be satisfied") {
   CHECK(ranges_of("bytes=1000-", 1000) == "unsatisfiable");
   CHECK(ranges_of("bytes=1000-1001", 1000) == "unsatisfiable");
   CHECK(ranges_of("bytes=-0", 1000) == "unsatisfiable");
-  CHECK(ranges_of("bytes=0-", 0) == "unsatisfiable");
-  CHECK(ranges_of("bytes=-5", 0) == "unsatisfiable");
+  CHECK(ranges_of("bytes=5-", 0) == "unsatisfiable");
   CHECK(ranges_of("bytes=99999999999999999999999-", 1000) == "unsatisfiable");
   CHECK(ranges_of("bytes=2000-3000, 5000-", 1000) == "unsatisfiable");
   CHECK(ranges_of("bytes=2000-3000, 5-5", 1000) == "5+1");
+}
+
+TEST_CASE("what is empty is sent whole to those who ask for it from its start") {
+  CHECK(ranges_of("bytes=0-", 0) == "whole");
+  CHECK(ranges_of("bytes=0-99", 0) == "whole");
+  CHECK(ranges_of("bytes=-5", 0) == "whole");
+  CHECK(ranges_of("bytes=-0", 0) == "whole");
+  CHECK(ranges_of("bytes=5-, 0-", 0) == "whole");
 }
 
 TEST_CASE("what is no range of bytes means the whole") {

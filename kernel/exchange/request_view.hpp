@@ -22,7 +22,7 @@ struct RequestView {
   std::string_view path_info;    // "/a/b" or empty
   std::string_view protocol;     // "HTTP/1.1"
   std::string_view server_name;  // host the client asked for, without port; else the listening address
-  std::string_view remote_address, server_address;  // numeric; "" for a Unix socket
+  std::string_view remote_address, server_address;  // numeric; "unix:" and "unix:/path" for a Unix socket
   uint16_t remote_port = 0, server_port = 0;
   bool https = false;
   std::vector<FieldView> fields;  // header fields in order; Proxy and names with '_' are already dropped

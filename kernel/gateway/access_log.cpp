@@ -69,7 +69,7 @@ void AccessLog::record(const pipeline::Transaction& transaction) {
   lines_ += "{\"ts\":\"";
   append_time();
   lines_ += "\",\"ip\":";
-  append_json_string(transaction.client_address, lines_);
+  append_json_string(transaction.client_name(), lines_);
   lines_ += ",\"method\":";
   append_json_string(transaction.head.method_text, lines_);
   lines_ += ",\"path\":";

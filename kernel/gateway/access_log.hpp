@@ -3,7 +3,7 @@
 //   {"ts":"2026-01-31T12:00:00.123Z","ip":"192.0.2.1","method":"GET","path":"/a?b","status":200,"bytes":12,
 //    "dur_ms":1.234,"php_ms":0.987,"queue_ms":0.012,"cache":null,"request_id":"..."}
 //
-// ts is the time of the end, bytes counts the body, ip is empty for a Unix socket, php_ms and queue_ms are 0 for what
+// ts is the time of the end, bytes counts the body, ip is "unix:" for a Unix socket, php_ms and queue_ms are 0 for what
 // PHP had no part in.
 #pragma once
 

@@ -77,7 +77,10 @@ pipeline::Endpoint describe_endpoint(int socket, const sockaddr_storage& client)
   describe(client, endpoint.client_address, endpoint.client_port);
   sockaddr_storage server{};
   socklen_t size = sizeof server;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&server), &size) == 0) {
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&server), &size) != 0) return endpoint;
+  if (server.ss_family == AF_UNIX) {
+    endpoint.server_address = "unix:" + std::string(reinterpret_cast<const sockaddr_un&>(server).sun_path);
+  } else {
     describe(server, endpoint.server_address, endpoint.server_port);
   }
   return endpoint;

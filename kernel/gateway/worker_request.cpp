@@ -12,7 +12,7 @@ void fill_worker_request(const pipeline::Transaction& transaction, const pipelin
   view.script_name = transaction.target.script_name;
   view.path_info = transaction.target.path_info;
   view.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
-  view.remote_address = transaction.client_address;
+  view.remote_address = transaction.client_name();
   view.remote_port = endpoint.client_port;
   view.server_address = endpoint.server_address;
   view.server_port = transaction.server_port;
@@ -24,7 +24,8 @@ void fill_worker_request(const pipeline::Transaction& transaction, const pipelin
   if (colon != std::string_view::npos && head.host.find(']', colon) == std::string_view::npos) {
     view.server_name = head.host.substr(0, colon);
   }
-  if (view.server_name.empty()) view.server_name = endpoint.server_address;
+  const bool has_address = endpoint.server_port != 0;
+  if (view.server_name.empty() && has_address) view.server_name = endpoint.server_address;
 
   // Underscores would shadow the dashed name in $_SERVER, Proxy would become HTTP_PROXY ("httpoxy"), and the coding of
   // the body has been undone.

@@ -42,11 +42,20 @@ void put_body_facts(HashTable* server, const RequestView& request) {
   }
 }
 
+// A Unix socket has none.
+void put_port(HashTable* server, ServerName name, uint16_t port) {
+  if (port != 0) {
+    put_number(server, name, port);
+  } else {
+    put(server, name, "");
+  }
+}
+
 void put_addresses(HashTable* server, const RequestView& request) {
   put(server, ServerName::remote_addr, request.remote_address);
-  put_number(server, ServerName::remote_port, request.remote_port);
+  put_port(server, ServerName::remote_port, request.remote_port);
   put(server, ServerName::server_addr, request.server_address);
-  put_number(server, ServerName::server_port, request.server_port);
+  put_port(server, ServerName::server_port, request.server_port);
   put(server, ServerName::server_name, request.server_name);
 }
 

@@ -24,7 +24,7 @@ namespace askr::pipeline {
 // The two ends of the client's connection. Owned by the connection.
 struct Endpoint {
   std::string client_address;  // numeric; empty for a Unix socket
-  std::string server_address;
+  std::string server_address;  // numeric, or "unix:/path" as nginx has it
   uint16_t client_port = 0, server_port = 0;
   bool secure = false;
   bool background = false;  // there is no client: a plugin has asked for a request to be repeated
@@ -115,6 +115,8 @@ struct Transaction {
   // enum askr_body_kind, and the length in bytes or kUnknownLength.
   [[nodiscard]] askr_body_kind body_kind() const;
   [[nodiscard]] uint64_t body_length() const;
+  // For PHP and the log: client_address, or "unix:" as nginx has it.
+  [[nodiscard]] std::string_view client_name() const { return client_address.empty() ? "unix:" : client_address; }
   [[nodiscard]] std::string_view id() const { return {id_bytes.data(), id_size}; }
   void clear();
 };

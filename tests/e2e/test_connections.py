@@ -167,6 +167,19 @@ def test_php_is_told_both_ends_of_the_connection(app):
         assert seen["SERVER_PORT"] == str(app.port)
 
 
+ENDS = ["REMOTE_ADDR", "REMOTE_PORT", "SERVER_ADDR", "SERVER_PORT"]
+
+
+def test_the_ends_of_a_unix_socket_are_named_as_nginx_names_them(server, tmp_path):
+    path = tmp_path / "askr.sock"
+    app = server(ECHO, listen=f"unix:{path}", access_log=tmp_path / "access.log")
+    seen = app.get("/", FORWARDED).json()["server"]
+    assert [seen[name] for name in ENDS] == ["unix:", "", f"unix:{path}", ""]
+    nameless = app.request("GET", "/", version="HTTP/1.0").json()["server"]
+    assert nameless["SERVER_NAME"] == ""
+    wait_until(lambda: [line["ip"] for line in app.access_lines()] == ["unix:"] * 2, "both are in the access log")
+
+
 # ---------------------------------------------------------------- timeouts
 
 
@@ -332,5 +345,9 @@ def test_the_standard_forwarded_header_works_too(server):
 
 
 def test_a_proxy_on_a_unix_socket_can_be_trusted(server, tmp_path):
-    app = server(ECHO, listen=f"unix:{tmp_path / 'askr.sock'}", flags=["--trusted-proxies", "unix"])
-    assert app.get("/", FORWARDED).json()["server"]["REMOTE_ADDR"] == "198.51.100.2"
+    path = tmp_path / "askr.sock"
+    app = server(ECHO, listen=f"unix:{path}", flags=["--trusted-proxies", "unix"])
+    seen = app.get("/", FORWARDED).json()["server"]
+    assert [seen[name] for name in ENDS] == ["198.51.100.2", "", f"unix:{path}", "8443"]
+    silent = app.get("/").json()["server"]
+    assert [silent[name] for name in ENDS] == ["unix:", "", f"unix:{path}", ""]

@@ -111,6 +111,8 @@ void Connection::on_timeout(Timeout kind) {
     case Timeout::request:
       on_request_timeout();
       return;
+    case Timeout::file_cache:  // none of ours
+      return;
   }
 }
 

@@ -53,12 +53,13 @@ std::shared_ptr<OpenFile> describe(const struct stat& status) {
 
 }  // namespace
 
-FileCache::Found FileCache::open(const std::string& path, const struct stat& status) {
+FileCache::Found FileCache::open(const std::string& path, const struct stat& status, int64_t now) {
   const auto known = by_path_.find(path);
   if (known != by_path_.end()) {
     const auto entry = known->second;
     if (is_same(entry->status, status)) {
       entries_.splice(entries_.begin(), entries_, entry);
+      entry->used = now;
       return {entry->file};
     }
     forget(entry);
@@ -77,14 +78,14 @@ FileCache::Found FileCache::open(const std::string& path, const struct stat& sta
   } else {
     file->file = std::make_shared<const UniqueFd>(std::move(descriptor));
   }
-  if (is_settled(opened)) keep(path, opened, file);
+  if (is_settled(opened)) keep({path, opened, file, now});
   return {std::move(file)};
 }
 
-void FileCache::keep(const std::string& path, const struct stat& status, std::shared_ptr<const OpenFile> file) {
-  bytes_ += file->bytes ? file->size : 0;
-  files_ += file->file ? 1 : 0;
-  entries_.push_front({path, status, std::move(file)});
+void FileCache::keep(Entry entry) {
+  bytes_ += entry.file->bytes ? entry.file->size : 0;
+  files_ += entry.file->file ? 1 : 0;
+  entries_.push_front(std::move(entry));
   by_path_.emplace(entries_.front().path, entries_.begin());
   while (bytes_ > kMaxBytes || entries_.size() > kMaxEntries) forget(std::prev(entries_.end()));
   // Descriptors are the scarcest: small files need not go for them.
@@ -92,6 +93,11 @@ void FileCache::keep(const std::string& path, const struct stat& status, std::sh
     --entry;
     if (entry->file->file) forget(entry++);
   }
+}
+
+int64_t FileCache::forget_unused(int64_t now) {
+  while (!entries_.empty() && entries_.back().used + kKeptUnused <= now) forget(std::prev(entries_.end()));
+  return entries_.empty() ? 0 : entries_.back().used + kKeptUnused;
 }
 
 void FileCache::forget(Entries::iterator entry) {

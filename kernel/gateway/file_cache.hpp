@@ -3,7 +3,8 @@
 //
 // An entry is good for exactly the file that stat() has just seen: same device, inode, size and time stamps to the
 // nanosecond. A file that changed within the last seconds is not kept at all, because it might change once more
-// without its time stamp showing it. Both kinds are bounded; the entry used longest ago goes first.
+// without its time stamp showing it. Both kinds are bounded; the entry used longest ago goes first. What nobody asks
+// for goes after a while in any case: a file that was removed keeps its space on the disk as long as it is open here.
 #pragma once
 
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
@@ -36,14 +38,17 @@ class FileCache {
   static constexpr uint64_t kMaxBytes = 32U << 20;
   static constexpr size_t kMaxFiles = 256;
   static constexpr size_t kMaxEntries = 4096;
+  static constexpr int64_t kKeptUnused = 60 * kSecond;
 
-  // `status` is what stat() said about `path` for this request. Fails with errno of open(), or ENOENT when there is no
-  // regular file any more.
+  // `now` is monotonic, `status` is what stat() said about `path` for this request. Fails with errno of open(), or
+  // ENOENT when there is no regular file any more.
   struct Found {
     std::shared_ptr<const OpenFile> file;
     int error = 0;
   };
-  Found open(const std::string& path, const struct stat& status);
+  Found open(const std::string& path, const struct stat& status, int64_t now);
+  // Forgets what was not used within kKeptUnused. When to look again; 0: there is nothing left.
+  int64_t forget_unused(int64_t now);
   void clear();
 
  private:
@@ -51,10 +56,11 @@ class FileCache {
     std::string path;
     struct stat status {};
     std::shared_ptr<const OpenFile> file;
+    int64_t used = 0;
   };
   using Entries = std::list<Entry>;  // the one used last in front
 
-  void keep(const std::string& path, const struct stat& status, std::shared_ptr<const OpenFile> file);
+  void keep(Entry entry);
   void forget(Entries::iterator entry);
 
   Entries entries_;

@@ -101,6 +101,7 @@ class Gateway {
 };
 
 Result<> Gateway::prepare() {
+  static_files_.age_with(state_.timers);
   install_kernel_plugins(options_.settings, static_files_, options_.access_log, pipeline_);
   options_.plugins.install(pipeline_);
   dropped_plugins_ = options_.exchange.global().dropped_plugins.load();

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "gateway/conditions.hpp"
 #include "gateway/error_pages.hpp"
@@ -62,15 +63,28 @@ BodyPart whole(const OpenFile& file) {
 
 }  // namespace
 
-struct StaticFiles::State {
+struct StaticFiles::State final : Timed {
   http::MimeTypes types = http::MimeTypes::load();
   FileCache cache;
+  Timers* timers = nullptr;
+  Timer timer{*this};  // armed while the cache may hold something
 
   Verdict answer_file(Transaction& transaction);
+  void age(int64_t now);
+  void on_timeout(Timeout /*kind*/) override { age(monotonic_now()); }
 };
 
 StaticFiles::StaticFiles() : state_(std::make_unique<State>()) {}
 StaticFiles::~StaticFiles() = default;
+
+void StaticFiles::age_with(Timers& timers) {
+  state_->timers = &timers;
+}
+
+void StaticFiles::State::age(int64_t now) {
+  const int64_t next = cache.forget_unused(now);
+  if (next != 0) timers->arm(timer, Timeout::file_cache, next);
+}
 
 void StaticFiles::clear_cache() {
   state_->cache.clear();
@@ -97,7 +111,9 @@ Verdict StaticFiles::answer(Transaction& transaction) {
 }
 
 Verdict StaticFiles::State::answer_file(Transaction& transaction) {
-  const auto [file, error] = cache.open(transaction.target.file_path, transaction.target.file_status);
+  const int64_t now = transaction.times.accepted;
+  const auto [file, error] = cache.open(transaction.target.file_path, transaction.target.file_status, now);
+  if (timers != nullptr && !timer.armed()) age(now);
   if (!file) {
     if (error != ENOENT) log::error("cannot open {}: {}", transaction.target.file_path, std::strerror(error));
     return refuse(transaction, status_of_open(error));

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "gateway/timers.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/transaction.hpp"
 
@@ -15,6 +16,8 @@ class StaticFiles {
 
   // Registers the hook under the id "static".
   void install(pipeline::Pipeline& pipeline);
+  // Has files closed that nobody asks for any more. `timers` may go before this does.
+  void age_with(Timers& timers);
   // Forgets open files; called when the document root changes.
   void clear_cache();
 

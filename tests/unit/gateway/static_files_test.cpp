@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/clock.hpp"
 #include "folder.hpp"
 #include "gateway/file_cache.hpp"
 #include "gateway/target.hpp"
@@ -45,6 +46,7 @@ struct Site {
   DocumentRoot root;
   StaticFiles files;
   Transaction transaction;
+  int64_t now = 0;
 
   Site() {
     root.path = folder.path();
@@ -52,6 +54,7 @@ struct Site {
   }
   int ask(std::string_view path, std::vector<Header> fields = {}, Method method = Method::get) {
     transaction.clear();
+    transaction.times.accepted = now;
     transaction.head.method = method;
     transaction.head.raw_path = path.substr(0, path.find('?'));
     if (path.find('?') != std::string_view::npos) transaction.head.query = path.substr(path.find('?') + 1);
@@ -220,6 +223,35 @@ TEST_CASE("a response keeps its bytes when the cache is cleared") {
   CHECK(::fcntl(large.front().file->get(), F_GETFD) >= 0);
 }
 
+TEST_CASE("a file that nobody asks for any more is closed") {
+  using askr::gateway::FileCache;
+  Site site;
+  askr::gateway::Timers timers;
+  site.files.age_with(timers);
+  for (const char* name : {"removed", "popular"}) site.folder.write(name, std::string(FileCache::kSmallFile + 1, 'x'));
+  const auto file_of = [&site](const char* path) {
+    REQUIRE(site.ask(path) == 200);
+    std::weak_ptr<const askr::UniqueFd> file = site.transaction.body.front().file;
+    site.transaction.clear();
+    return file;
+  };
+  CHECK(file_of("/popular").expired());
+  CHECK(timers.until_next(0) < 0);  // too fresh to be kept
+
+  ::usleep(2'300'000);
+  site.now = askr::monotonic_now() - FileCache::kKeptUnused;
+  const auto removed = file_of("/removed");
+  const auto popular = file_of("/popular");
+  std::filesystem::remove(site.folder.at("removed"));
+  site.now = askr::monotonic_now();
+  file_of("/popular");
+  CHECK_FALSE(removed.expired());
+  timers.expire(askr::monotonic_now());
+  CHECK(removed.expired());
+  CHECK_FALSE(popular.expired());
+  CHECK(timers.until_next(site.now) == FileCache::kKeptUnused);
+}
+
 TEST_CASE("a file that has vanished since it was looked at is not found") {
   Site site;
   const std::string file = site.folder.write("a.txt", kDigits);
@@ -243,7 +275,7 @@ TEST_CASE("the file cache keeps what is settled and no more than it may") {
   const auto open = [&cache](const std::string& file) {
     struct stat status {};
     REQUIRE(::stat(file.c_str(), &status) == 0);
-    return cache.open(file, status).file;
+    return cache.open(file, status, 0).file;
   };
   const std::string fresh = folder.write("fresh", "x");
   CHECK(open(fresh) != open(fresh));
@@ -279,4 +311,8 @@ TEST_CASE("the file cache keeps what is settled and no more than it may") {
   CHECK(open(untouched) != opened.back().lock());
   cache.clear();
   CHECK(opened.back().expired());
+
+  open(files[1]);
+  CHECK(cache.forget_unused(FileCache::kKeptUnused - 1) == FileCache::kKeptUnused);
+  CHECK(cache.forget_unused(FileCache::kKeptUnused) == 0);
 }

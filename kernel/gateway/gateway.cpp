@@ -80,6 +80,7 @@ class Gateway {
   void start_repeats();
   [[nodiscard]] int64_t until_next_timer() const;
   void begin_stop();
+  void make_room();
   void delete_closed();
   void limit_connections();
 
@@ -195,6 +196,7 @@ void Gateway::turn() {
   }
   if (std::exchange(requests_wait_, false)) options_.plugins.run_waits();
   if (options_.access_log != nullptr) options_.access_log->flush();
+  make_room();
   delete_closed();
   if (watchdog_) watchdog_->end_turn();
 }
@@ -284,11 +286,18 @@ void Gateway::begin_stop() {
   for (Connection* connection : open) connection->on_stopping();
 }
 
+// Who has been idle longest leaves for a client that waits. At the end of the turn, when all that clients have sent by
+// its beginning was read: a request that has come already is not lost with its connection.
+void Gateway::make_room() {
+  if (state_.clients_wait && state_.closed.empty()) state_.timers.expire_first(Timeout::idle);
+}
+
 void Gateway::delete_closed() {
   if (state_.closed.empty()) return;
   for (Connection* connection : state_.closed) delete connection;
   state_.closed.clear();
   if (state_.stopping) return;
+  state_.clients_wait = false;
   for (auto& acceptor : acceptors_) acceptor->start();
 }
 

@@ -33,6 +33,7 @@ struct GatewayState {
 
   // The Date field of now, formatted once a second.
   std::string_view date();
+  [[nodiscard]] bool is_full() const { return connections.size() >= max_connections; }
 
   const config::Settings& settings;
   exchange::Exchange& exchange;
@@ -48,7 +49,9 @@ struct GatewayState {
   DocumentRoot root;
   bool stopping = false;
   size_t max_connections = 0;
-  int64_t now = 0;  // monotonic ns, read once a turn
+  bool clients_wait = false;    // there was no room for another one
+  int64_t told_of_waiting = 0;  // when the log was told so last; 0: never
+  int64_t now = 0;              // monotonic ns, read once a turn
 
   std::vector<Connection*> by_slot;      // whose request a slot of this gateway is
   std::vector<Connection*> connections;  // all open ones; each knows its place

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "gateway/connection.hpp"
 
@@ -20,6 +21,7 @@ namespace {
 constexpr int kBacklog = 4096;
 // Per turn: few, so that several gateways share a burst of new clients.
 constexpr int kAcceptsPerTurn = 4;
+constexpr int64_t kTellAgain = 60 * kSecond;
 
 Error cannot_listen(const config::ListenAddress& address, int number) {
   const char* hint = number == EADDRINUSE      ? " (is another server running there? see `ss -ltnp`)"
@@ -157,25 +159,35 @@ void Acceptor::close() {
 }
 
 void Acceptor::on_ready(uint32_t /*events*/) {
-  accept_some(kAcceptsPerTurn);
+  if (gateway_.is_full()) {
+    wait_for_room(fmt::format("{} are connected (see server.max_connections)", gateway_.connections.size()));
+  } else {
+    accept_some(kAcceptsPerTurn);
+  }
 }
 
 void Acceptor::accept_some(int most) {
-  for (int count = 0; count < most && running_; ++count) {
+  for (int count = 0; count < most && running_ && !gateway_.is_full(); ++count) {
     sockaddr_storage client{};
     socklen_t size = sizeof client;
     UniqueFd socket(::accept4(socket_, reinterpret_cast<sockaddr*>(&client), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-        log::error("cannot accept more clients: {}; accepting again when one leaves", std::strerror(errno));
-        stop();
+        wait_for_room(std::strerror(errno));
       }
       return;
     }
     pipeline::Endpoint endpoint = describe_endpoint(socket.get(), client);
     Connection::accept(gateway_, make_plain_transport(std::move(socket)), std::move(endpoint));
-    if (gateway_.connections.size() >= gateway_.max_connections) stop();
   }
+}
+
+void Acceptor::wait_for_room(std::string_view why) {
+  stop();
+  gateway_.clients_wait = true;
+  if (gateway_.told_of_waiting != 0 && gateway_.now < gateway_.told_of_waiting + kTellAgain) return;
+  gateway_.told_of_waiting = gateway_.now;
+  log::warning("no room for another client: {}; connections that are idle are closed for new ones", why);
 }
 
 }  // namespace askr::gateway

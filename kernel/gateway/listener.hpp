@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/event_loop.hpp"
@@ -37,7 +38,8 @@ void remove_unix_sockets(const std::vector<Listener>& listeners);
 class Acceptor final : public Watcher {
  public:
   Acceptor(GatewayState& gateway, int socket) : gateway_(gateway), socket_(socket) {}
-  // Idempotent. Stopped while the server stops, or descriptors or max_connections are used up.
+  // Idempotent. Stopped while the server stops, or a client waits because descriptors or max_connections are used up:
+  // then GatewayState::clients_wait asks the gateway for room.
   void start();
   void stop();
   // Takes the clients that have connected already, then refuses new ones, for all processes that share the socket.
@@ -46,6 +48,7 @@ class Acceptor final : public Watcher {
 
  private:
   void accept_some(int most);
+  void wait_for_room(std::string_view why);
 
   GatewayState& gateway_;
   const int socket_;

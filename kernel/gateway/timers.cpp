@@ -27,11 +27,21 @@ void Timers::expire(int64_t now) {
   for (unsigned kind = 0; kind < kTimeoutKinds; ++kind) {
     Timer& anchor = lists_[kind].anchor;
     while (anchor.next_ != &anchor && anchor.next_->deadline_ <= now) {
-      Timer& due = *anchor.next_;
-      due.cancel();
-      due.owner_.on_timeout(static_cast<Timeout>(kind));
+      fire(*anchor.next_, static_cast<Timeout>(kind));
     }
   }
+}
+
+bool Timers::expire_first(Timeout kind) {
+  Timer& anchor = lists_[static_cast<unsigned>(kind)].anchor;
+  if (anchor.next_ == &anchor) return false;
+  fire(*anchor.next_, kind);
+  return true;
+}
+
+void Timers::fire(Timer& timer, Timeout kind) {
+  timer.cancel();
+  timer.owner_.on_timeout(kind);
 }
 
 int64_t Timers::until_next(int64_t now) const {

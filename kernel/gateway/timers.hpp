@@ -44,11 +44,14 @@ class Timers final : Timed {
   // (Re-)arms `timer`: owner.on_timeout(kind) is called once, at `deadline` (monotonic ns) or a little later.
   void arm(Timer& timer, Timeout kind, int64_t deadline);
   void expire(int64_t now);
+  // The timer of that kind that is due first fires now. False: there is none.
+  bool expire_first(Timeout kind);
   // Nanoseconds until the next deadline; negative: there is none.
   [[nodiscard]] int64_t until_next(int64_t now) const;
 
  private:
   void on_timeout(Timeout /*kind*/) override {}
+  static void fire(Timer& timer, Timeout kind);
   struct List {
     explicit List(Timed& owner) : anchor(owner) { anchor.previous_ = anchor.next_ = &anchor; }
     Timer anchor;

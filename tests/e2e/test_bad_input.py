@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from askrtest.http import request_bytes
 from askrtest.server import free_port
 from askrtest.wait import SANITIZED, wait_until
 
@@ -329,42 +328,59 @@ def test_a_limit_on_the_size_of_files_is_as_a_full_disk(server, tmp_path):
 
 def test_running_out_of_descriptors_refuses_clients_and_recovers(server):
     app = server(FINE, limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)))
-    with app.client() as early:
-        crowd = []
-        for _ in range(300):
-            try:
-                crowd.append(app.client(timeout=1))
-            except OSError:
-                break
-        assert early.get("/").body == b"fine"  # who is in is served
-        assert early.get("/plain.txt").body == b"plain\n"
-        for client in crowd:
-            client.close()
+    crowd = []
+    for _ in range(300):
+        try:
+            crowd.append(app.client(timeout=1))
+        except OSError:
+            break
+    app.wait_log("no room for another client")
+    with app.client() as late:
+        assert late.get("/").body == b"fine"  # who says something is served
+        assert late.get("/plain.txt").body == b"plain\n"
+    for client in crowd:
+        client.close()
 
-        def serves():
-            try:
-                with app.client(timeout=2) as client:
-                    return client.get("/").body == b"fine"
-            except (OSError, EOFError):
-                return False
+    def serves():
+        try:
+            with app.client(timeout=2) as client:
+                return client.get("/").body == b"fine"
+        except (OSError, EOFError):
+            return False
 
-        wait_until(serves, "new clients are served again")
+    wait_until(serves, "new clients are served again")
 
 
-def test_max_connections_is_kept(server):
+def test_at_max_connections_the_longest_idle_one_makes_room(server):
     app = server(FINE, max_connections=20)
     crowd = [app.client() for _ in range(20)]
     for client in crowd:
         assert client.get("/").status == 200
-    with app.client(timeout=1) as extra:
-        extra.send(request_bytes("GET", "/"))
-        with pytest.raises((EOFError, OSError)):  # it waits or is turned away
-            extra.read_response()
+    assert crowd[0].get("/").status == 200  # now the second is idle longest
+    with app.client() as new, app.client() as another:
+        for client in (new, another):
+            assert client.get("/").status == 200
+        for client in (crowd[1], crowd[2]):
+            assert client.socket.recv(1) == b""
+        for client in (crowd[0], *crowd[3:], new, another):
+            assert client.get("/").status == 200
     assert app.status()["processes"][1]["connections"] <= 20
+    assert app.error_log().count("no room for another client: 20 are connected") == 1
     for client in crowd:
-        assert client.get("/").status == 200
         client.close()
-    wait_until(lambda: app.get("/").body == b"fine", "there is room again")
+
+
+def test_at_max_connections_a_client_waits_for_those_that_work(server, tmp_path):
+    gate = tmp_path / "gate"
+    script = f"<?php touch('{gate}.' . $_GET['n']); while (!file_exists('{gate}')) {{ usleep(1000); clearstatcache(); }}"
+    app = server({**FINE, "wait.php": script}, max_connections=2, workers=3)
+    with app.begin("GET", "/wait.php?n=1") as first, app.begin("GET", "/wait.php?n=2") as second:
+        wait_until(lambda: Path(f"{gate}.1").exists() and Path(f"{gate}.2").exists(), "both run")
+        with app.begin("GET", "/") as third:
+            app.wait_log("no room for another client: 2 are connected")
+            gate.touch()
+            assert first.read_response().status == second.read_response().status == 200
+            assert third.read_response().body == b"fine"
 
 
 def test_random_bytes_do_not_hurt(server):

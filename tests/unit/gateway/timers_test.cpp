@@ -53,6 +53,24 @@ TEST_CASE("deadlines out of order within a kind fire in order") {
   CHECK(second.fired.size() == 1);
 }
 
+TEST_CASE("the first timer of a kind can be fired before its time") {
+  Timers timers;
+  Recorder first;
+  Recorder second;
+  Timer late(first);
+  Timer early(second);
+  Timer other(second);
+  timers.arm(late, Timeout::idle, 200);
+  timers.arm(early, Timeout::idle, 100);
+  timers.arm(other, Timeout::head, 50);
+  CHECK(timers.expire_first(Timeout::idle));
+  CHECK(second.fired == std::vector{Timeout::idle});
+  CHECK(timers.expire_first(Timeout::idle));
+  CHECK(first.fired == std::vector{Timeout::idle});
+  CHECK_FALSE(timers.expire_first(Timeout::idle));
+  CHECK(other.armed());
+}
+
 TEST_CASE("a timer that goes out of scope is cancelled") {
   Timers timers;
   Recorder owner;

@@ -7,10 +7,14 @@
 
 #include <cerrno>
 #include <memory>
+#include <utility>
+
+#include "base/log_file.hpp"
 
 namespace askr::log {
 namespace {
 
+constexpr mode_t kMode = 0666;  // as the sink's own, minus the umask
 const std::atomic<uint32_t> never_reopened{0};
 
 struct State {
@@ -55,6 +59,7 @@ State& state() {
 
 Result<spdlog::sink_ptr> make_sink(const std::string& path) {
   if (path.empty()) return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stderr_sink_st>());
+  ASKR_TRY(open_log_file("error log", path, kMode));  // the sink's own open() would wait for the reader of a pipe
   try {
     errno = 0;
     return spdlog::sink_ptr(std::make_shared<spdlog::sinks::basic_file_sink_st>(path));
@@ -103,10 +108,10 @@ Result<> open(const std::string& path, Level threshold) {
 }
 
 UniqueFd open_copy() {
-  constexpr mode_t kMode = 0666;  // as the log's own, minus the umask
   const std::string& path = state().path;
   if (path.empty()) return UniqueFd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
-  return UniqueFd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode));
+  auto file = open_log_file("error log", path, kMode);
+  return file ? std::move(file).value() : UniqueFd();
 }
 
 void set_speaker(std::string_view name) {
@@ -139,7 +144,7 @@ void reopen_if_asked() {
   current.seen = asked;
   // Without a new file the old one goes on: a line in the wrong place beats a lost one.
   if (auto reopened = attach(current, current.path); !reopened) {
-    current.logger.error("{}", escape(reopened.error().message));
+    current.logger.error("{}; the old one goes on", escape(reopened.error().message));
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/log_file.hpp"
 #include "gateway/json_string.hpp"
 #include "pipeline/request_table.hpp"
 
@@ -22,10 +23,10 @@ namespace {
 constexpr const char* kStandardOutput = "-";
 
 Result<UniqueFd> open_file(const std::string& path) {
-  UniqueFd file(path == kStandardOutput ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
-                                        : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-  if (!file) return system_error("cannot open the access log " + path);
-  return file;
+  if (path != kStandardOutput) return open_log_file("access log", path, 0640);
+  UniqueFd copy(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return system_error("cannot open the access log " + path);
+  return copy;
 }
 
 bool is_regular(int file) {
@@ -51,7 +52,9 @@ Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path) {
 Result<> AccessLog::reopen() {
   if (path_ == kStandardOutput) return ok();
   flush();
-  file_ = ASKR_TRY(open_file(path_));
+  auto file = open_file(path_);
+  if (!file) return Error{file.error().message + "; the old one goes on"};
+  file_ = std::move(file).value();
   is_regular_ = is_regular(file_.get());
   return ok();
 }

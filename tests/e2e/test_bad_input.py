@@ -207,6 +207,14 @@ def test_a_log_that_cannot_be_opened(server, tmp_path):
     assert_start_fails(app, "--access-log.*nowhere", 2)
 
 
+@pytest.mark.parametrize("flag", ["--access-log", "--error-log"])
+def test_a_log_that_is_a_pipe_without_a_reader(server, tmp_path, flag):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    app = server(FINE, flags=[flag, path], wait=False)
+    assert_start_fails(app, rf"cannot open the {flag[2:].replace('-', ' ')} {path}: nobody reads this pipe", 1)
+
+
 def too_little_memory():
     resource.setrlimit(resource.RLIMIT_AS, (400_000 << 10, 400_000 << 10))
 

@@ -1,7 +1,9 @@
 """Logs: a JSON line per request, readable messages, and one id that ties them together."""
 
 import json
+import os
 import re
+import signal
 import time
 from datetime import datetime, timezone
 
@@ -173,6 +175,27 @@ def test_the_access_log_may_be_standard_output(server):
     app = server(FILES, access_log="-")
     app.get("/plain.txt", {"X-Request-Id": "to-stdout"})
     wait_until(lambda: "to-stdout" in app.banner(), "the line is there")
+
+
+def test_the_access_log_may_be_a_pipe_whose_reader_comes_and_goes(server, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def next_line(pipe):
+        with open(pipe, "rb") as reader:
+            line = wait_until(reader.readline, "a line comes through the pipe")
+            return json.loads(line)["path"]
+
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    app = server(FILES, flags=["--access-log", path])
+    app.get("/one")
+    assert next_line(pipe) == "/one"
+
+    app.signal(signal.SIGUSR1)
+    app.wait_log(r"cannot open the access log .*: nobody reads this pipe; the old one goes on")
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    app.get("/two")
+    assert next_line(pipe) == "/two"
 
 
 def test_the_error_log_has_a_time_and_a_speaker_on_every_line(app):

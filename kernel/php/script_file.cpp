@@ -1,6 +1,7 @@
 // PHP can open and check the script itself, at the price of several system calls per request; with opcache it needs
 // none of them. So it gets the bare name, and the two things it would have done are remembered here: whether the
-// file exists (for a second, as opcache does for changes) and which directory we are in.
+// file exists (for a second, as opcache does for changes) and which directory we are in. A path may name another
+// directory than it did, after a deployment, so that is believed for no longer.
 #include "php/script_file.hpp"
 
 #include <sys/stat.h>
@@ -52,6 +53,7 @@ ScriptCheck check_script(const std::string& path) {
   const int64_t now = monotonic_now();
   if (entry.path == path && now - entry.at < kSecond) return ScriptCheck::ready;
   const ScriptCheck result = look(path);
+  directory_changed = true;
   if (result == ScriptCheck::ready) {
     entry.path = path;
     entry.at = now;

@@ -152,6 +152,30 @@ def test_the_working_directory_is_the_scripts(app):
     assert run(app, "echo getcwd();").text == str(app.root)
 
 
+@pytest.mark.parametrize("how", ["moved", "a symlink that changes"])
+def test_a_script_runs_in_the_folder_that_has_taken_the_place_of_another(server, how):
+    script = "<?php echo file_get_contents('release.txt'); file_put_contents('written.txt', 'x');"
+    linked = how != "moved"
+    names = ("releases/1", "releases/2") if linked else ("app", "next")
+    releases = {f"{name}/{file}": text for name, release in zip(names, ("old", "new"))
+                for file, text in (("run.php", script), ("release.txt", release))}
+    app = server(releases, workers=1, wait=False)
+    if linked:
+        (app.root / "app").symlink_to("releases/1")
+    app.start()
+    assert app.get("/app/run.php").body == b"old"
+    if linked:
+        (app.root / "link").symlink_to("releases/2")
+        (app.root / "link").rename(app.root / "app")
+    else:
+        (app.root / "app").rename(app.root / "before")
+        (app.root / "next").rename(app.root / "app")
+    wait_until(lambda: app.get("/app/run.php").body == b"new", "scripts run in the new folder", 5)
+    (app.root / "app/written.txt").unlink()
+    assert app.get("/app/run.php").body == b"new"
+    assert (app.root / "app/written.txt").exists()
+
+
 # ---------------------------------------------------------------- bodies
 
 

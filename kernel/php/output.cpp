@@ -23,8 +23,8 @@ using exchange::Written;
 
 std::vector<WorkerPort::HeadField> fields;  // keeps its capacity; static, see zend.hpp
 
-bool same_name(std::string_view left, std::string_view right) {
-  return left.size() == right.size() && strncasecmp(left.data(), right.data(), left.size()) == 0;
+bool is_named(const WorkerPort::HeadField& field, std::string_view name) {
+  return field.name.size() == name.size() && strncasecmp(field.name.data(), name.data(), name.size()) == 0;
 }
 
 bool split_line(const sapi_header_struct* header, WorkerPort::HeadField& field) {
@@ -83,6 +83,18 @@ void apply_status_field(std::string_view value, Status& status) {
   status.reason = value.size() > 4 ? value.substr(4) : std::string_view();
 }
 
+// As php-fpm does it: the first field counts, unless the script has given a whole status line that says something else
+// than 200.
+Status decide_status(const sapi_headers_struct& headers) {
+  Status status{headers.http_response_code, reason_of(headers.http_status_line, headers.http_response_code)};
+  if (status.code != 200 && headers.http_status_line != nullptr) return status;
+  const auto field = std::find_if(fields.begin(), fields.end(), [](const WorkerPort::HeadField& candidate) {
+    return is_named(candidate, "Status") && !candidate.value.empty();
+  });
+  if (field != fields.end()) apply_status_field(field->value, status);
+  return status;
+}
+
 void send_too_large() {
   log::error("[{}] the response head is larger than the 32 KB that fit: answered 500 instead", state.request->id);
   state.drop_body = true;
@@ -105,15 +117,11 @@ void client_left() {
 
 extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
   if (!request_is_open()) return SAPI_HEADER_SENT_SUCCESSFULLY;
-  Status status{headers->http_response_code, reason_of(headers->http_status_line, headers->http_response_code)};
-  const bool plain = status.code == 200;
-  collect_fields(headers, [&](const WorkerPort::HeadField& field) {
-    if (same_name(field.name, "Status")) {
-      if (plain) apply_status_field(field.value, status);
-      return false;
-    }
+  collect_fields(headers, [](const WorkerPort::HeadField&) { return true; });
+  const Status status = decide_status(*headers);
+  std::erase_if(fields, [&status](const WorkerPort::HeadField& field) {
     // RFC 9110 section 15.4.5: fields that describe a body have no place in a 304.
-    return !(headers->http_response_code == 304 && same_name(field.name, "Content-Type"));
+    return is_named(field, "Status") || (status.code == 304 && is_named(field, "Content-Type"));
   });
   const Written written = state.port->head(status.code, status.reason, fields.data(), fields.size());
   if (written == Written::too_large) send_too_large();
@@ -164,7 +172,7 @@ bool send_early_hints() {
   if (!request_is_open() || SG(headers_sent)) return false;
   collect_fields(&SG(sapi_headers), [](const WorkerPort::HeadField& field) {
     for (const std::string_view name : {"Content-Type", "Content-Length", "Set-Cookie", "Status", "X-Powered-By"}) {
-      if (same_name(field.name, name)) return false;
+      if (is_named(field, name)) return false;
     }
     return true;
   });

@@ -301,8 +301,28 @@ def test_status_fields_and_cookies_are_sent(app):
 def test_a_reason_of_the_script_is_sent(app):
     response = run(app, "header('HTTP/1.1 404 Nothing Here'); echo 'x';")
     assert (response.status, response.reason) == (404, "Nothing Here")
-    response = run(app, "header('Status: 410 Gone Fishing');")
-    assert response.status == 410
+
+
+# What nginx with php-fpm answers.
+@pytest.mark.parametrize("code, status, reason", [
+    ("header('Status: 410 Gone Fishing');", 410, "Gone Fishing"),
+    ("header('status:410 Gone Fishing');", 410, "Gone Fishing"),
+    ("header('Status: 301 Moved'); header('Location: /a');", 301, "Moved"),
+    ("header('Location: /a'); header('Status: 307 Elsewhere');", 307, "Elsewhere"),
+    ("header('Location: /a'); header('Status: 200 OK');", 200, "OK"),
+    ("http_response_code(503); header('Status: 404 Not Found');", 404, "Not Found"),
+    ("header('WWW-Authenticate: Basic realm=x'); header('Status: 403 Forbidden');", 403, "Forbidden"),
+    ("header('HTTP/1.1 200 Fine'); header('Status: 404 Not Found');", 404, "Not Found"),
+    ("header('HTTP/1.1 503 Busy'); header('Status: 404 Not Found');", 503, "Busy"),
+    ("header('Status: 404 A'); header('Status: 410 B');", 410, "B"),
+    ("header('Status: 404 A'); header('Status: 410 B', false);", 404, "A"),
+    ("http_response_code(404); header('Status:');", 404, "Not Found"),
+    ("header('Status: 304 Not Modified');", 304, "Not Modified"),
+])
+def test_a_status_field_wins_unless_the_script_gives_a_status_line(app, code, status, reason):
+    response = run(app, code)
+    assert (response.status, response.reason) == (status, reason)
+    assert response.header("Status") is None
 
 
 def test_location_makes_a_302(app):

@@ -30,6 +30,7 @@ php::RuntimeOptions runtime_options(const config::Settings& settings) {
   options.ini = settings.worker.ini;
   options.max_body_size = settings.server.body_limit();
   options.upload_dir = settings.server.spool_dir;
+  options.front = settings.server.front;
   return options;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <set>
 
 namespace askr::php {
 namespace {
@@ -27,9 +28,10 @@ std::string_view setting_name(std::string_view line) {
 }
 
 // Bodies are bounded by the gateway before PHP sees them, so PHP's own limits follow the server's. They are complete
-// by then too: a limit on the time to read them would only cost a timer per request.
+// by then too: a limit on the time to read them would only cost a timer per request. Settings of a folder are not read,
+// and who asks PHP for the name of their files shall learn that.
 std::vector<std::string> own_lines(const RuntimeOptions& options) {
-  std::vector<std::string> lines = {"max_input_time=-1"};
+  std::vector<std::string> lines = {"max_input_time=-1", "user_ini.filename="};
   if (options.max_body_size > 0) {
     lines.push_back(fmt::format("post_max_size={}", options.max_body_size));
     lines.push_back(fmt::format("upload_max_filesize={}", options.max_body_size));
@@ -102,6 +104,18 @@ void warn_about_unknown_settings(const RuntimeOptions& options, std::vector<std:
     if (name == "extension" || name == "zend_extension") continue;
     if (zend_hash_str_exists(EG(ini_directives), name.data(), name.size())) continue;
     warnings.push_back(fmt::format("PHP knows no setting \"{}\" (ini line \"{}\")", name, line));
+  }
+}
+
+// Firewalls of applications get in front of every script by such a file, and would be off without a word.
+void warn_about_folder_settings(const RuntimeOptions& options, std::vector<std::string>& warnings) {
+  const std::string front = options.root + '/' + options.front;
+  std::set<std::string> folders{options.root};
+  if (!options.front.empty()) folders.insert(front.substr(0, front.rfind('/')));
+  for (const std::string& folder : folders) {
+    const std::string file = folder + "/.user.ini";
+    if (::access(file.c_str(), F_OK) != 0) continue;
+    warnings.push_back(fmt::format("{} is not read: give PHP its settings with --ini or in conf.d", file));
   }
 }
 

@@ -26,4 +26,7 @@ Result<> judge_startup_output(std::string_view output, const RuntimeOptions& opt
 // Appends a warning for every line that sets something PHP does not know. Call after start-up.
 void warn_about_unknown_settings(const RuntimeOptions& options, std::vector<std::string>& warnings);
 
+// Appends a warning for a .user.ini in the document root or beside the front controller.
+void warn_about_folder_settings(const RuntimeOptions& options, std::vector<std::string>& warnings);
+
 }  // namespace askr::php

@@ -108,6 +108,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   if (state.worker_mode) watch_uploads();
   watch_opcache_reset();
   warn_about_unknown_settings(options, facts.warnings);
+  warn_about_folder_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));
   collect_facts(facts);
   if (options.classes == ClassList::learn) ASKR_TRY(begin_class_lessons(facts));

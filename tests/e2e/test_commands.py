@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,17 @@ def test_doctor_reports_on_php_the_machine_and_the_application(tmp_path):
     assert re.search(r"opcache", run.stdout)
     assert re.search(r"descriptor", run.stdout)
     assert all(re.match(r"(ok|warn|FAIL)\b|\s|$|\S.*:?$", line) for line in run.stdout.splitlines())
+
+
+@pytest.mark.parametrize("front", ["index.php", "app/index.php"])
+def test_the_start_and_doctor_warn_of_settings_of_a_folder_which_are_not_read(server, front):
+    files = {front: "<?php echo ini_get('user_ini.filename'), '|', ini_get('auto_prepend_file');"}
+    settings = str(Path(front).parent / ".user.ini")
+    app = server({**files, settings: "auto_prepend_file=firewall.php\n"}, front=front)
+    warning = f"{app.root / settings} is not read: give PHP its settings with --ini or in conf.d"
+    assert app.get(f"/{front}").body == b"|"
+    assert app.banner().count(warning) == 1
+    assert re.search(rf"^warn +{re.escape(warning)}", run_askr("doctor", "--root", app.root, "--front", front).stdout, re.M)
 
 
 def test_doctor_fails_on_a_missing_root(tmp_path):

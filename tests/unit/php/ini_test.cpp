@@ -28,6 +28,10 @@ TEST_CASE("the operator's lines come after ours, so they win") {
   CHECK(text.find("upload_tmp_dir=\"/tmp/up loads\"\n") != std::string::npos);
 }
 
+TEST_CASE("PHP does not say that it reads settings of folders, whatever its files say") {
+  CHECK(compose_ini(RuntimeOptions{}).find("user_ini.filename=\n") != std::string::npos);
+}
+
 TEST_CASE("without a body limit PHP keeps its own") {
   RuntimeOptions options;
   const auto text = compose_ini(options);

@@ -10,7 +10,7 @@ use Illuminate\Http\UploadedFile;
  *
  * Request::capture() builds a Symfony request first and copies it into a Laravel one. Here the Laravel request is
  * built at once, with the same rules: JSON and url-encoded bodies of PUT, PATCH and DELETE become input, empty file
- * fields are left out.
+ * fields are left out. A body of more than 8 MB is not in the array; Laravel takes it from php://input when asked.
  */
 final class RequestFactory
 {
@@ -26,7 +26,7 @@ final class RequestFactory
         $files = $incoming['files'] === [] ? [] : $this->files($incoming['files']);
 
         $request = new Request(
-            $query, $this->form($incoming), [], $_COOKIE, $files, $incoming['headers'], $incoming['body']);
+            $query, $this->form($incoming), [], $_COOKIE, $files, $incoming['headers'], $incoming['body'] ?: null);
         if ($request->isJson()) {
             $request->request = $request->json();
         }
@@ -43,7 +43,7 @@ final class RequestFactory
         if ($type !== '' && ! str_starts_with($type, 'application/x-www-form-urlencoded')) {
             return $incoming['post'];
         }
-        parse_str($incoming['body'], $form);
+        parse_str($incoming['body'] ?: file_get_contents('php://input'), $form);
 
         return $form;
     }

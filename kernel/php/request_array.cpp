@@ -6,6 +6,9 @@
 namespace askr::php {
 namespace {
 
+// Whoever expects larger bodies reads them in pieces, so they need not fit into memory_limit.
+constexpr uint64_t kLargestBody = 8 << 20;
+
 void add_text(zval* array, std::string_view key, std::string_view text) {
   zval value;
   ZVAL_STRINGL_FAST(&value, text.data(), text.size());
@@ -33,7 +36,7 @@ void read_body(zval* value) {
 
 void add_body(zval* array) {
   zval body;
-  if (state.request->body_size > 0) {
+  if (state.request->body_size > 0 && state.request->body_size <= kLargestBody) {
     read_body(&body);
   } else {
     ZVAL_EMPTY_STRING(&body);

@@ -1,7 +1,9 @@
 """isolation = "rewind": after each request a worker becomes again what it was before it."""
 
 import gzip
+import hashlib
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -45,6 +47,16 @@ def test_one_process_serves_request_after_request(rewound):
     assert (app.root / "boots").stat().st_size == 1
     assert app.status()["respawns"] == 0
     assert "rewound after each request" in app.banner()
+
+
+def test_a_large_body_need_not_fit_into_memory(rewound):
+    app = rewound(handler="$hash = hash_init('md5'); hash_update_stream($hash, fopen('php://input', 'r'));"
+                          "echo strlen($request['body']), ' ', hash_final($hash);",
+                  max_body_size="100M", ini=["memory_limit=32M"])
+    body = os.urandom(1 << 20) * 64
+    for _ in range(2):
+        assert app.request("PUT", "/", body=body).text == "0 " + hashlib.md5(body).hexdigest()
+    assert app.status()["respawns"] == 0
 
 
 def test_ten_leaks_leave_nothing(rewound):

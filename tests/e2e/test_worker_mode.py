@@ -1,5 +1,6 @@
 """Worker mode: the script boots once and answers many requests, and each request looks as if it were the first."""
 
+import hashlib
 import json
 import os
 import re
@@ -99,6 +100,21 @@ def test_the_request_array_has_what_the_contract_says(app):
     assert request["headers"]["HTTP_X_CUSTOM"] == "value"
     assert request["headers"]["REQUEST_METHOD"] == "POST"
     assert request["headers"]["CONTENT_TYPE"] == "application/x-www-form-urlencoded"
+
+
+DIGEST = """$hash = hash_init('md5'); hash_update_stream($hash, fopen('php://input', 'r'));
+echo strlen($request['body']), ' ', hash_final($hash), ' ', memory_get_peak_usage() >> 20;"""
+
+
+def test_a_large_body_need_not_fit_into_memory(serve):
+    app = serve(DIGEST, max_body_size="100M", ini=["memory_limit=32M"])
+    body = os.urandom(1 << 20) * 64
+    length, digest, peak = app.request("PUT", "/", body=body).text.split()
+    assert (length, digest) == ("0", hashlib.md5(body).hexdigest())
+    assert int(peak) < 8
+    for size, in_array in ((8 << 20, 8 << 20), ((8 << 20) + 1, 0)):
+        part = body[:size]
+        assert app.request("PUT", "/", body=part).text.split()[:2] == [str(in_array), hashlib.md5(part).hexdigest()]
 
 
 def test_the_headers_of_the_array_are_the_server_variables(app):

@@ -8,7 +8,6 @@
 
 #include <csignal>
 #include <cstring>
-#include <iterator>
 
 #include "php/zend.hpp"
 
@@ -22,8 +21,6 @@ constexpr int kQuiet[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
 
 exchange::ProcessRecord* own_record = nullptr;
 pid_t own_pid = 0;
-// What PHP saw when it started, and thinks of as the state without a script.
-void* handlers_at_start[std::size(kQuiet)] = {};
 
 class Note {
  public:
@@ -179,23 +176,7 @@ void install_signal_handlers(exchange::ProcessRecord& record) {
   install_fault_handlers(record);
   install(SIGUSR2, askr_php_over_time, SA_ONSTACK | SA_RESETHAND);
   unblock(SIGUSR2);
-  for (size_t index = 0; index < std::size(kQuiet); ++index) {
-    struct sigaction before {};
-    ::sigaction(kQuiet[index], nullptr, &before);
-    handlers_at_start[index] = reinterpret_cast<void*>(before.sa_handler);
-    install(kQuiet[index], askr_php_quiet, SA_RESTART | SA_ONSTACK);
-  }
-}
-
-// PHP keeps a copy of what scripts installed and starts each request with the handlers it found at its own start, so
-// looking there costs no system call.
-void restore_signal_handlers() {
-  for (size_t index = 0; index < std::size(kQuiet); ++index) {
-    zend_signal_entry_t& entry = SIGG(handlers)[kQuiet[index] - 1];
-    if (entry.handler == handlers_at_start[index]) continue;
-    entry.handler = handlers_at_start[index];
-    install(kQuiet[index], askr_php_quiet, SA_RESTART | SA_ONSTACK);
-  }
+  for (const int signal : kQuiet) install(signal, askr_php_quiet, SA_RESTART | SA_ONSTACK);
 }
 
 }  // namespace askr::php

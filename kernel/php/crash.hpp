@@ -13,9 +13,6 @@ void install_signal_handlers(exchange::ProcessRecord& record);
 // Those of a sidecar: faults alone.
 void install_fault_handlers(exchange::ProcessRecord& record);
 
-// Takes back what PHP code changed about the signals that end or reload a server.
-void restore_signal_handlers();
-
 inline constexpr int kTimedOutExit = 124;
 
 }  // namespace askr::php

@@ -5,14 +5,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 
 namespace askr::php {
 namespace {
@@ -40,11 +38,6 @@ bool has_child() {
 bool has_threads() {
   struct stat facts {};
   return ::stat("/proc/self/task", &facts) != 0 || facts.st_nlink != 3;  // ".", ".." and one
-}
-
-bool is_same(const struct sigaction& a, const struct sigaction& b) {
-  return a.sa_handler == b.sa_handler && a.sa_flags == b.sa_flags &&
-         std::memcmp(&a.sa_mask, &b.sa_mask, sizeof(long)) == 0;
 }
 
 void close_between(int first, int last) {
@@ -86,8 +79,7 @@ bool KernelState::take() {
   ::closedir(folder);
   std::sort(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_),
             [](const File& a, const File& b) { return a.fd < b.fd; });
-  for (int signal = 1; signal < kSignals; ++signal)
-    ::sigaction(signal, nullptr, &actions_[static_cast<size_t>(signal)]);
+  signals_.take();
   mask_ = current_umask();
   read(identity_);
   return fits && directory_ >= 0;
@@ -112,14 +104,7 @@ void KernelState::put_back() const {
     if (file.position >= 0) ::lseek(file.fd, file.position, SEEK_SET);
   }
   ::syscall(SYS_close_range, next, ~0U, 0);
-  for (int signal = 1; signal < kSignals; ++signal) {
-    const struct sigaction& wanted = actions_[static_cast<size_t>(signal)];
-    struct sigaction found {};
-    if (::sigaction(signal, nullptr, &found) != 0 || is_same(found, wanted)) continue;
-    ::sigaction(signal, &wanted, nullptr);
-  }
-  const itimerval none{};
-  for (const __itimer_which timer : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) ::setitimer(timer, &none, nullptr);
+  signals_.put_back();
   ::umask(mask_);
   [[maybe_unused]] const int moved = ::fchdir(directory_);
 }

@@ -1,14 +1,14 @@
-// What the kernel keeps for a process and a request may change: descriptors with their positions, signal handlers,
-// timers, directory, umask, users and limits, children. Taken at a moment and put back; what cannot be put back is
-// found out.
+// What the kernel keeps for a process and a request may change: descriptors with their positions, signals, directory,
+// umask, users and limits, children. Taken at a moment and put back; what cannot be put back is found out.
 #pragma once
 
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
 #include <array>
 #include <cstddef>
+
+#include "php/signal_state.hpp"
 
 namespace askr::php {
 
@@ -42,11 +42,10 @@ class KernelState {
   };
   static void read(Identity& identity);
   static constexpr size_t kMostFiles = 256;
-  static constexpr int kSignals = 65;
 
   std::array<File, kMostFiles> files_;  // ascending
   size_t file_count_;
-  std::array<struct sigaction, kSignals> actions_;
+  SignalState signals_;
   int directory_;
   mode_t mask_;
   Identity identity_;

@@ -5,12 +5,12 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "php/class_lessons.hpp"
-#include "php/crash.hpp"
 #include "php/fork.hpp"
 #include "php/fork_hazards.hpp"
 #include "php/ini.hpp"
 #include "php/input_filter.hpp"
 #include "php/opcache.hpp"
+#include "php/pcntl.hpp"
 #include "php/preload.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
@@ -63,7 +63,7 @@ int learn_classes() {
   port.mark_ready();
   while (port.rehearsals_left() > 0 && port.wait() == exchange::Wait::request) {
     serve_request(port.request());
-    restore_signal_handlers();
+    undo_pcntl();
   }
   if (auto saved = save_class_lessons(state.options.class_list); !saved) log::warning("{}", saved.error().message);
   return kLearnt;
@@ -78,7 +78,7 @@ int serve_requests() {
   for (; !recycling.is_due(); recycling.count()) {
     if (port.wait() == exchange::Wait::retire) return kRetired;
     serve_request(port.request());
-    restore_signal_handlers();
+    undo_pcntl();
   }
   return kRecycled;
 }
@@ -105,6 +105,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   if (!decided) ::unsetenv("USE_ZEND_ALLOC_HUGE_PAGES");
   watch_directory_changes();
   watch_input_filter();
+  watch_pcntl();
   if (state.worker_mode) watch_uploads();
   watch_opcache_reset();
   warn_about_unknown_settings(options, facts.warnings);

@@ -176,6 +176,26 @@ def test_a_script_runs_in_the_folder_that_has_taken_the_place_of_another(server,
     assert (app.root / "app/written.txt").exists()
 
 
+SIGNALS = r"""
+preg_match_all('/^(Sig(?:Blk|Ign|Cgt)):\s*(\w+)/m', file_get_contents('/proc/self/status'), $found);
+echo json_encode([getmypid(), pcntl_alarm(0), array_combine($found[1], $found[2])]);
+"""
+
+
+@pytest.mark.parametrize("code", [
+    "pcntl_alarm(1000);",
+    "pcntl_sigprocmask(SIG_BLOCK, [SIGTERM, SIGCHLD]);",
+    "pcntl_sigprocmask(SIG_BLOCK, [SIGALRM]); posix_kill(getmypid(), SIGALRM);",
+    "pcntl_signal(SIGCHLD, SIG_IGN); pcntl_signal(SIGUSR1, fn () => 1); pcntl_signal(SIGTERM, SIG_DFL);",
+])
+def test_what_a_script_does_with_signals_ends_with_its_request(server, code):
+    app = server(scripts(use=code, signals=SIGNALS), workers=1)
+    before = app.get("/signals.php").json()
+    assert before[1] == 0
+    assert app.get("/use.php").status == 200
+    assert app.get("/signals.php").json() == before
+
+
 # ---------------------------------------------------------------- bodies
 
 

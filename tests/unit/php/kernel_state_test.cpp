@@ -42,6 +42,21 @@ TEST_CASE("descriptors, signal handlers, umask and directory are put back") {
         }) == 0);
 }
 
+TEST_CASE("timers are stopped, blocked signals let through again, and what waited is dropped") {
+  CHECK(in_child([](KernelState& state) {
+          sigset_t set;
+          sigemptyset(&set);
+          sigaddset(&set, SIGALRM);
+          ::sigprocmask(SIG_BLOCK, &set, nullptr);
+          ::raise(SIGALRM);
+          ::alarm(1000);
+          state.put_back();
+          sigset_t now;
+          ::sigprocmask(SIG_BLOCK, nullptr, &now);
+          return sigismember(&now, SIGALRM) == 0 && ::alarm(0) == 0;
+        }) == 0);
+}
+
 TEST_CASE("a descriptor that was closed or became another file cannot be put back") {
   const int fd = ::open("/dev/null", O_RDONLY);
   CHECK(in_child([fd](KernelState& state) {

@@ -95,6 +95,16 @@ Status decide_status(const sapi_headers_struct& headers) {
   return status;
 }
 
+// As nginx does it: of several types the last one counts, and an empty one says that there is none.
+void settle_content_type() {
+  const auto is_type = [](const WorkerPort::HeadField& field) { return is_named(field, "Content-Type"); };
+  const auto last = std::find_if(fields.rbegin(), fields.rend(), is_type);
+  if (last == fields.rend()) return;
+  const WorkerPort::HeadField type = *last;
+  std::erase_if(fields, is_type);
+  if (!type.value.empty()) fields.push_back(type);
+}
+
 void send_too_large() {
   log::error("[{}] the response head is larger than the 32 KB that fit: answered 500 instead", state.request->id);
   state.drop_body = true;
@@ -123,6 +133,7 @@ extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
     // RFC 9110 section 15.4.5: fields that describe a body have no place in a 304.
     return is_named(field, "Status") || (status.code == 304 && is_named(field, "Content-Type"));
   });
+  settle_content_type();
   const Written written = state.port->head(status.code, status.reason, fields.data(), fields.size());
   if (written == Written::too_large) send_too_large();
   return SAPI_HEADER_SENT_SUCCESSFULLY;

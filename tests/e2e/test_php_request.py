@@ -354,6 +354,15 @@ def test_the_default_type_is_html(app):
     assert run(app, "echo 'x';").header("Content-Type") == "text/html; charset=UTF-8"
 
 
+@pytest.mark.parametrize("code, types", [
+    ("header('Content-Type: text/plain'); header('Content-Type: application/json', false);", ["application/json"]),
+    ("header('Content-Type:');", []),
+    ("header('Content-Type: text/plain'); header('Content-Type:', false);", []),
+])
+def test_a_response_has_one_type_at_most(app, code, types):
+    assert run(app, code + "echo 'x';").all("Content-Type") == types
+
+
 def test_php_does_not_advertise_itself_twice(app):
     assert len(run(app, "echo 1;").all("X-Powered-By")) <= 1
 

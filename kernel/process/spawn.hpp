@@ -16,6 +16,9 @@ pid_t fork_sibling();
 void settle_child(pid_t master, int parent_death_signal);
 
 void handle_signal(int signal, void (*handler)(int));
+// Nothing happens on `signal`, here and in copies of this process. Programs that it starts have the default action
+// again, which SIG_IGN would take from them.
+void disregard_signal(int signal);
 
 // A descriptor that becomes readable when the process ends.
 UniqueFd open_pidfd(pid_t pid);

@@ -10,6 +10,7 @@ import pytest
 
 from askrtest.load import Load, WorkerKiller
 from askrtest.processes import memory_kb
+from askrtest.scripts import IGNORED_AND_BLOCKED, signals_taken_from
 from askrtest.server import kill
 from askrtest.wait import wait_until
 
@@ -63,6 +64,13 @@ def pids_of_answers(app, count=40):
 
 
 # ---------------------------------------------------------------- booting once
+
+
+def test_programs_ignore_and_block_no_signal_when_they_are_started_in_the_boot_or_by_a_worker(serve):
+    start = f"shell_exec({IGNORED_AND_BLOCKED})"
+    seen = serve(boot=f"$boot = {start};", answer=f"return ['boot' => $GLOBALS['boot'], 'worker' => {start}];").get("/").json()
+    assert not signals_taken_from(seen["boot"])
+    assert not signals_taken_from(seen["worker"])
 
 
 def test_the_script_boots_once_for_all_workers(serve):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from askrtest.http import CutShort, request_bytes
-from askrtest.scripts import UNBUFFERED, php
+from askrtest.scripts import IGNORED_AND_BLOCKED, UNBUFFERED, php, signals_taken_from
 from askrtest.wait import holds_for, wait_until
 
 
@@ -194,6 +194,10 @@ def test_what_a_script_does_with_signals_ends_with_its_request(server, code):
     assert before[1] == 0
     assert app.get("/use.php").status == 200
     assert app.get("/signals.php").json() == before
+
+
+def test_programs_that_a_script_starts_ignore_and_block_no_signal(app):
+    assert not signals_taken_from(run(app, f"passthru({IGNORED_AND_BLOCKED});").text)
 
 
 # ---------------------------------------------------------------- bodies

@@ -2,6 +2,8 @@
 // the wake-up descriptors, made by the master before any fork and inherited by every process.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "base/result.hpp"
 #include "exchange/process_table.hpp"
 #include "exchange/request_queue.hpp"
+#include "exchange/shared_warning.hpp"
 #include "exchange/slot.hpp"
 
 namespace askr::exchange {
@@ -34,8 +37,8 @@ struct Global {
   std::atomic<uint32_t> log_reopened;       // how often; see log::Following
   std::atomic<uint32_t> reload_asked;       // a worker wants a new generation; taken by the master
   std::atomic<uint32_t> stopping;           // the server shuts down
-  std::atomic<uint32_t> warned;             // generation whose workers have said what is wrong with all of them
-  std::atomic<uint32_t> worker_target;      // how many workers the active generation shall have
+  std::atomic<uint32_t> warned[static_cast<size_t>(SharedWarning::count)];  // by the workers of which generation
+  std::atomic<uint32_t> worker_target;  // how many workers the active generation shall have
   std::atomic<uint64_t> respawns;
   std::atomic<uint64_t> dropped_plugins;  // a bit each: taken out because it keeps crashing gateways
   std::atomic<uint32_t> root_version;     // changes when `root` does

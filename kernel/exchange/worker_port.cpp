@@ -247,8 +247,9 @@ bool WorkerPort::log_was_reopened() const {
   return state_->exchange.global().log_reopened.load(std::memory_order_relaxed) != state_->log_reopened;
 }
 
-bool WorkerPort::is_first_to_warn() {
-  return state_->exchange.global().warned.exchange(state_->generation) != state_->generation;
+bool WorkerPort::is_first_to_warn(SharedWarning warning) {
+  std::atomic<uint32_t>& warned = state_->exchange.global().warned[static_cast<size_t>(warning)];
+  return warned.exchange(state_->generation) != state_->generation;
 }
 
 uint64_t WorkerPort::served() const {

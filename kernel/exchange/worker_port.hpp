@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "exchange/request_view.hpp"
+#include "exchange/shared_warning.hpp"
 
 namespace askr::exchange {
 
@@ -84,8 +85,8 @@ class WorkerPort {
   [[nodiscard]] bool has_forked() const;
   // The error log was reopened since this process began.
   [[nodiscard]] bool log_was_reopened() const;
-  // Of all workers of its generation, once: for what is true of all of them.
-  [[nodiscard]] bool is_first_to_warn();
+  // Of all workers of its generation, once.
+  [[nodiscard]] bool is_first_to_warn(SharedWarning warning);
   // Requests of clients so far.
   [[nodiscard]] uint64_t served() const;
   // Bytes that this process shares with no other one, as last measured: between requests, at most once a second.

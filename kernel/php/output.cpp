@@ -43,6 +43,12 @@ bool split_line(const sapi_header_struct* header, WorkerPort::HeadField& field) 
   return !field.name.empty();
 }
 
+// X-Accel-Redirect and its kin are orders to an nginx in front, and name what no client should know.
+bool is_for_nginx(const WorkerPort::HeadField& field) {
+  constexpr std::string_view kPrefix = "X-Accel-";
+  return field.name.size() > kPrefix.size() && strncasecmp(field.name.data(), kPrefix.data(), kPrefix.size()) == 0;
+}
+
 template <class Wanted>
 void collect_fields(sapi_headers_struct* headers, Wanted wanted) {
   fields.clear();
@@ -105,6 +111,22 @@ void settle_content_type() {
   if (!type.value.empty()) fields.push_back(type);
 }
 
+void warn_of_redirect(const WorkerPort::HeadField& field) {
+  if (!is_named(field, "X-Accel-Redirect")) return;
+  if (!state.port->is_first_to_warn(exchange::SharedWarning::accel_redirect)) return;
+  log::warning("[{}] X-Accel-Redirect is for nginx and sends no file here: let {} send it, as with readfile()",
+               state.request->id, state.script_filename);
+}
+
+void drop_orders_to_nginx() {
+  if (state.options.behind_proxy) return;
+  std::erase_if(fields, [](const WorkerPort::HeadField& field) {
+    if (!is_for_nginx(field)) return false;
+    warn_of_redirect(field);
+    return true;
+  });
+}
+
 void send_too_large() {
   log::error("[{}] the response head is larger than the 32 KB that fit: answered 500 instead", state.request->id);
   state.drop_body = true;
@@ -134,6 +156,7 @@ extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
     return is_named(field, "Status") || (status.code == 304 && is_named(field, "Content-Type"));
   });
   settle_content_type();
+  drop_orders_to_nginx();
   const Written written = state.port->head(status.code, status.reason, fields.data(), fields.size());
   if (written == Written::too_large) send_too_large();
   return SAPI_HEADER_SENT_SUCCESSFULLY;
@@ -185,7 +208,7 @@ bool send_early_hints() {
     for (const std::string_view name : {"Content-Type", "Content-Length", "Set-Cookie", "Status", "X-Powered-By"}) {
       if (is_named(field, name)) return false;
     }
-    return true;
+    return !is_for_nginx(field);
   });
   return state.port->interim(103, fields.data(), fields.size()) == Written::ok;
 }

@@ -80,7 +80,7 @@ void free_new_objects() {
 bool shares_files() {
   const std::vector<std::string> shared = find_shared_files();
   if (shared.empty()) return false;
-  if (state.port->is_first_to_warn()) {
+  if (state.port->is_first_to_warn(exchange::SharedWarning::not_rewound)) {
     log::warning("workers are not rewound, each request has one of its own: when they wait for the first request, {}",
                  shared.front());
   }

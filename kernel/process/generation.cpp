@@ -97,6 +97,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.rewind = settings.rewinds();
   options.cow_strict = settings.worker.cow_strict;
   options.paranoid = settings.worker.paranoid;
+  options.behind_proxy = !settings.server.trusted_proxies.empty();
   options.preload_script = absolute(settings.worker.preload_script);
   options.front = settings.server.front;
   options.classes = classes_;

@@ -367,6 +367,23 @@ def test_a_response_has_one_type_at_most(app, code, types):
     assert run(app, code + "echo 'x';").all("Content-Type") == types
 
 
+def test_orders_to_nginx_are_not_for_clients(server):
+    app = server(scripts(index="header('X-Accel-Redirect: /secret/a.pdf'); header('x-accel-buffering: no');"
+                               "header('X-Accelerated: yes'); header('X-Sendfile: b'); echo 'x';"))
+    for _ in range(3):
+        response = app.get("/")
+        names = {name.lower() for name, _ in response.headers}
+        assert not {"x-accel-redirect", "x-accel-buffering"} & names and {"x-accelerated", "x-sendfile"} <= names
+    warning = f"X-Accel-Redirect is for nginx and sends no file here: let {app.root}/index.php send it"
+    app.wait_log(re.escape(warning))
+    assert app.error_log().count(warning) == 1
+
+
+def test_an_nginx_in_front_that_is_trusted_gets_its_orders(server):
+    app = server(scripts(index="header('X-Accel-Redirect: /a.pdf');"), trusted_proxies="127.0.0.0/8")
+    assert app.get("/").header("X-Accel-Redirect") == "/a.pdf"
+
+
 def test_php_does_not_advertise_itself_twice(app):
     assert len(run(app, "echo 1;").all("X-Powered-By")) <= 1
 

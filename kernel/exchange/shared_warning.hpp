@@ -1,0 +1,10 @@
+// What is wrong with all workers of a generation alike, so that one of them says it.
+#pragma once
+
+#include <cstdint>
+
+namespace askr::exchange {
+
+enum class SharedWarning : uint8_t { not_rewound, accel_redirect, count };
+
+}  // namespace askr::exchange

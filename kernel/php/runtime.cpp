@@ -21,6 +21,7 @@
 #include "php/startup_output.hpp"
 #include "php/state.hpp"
 #include "php/uploads.hpp"
+#include "php/variables.hpp"
 #include "php/worker_loop.hpp"
 #include "php/zend.hpp"
 
@@ -106,6 +107,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   watch_directory_changes();
   watch_input_filter();
   watch_pcntl();
+  import_request_into_environment();
   if (state.worker_mode) watch_uploads();
   watch_opcache_reset();
   warn_about_unknown_settings(options, facts.warnings);

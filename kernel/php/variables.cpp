@@ -156,6 +156,20 @@ void add_header(HashTable* result, std::string_view variable, zval* value) {
   zend_string_release(name);
 }
 
+void (*import_process_environment)(zval* array) = nullptr;
+
+// In php-fpm they come as its environment: getenv() without a name has them, and $_ENV if variables_order wants it.
+extern "C" void askr_php_import_environment(zval* array) {
+  import_process_environment(array);
+  if (state.request == nullptr) return;
+  zval request;
+  array_init(&request);
+  put_request(Z_ARRVAL(request), *state.request);
+  zend_hash_del(Z_ARRVAL(request), server_name(ServerName::php_self));
+  zend_hash_merge(Z_ARRVAL_P(array), Z_ARRVAL(request), zval_add_ref, true);
+  zval_ptr_dtor(&request);
+}
+
 }  // namespace
 
 extern "C" void askr_php_server_variables(zval* server) {
@@ -165,6 +179,11 @@ extern "C" void askr_php_server_variables(zval* server) {
     put_boot(server);
   }
   invalidate_input_filter();
+}
+
+void import_request_into_environment() {
+  import_process_environment = php_import_environment_variables;
+  php_import_environment_variables = askr_php_import_environment;
 }
 
 zval* server_array() {

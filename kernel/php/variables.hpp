@@ -9,6 +9,8 @@ namespace askr::php {
 extern "C" void askr_php_server_variables(zval* server);
 // getenv('REMOTE_ADDR') and its like, which php-fpm answers from the request.
 extern "C" char* askr_php_getenv(const char* name, size_t size);
+// The same for getenv() without a name, and for $_ENV. Called once, after PHP has started.
+void import_request_into_environment();
 
 // $_SERVER, filled if it was not yet. Not an array when the script has replaced it.
 zval* server_array();

@@ -143,6 +143,16 @@ def test_basic_and_digest_credentials_reach_php(app):
     assert "PHP_AUTH_USER" not in seen and "REMOTE_USER" not in seen
 
 
+def test_the_environment_has_the_variables_of_the_request(server):
+    app = server(scripts(index="echo json_encode([getenv(), $_ENV]);"), ini=["variables_order=EGPCS"],
+                 env={"APP_FLAVOUR": "mint", "HTTP_X_LIST": "of the server"})
+    for seen in app.get("/a?b=1", {"X-List": "of the client"}).json():
+        expected = {"REQUEST_URI": "/a?b=1", "HTTP_X_LIST": "of the client", "SCRIPT_NAME": "/index.php",
+                    "SCRIPT_FILENAME": f"{app.root}/index.php", "APP_FLAVOUR": "mint"}
+        assert {name: seen.get(name) for name in expected} == expected
+        assert not {"PHP_SELF", "REQUEST_TIME", "argv"} & seen.keys()
+
+
 def test_the_environment_of_the_server_reaches_php(server):
     app = server(scripts(index="echo getenv('APP_FLAVOUR');"), env={"APP_FLAVOUR": "mint"})
     assert app.get("/").body == b"mint"

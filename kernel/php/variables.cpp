@@ -2,6 +2,9 @@
 // what is absent there is absent here.
 #include "php/variables.hpp"
 
+#include <strings.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -32,10 +35,21 @@ void put_joined(HashTable* server, ServerName name, std::string_view left, std::
   zend_hash_update(server, server_name(name), &value);
 }
 
+bool is_named(const exchange::FieldView& field, std::string_view name) {
+  return field.name.size() == name.size() && strncasecmp(field.name.data(), name.data(), name.size()) == 0;
+}
+
+// That a body is empty is said by a client that announces it, and of every POST.
+bool has_length(const RequestView& request) {
+  if (request.body_size > 0 || strcmp(SG(request_info).request_method, "POST") == 0) return true;
+  return std::any_of(request.fields.begin(), request.fields.end(),
+                     [](const exchange::FieldView& field) { return is_named(field, "Content-Length"); });
+}
+
 void put_body_facts(HashTable* server, const RequestView& request) {
   const char* type = SG(request_info).content_type;
   put(server, ServerName::content_type, type != nullptr ? type : "");
-  if (request.body_size > 0 || strcmp(SG(request_info).request_method, "POST") == 0) {
+  if (has_length(request)) {
     put_number(server, ServerName::content_length, request.body_size);
   } else {
     put(server, ServerName::content_length, "");

@@ -222,6 +222,16 @@ def test_a_url_encoded_form_fills_post(app):
     assert seen["server"]["CONTENT_LENGTH"] == str(len(form))
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "GET"])
+def test_the_length_of_an_empty_body_is_0_when_the_client_says_so(app, method):
+    assert app.request(method, "/server.php", {"Content-Length": "0"}).json()["CONTENT_LENGTH"] == "0"
+
+
+def test_a_request_without_a_body_has_no_length(app):
+    assert app.request("GET", "/server.php").json()["CONTENT_LENGTH"] == ""
+    assert app.request("DELETE", "/server.php").json()["CONTENT_LENGTH"] == ""
+
+
 def test_a_chunked_form_fills_post(app):
     with app.client() as client:
         client.send(

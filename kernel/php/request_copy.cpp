@@ -42,7 +42,8 @@ bool is_named(const FieldView& field, std::string_view name) {
   return field.name.size() == name.size() && strncasecmp(field.name.data(), name.data(), name.size()) == 0;
 }
 
-// The fields that PHP itself looks at. `cookies` collects, because HTTP/2 clients split the Cookie field.
+// The fields that PHP itself looks at. `cookies` collects, because HTTP/2 clients split the Cookie field. The first of
+// several types counts, as in nginx.
 struct KnownFields {
   std::string_view content_type, authorization;
 };
@@ -55,7 +56,7 @@ KnownFields find_fields(const RequestView& request) {
       if (!cookies.empty()) cookies += "; ";
       cookies += field.value;
     } else if (field.name.size() == 12 && is_named(field, "Content-Type")) {
-      known.content_type = field.value;
+      if (known.content_type.data() == nullptr) known.content_type = field.value;
     } else if (field.name.size() == 13 && is_named(field, "Authorization")) {
       known.authorization = field.value;
     }

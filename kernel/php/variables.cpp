@@ -96,10 +96,12 @@ void put_environment(HashTable* server) {
 }
 
 // Repeated fields become one variable, joined as RFC 9110 section 5.3 has it; cookies as RFC 6265 section 5.4 has them.
-void append_field(zval* existing, std::string_view header, std::string_view value) {
-  const std::string_view separator = header.size() == 6 && (header[0] | 32) == 'c' ? "; " : ", ";
+// A body has one type, the one by which PHP reads it.
+void append_field(zval* existing, const exchange::FieldView& field) {
+  if (is_named(field, "Content-Type")) return;
+  const std::string_view separator = is_named(field, "Cookie") ? "; " : ", ";
   zend_string* joined = zend_string_concat3(Z_STRVAL_P(existing), Z_STRLEN_P(existing), separator.data(),
-                                            separator.size(), value.data(), value.size());
+                                            separator.size(), field.value.data(), field.value.size());
   zval_ptr_dtor_str(existing);
   ZVAL_STR(existing, joined);
 }
@@ -112,7 +114,7 @@ void put_header(HashTable* server, const exchange::FieldView& field) {
     if (Z_TYPE_P(value) == IS_NULL) {
       ZVAL_STRINGL_FAST(value, field.value.data(), field.value.size());
     } else {
-      append_field(value, field.name, field.value);
+      append_field(value, field);
     }
   }
   zend_string_release(name);

@@ -222,6 +222,16 @@ def test_a_url_encoded_form_fills_post(app):
     assert seen["server"]["CONTENT_LENGTH"] == str(len(form))
 
 
+def test_the_first_of_two_types_is_the_one_of_the_body(app):
+    types = [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Type", "text/plain")]
+    seen = app.post("/", b"a=1", types).json()
+    assert seen["post"] == {"a": "1"}
+    assert seen["server"]["CONTENT_TYPE"] == seen["server"]["HTTP_CONTENT_TYPE"] == types[0][1]
+    seen = app.post("/", b"a=1", types[::-1]).json()
+    assert seen["post"] == []
+    assert seen["server"]["CONTENT_TYPE"] == seen["server"]["HTTP_CONTENT_TYPE"] == "text/plain"
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "GET"])
 def test_the_length_of_an_empty_body_is_0_when_the_client_says_so(app, method):
     assert app.request(method, "/server.php", {"Content-Length": "0"}).json()["CONTENT_LENGTH"] == "0"

@@ -6,6 +6,7 @@
 #include "php/sapi_module.hpp"
 
 #include <syslog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -20,6 +21,8 @@
 #include "php/state.hpp"
 #include "php/variables.hpp"
 #include "php/worker_hooks.hpp"
+
+#include "main/build-defs.h"
 
 namespace askr::php {
 
@@ -113,6 +116,16 @@ int start_sapi(sapi_module_struct* module) {
 char sapi_name[] = "fpm-fcgi";
 char pretty_name[] = "Askr";
 
+// PHP_BINARY: what scripts start to run another one. This process cannot do that, so it is PHP of the command line, of
+// the same version if there is one with a name of its own. nullptr: none, and the constant is empty.
+char* find_php_binary() {
+  static std::string path;
+  path = fmt::format(PHP_BINDIR "/php{}.{}", PHP_MAJOR_VERSION, PHP_MINOR_VERSION);
+  if (::access(path.c_str(), X_OK) == 0) return path.data();
+  path = PHP_BINDIR "/php";
+  return ::access(path.c_str(), X_OK) == 0 ? path.data() : nullptr;
+}
+
 sapi_module_struct make_sapi() {
   sapi_module_struct sapi{};
   sapi.name = sapi_name;
@@ -129,6 +142,7 @@ sapi_module_struct make_sapi() {
   sapi.register_server_variables = askr_php_server_variables;
   sapi.log_message = askr_php_log;
   sapi.php_ini_ignore_cwd = 1;
+  sapi.executable_location = find_php_binary();
   sapi.ini_defaults = askr_php_ini_defaults;
   return sapi;
 }

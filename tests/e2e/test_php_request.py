@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -700,6 +701,14 @@ def test_ini_lines_come_after_the_files(server):
         ini=["memory_limit=77M", "date.timezone=Europe/Vienna", "memory_limit=78M"],
     )
     assert app.get("/").text.split()[:2] == ["78M", "Europe/Vienna"]
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="there is no PHP of the command line here")
+def test_php_binary_is_php_of_the_command_line_and_runs_scripts(app):
+    seen = run(app, "echo json_encode([PHP_BINARY, PHP_VERSION, shell_exec(escapeshellarg(PHP_BINARY) . ' -nr \"echo PHP_VERSION;\"')]);")
+    binary, server, program = seen.json()
+    assert Path(binary).is_file()
+    assert program == server
 
 
 def test_system_extensions_are_loaded(app):

@@ -70,9 +70,13 @@ extern "C" void askr_php_error(int type, zend_string* file, const uint32_t line,
   report_error(type, file, line, message);
 }
 
+// What php-fpm has beside PHP's own settings and applications ask for: PATH_INFO is what follows the script.
+PHP_INI_BEGIN()
+PHP_INI_ENTRY("cgi.fix_pathinfo", "1", PHP_INI_SYSTEM, nullptr)
+PHP_INI_END()
+
 zend_result start_extension(INIT_FUNC_ARGS) {
-  (void)type;
-  (void)module_number;
+  REGISTER_INI_ENTRIES();
   make_server_names();
   bind_functions(state.options.plugins.functions);
   return SUCCESS;

@@ -711,6 +711,10 @@ def test_php_binary_is_php_of_the_command_line_and_runs_scripts(app):
     assert program == server
 
 
+def test_php_says_that_what_follows_a_script_is_path_info(app):
+    assert run(app, "var_dump(ini_get('cgi.fix_pathinfo'));").text == 'string(1) "1"\n'
+
+
 def test_system_extensions_are_loaded(app):
     loaded = set(run(app, "echo json_encode(get_loaded_extensions());").json())
     assert {"pdo_sqlite", "mbstring", "curl", "Zend OPcache", "session"} <= loaded

@@ -25,6 +25,33 @@ void answer_uncaught() {
   zend_exception_error(EG(exception), E_ERROR);
 }
 
+// set_exception_handler() works inside the handler as well; where it was not called, the handler is put back.
+void put_handler_back() {
+  if (Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) return;
+  zval* earlier = static_cast<zval*>(zend_stack_top(&EG(user_exception_handlers)));
+  if (earlier == nullptr) return;
+  ZVAL_COPY_VALUE(&EG(user_exception_handler), earlier);
+  zend_stack_del_top(&EG(user_exception_handlers));
+}
+
+// zend_user_exception_handler() is made for the outermost frame, where an exception that the handler throws is reported
+// on its way. Below the worker script it would swallow that one.
+void call_application_handler() {
+  zval handler;
+  zval exception;
+  zval result;
+  ZVAL_COPY_VALUE(&handler, &EG(user_exception_handler));
+  zend_stack_push(&EG(user_exception_handlers), &handler);
+  ZVAL_UNDEF(&EG(user_exception_handler));  // it is not called for what it throws itself
+  ZVAL_OBJ(&exception, EG(exception));
+  ZVAL_UNDEF(&result);
+  EG(exception) = nullptr;
+  call_user_function(nullptr, nullptr, &handler, &result, 1, &exception);
+  zval_ptr_dtor(&result);
+  zval_ptr_dtor(&exception);
+  put_handler_back();
+}
+
 // A fatal error happened where PHP caught it on the way to us (in a shutdown function; running out of memory, which
 // some builds unwind like exit()). Nothing can go on in this script, so it is left as after any other fatal error.
 void leave_if_broken() {
@@ -39,7 +66,7 @@ void leave_if_broken() {
 void settle_exception() {
   leave_if_broken();
   if (EG(exception) != nullptr && !is_exit(EG(exception)) && Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
-    zend_user_exception_handler();
+    call_application_handler();
   }
   if (EG(exception) == nullptr) return;
   if (is_exit(EG(exception))) {

@@ -40,6 +40,11 @@ echo json_encode([
 """
 
 
+in_each_mode = pytest.mark.parametrize(
+    "flags", [(), ("--cow",), ("--isolation", "request"), ("--isolation", "rewind")],
+    ids=["worker", "cow", "request", "rewind"])
+
+
 @pytest.fixture
 def serve(server):
     def make(handler, boot="", files=None, **options):
@@ -332,6 +337,28 @@ def test_an_escaped_exception_is_500_logged_with_file_and_line(serve):
     assert app.get("/").text == pid
 
 
+@in_each_mode
+def test_an_exception_handler_that_throws_is_500_and_logged(serve, flags):
+    app = serve("throw new LogicException('first');", flags=flags,
+                boot="set_exception_handler(function ($first) { echo 'page'; throw new LogicException('second'); });")
+    for _ in range(2):
+        response = app.get("/")
+        assert response.status == 500
+        assert b"second" not in response.body
+    app.wait_log(r"(?s)Uncaught LogicException: second in .*worker\.php.*Uncaught LogicException: second")
+    assert "LogicException: first" not in app.error_log()
+
+
+@in_each_mode
+def test_an_exception_handler_answers_each_time(serve, flags):
+    app = serve("throw new LogicException('escaped');", flags=flags,
+                boot="set_exception_handler(function ($e) { http_response_code(503); echo $e->getMessage(); exit(1); });")
+    for _ in range(2):
+        response = app.get("/")
+        assert (response.status, response.text) == (503, "escaped")
+    assert "LogicException" not in app.error_log()
+
+
 def test_a_fatal_error_is_500_and_a_fresh_worker_follows(serve):
     app = serve("if (isset($_GET['die'])) { ini_set('memory_limit', '32M'); str_repeat('x', 99999999); } echo getmypid();")
     pid = app.get("/").text
@@ -494,8 +521,7 @@ def test_the_time_limit_holds_again_after_a_request_with_its_own(serve):
 # ---------------------------------------------------------------- copies that the application makes
 
 
-@pytest.mark.parametrize("flags", [(), ("--cow",), ("--isolation", "request"), ("--isolation", "rewind")],
-                         ids=["worker", "cow", "request", "rewind"])
+@in_each_mode
 @pytest.mark.parametrize("end", ["exit(0);", "return;"])
 def test_a_forked_copy_of_a_worker_answers_nobody(serve, flags, end):
     """It may outlive its request, and its worker may have another one by then."""

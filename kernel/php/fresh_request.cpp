@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 
 #include "php/callables.hpp"
+#include "php/extension.hpp"
 #include "php/output.hpp"
 #include "php/request_copy.hpp"
 #include "php/script_file.hpp"
+#include "php/session.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
 #include "php/uploads.hpp"
@@ -22,42 +24,12 @@ HashTable* boot_shutdown_functions = nullptr;
 bool boot_ignores_abort = false;
 zval boot_environment;  // $_ENV, into which applications load their settings while they boot
 
-zend_module_entry* find_module(std::string_view name) {
-  return static_cast<zend_module_entry*>(zend_hash_str_find_ptr(&module_registry, name.data(), name.size()));
-}
-
-void start_extension(zend_module_entry* module) {
-  if (module != nullptr && module->request_startup_func != nullptr) {
-    module->request_startup_func(module->type, module->module_number);
-  }
-}
-
-void end_extension(zend_module_entry* module) {
-  if (module != nullptr && module->request_shutdown_func != nullptr) {
-    module->request_shutdown_func(module->type, module->module_number);
-  }
-}
-
-zend_module_entry* session_module() {
-  static zend_module_entry* const module = find_module("session");
-  return module;
-}
-
-zend_module_entry* filter_module() {
-  static zend_module_entry* const module = find_module("filter");
-  return module;
-}
+const Extension input_filter{"filter"};
 
 void set_ignore_user_abort(bool ignore) {
   zend_string* name = ZSTR_INIT_LITERAL("ignore_user_abort", false);
   zend_alter_ini_entry_chars(name, ignore ? "1" : "0", 1, PHP_INI_USER, PHP_INI_STAGE_RUNTIME);
   zend_string_release(name);
-}
-
-void restore_setting(std::string_view name) {
-  zend_string* key = zend_string_init(name.data(), name.size(), false);
-  zend_restore_ini_entry(key, ZEND_INI_STAGE_DEACTIVATE);
-  zend_string_release(key);
 }
 
 void start_output() {
@@ -139,25 +111,18 @@ void idle_output() {
 
 }  // namespace
 
-// session_set_save_handler() of one request must not leave the next one with a handler whose functions are gone.
-void end_session() {
-  end_extension(session_module());
-  static constexpr std::string_view kHandler = "session.save_handler";
-  if (strcmp(zend_ini_string(kHandler.data(), kHandler.size(), 0), "user") == 0) restore_setting(kHandler);
-  zend_hash_str_del(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
-}
-
 void end_boot() {
   boot_ignores_abort = PG(ignore_user_abort);
   keep_environment();
   BG(umask) = -1;
+  keep_session_handler();
   boot_shutdown_functions = BG(user_shutdown_function_names);
   BG(user_shutdown_function_names) = nullptr;
   SG(headers_sent) = 1;
   php_output_discard_all();
   php_output_deactivate();
-  end_session();
-  end_extension(filter_module());
+  renew_session();
+  input_filter.end_request();
   close_body();
   sapi_deactivate();
   forget_last_error();
@@ -178,7 +143,7 @@ void begin_request() {
   if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof(SAPI_PHP_VERSION_HEADER) - 1, 1);
   start_output();
   renew_superglobals();
-  start_extension(session_module());
+  begin_session();
   restart_time_limit();
 }
 
@@ -187,7 +152,7 @@ void end_request_of_loop(void (*settle)()) {
   settle();
   php_output_end_all();
   settle();
-  end_session();
+  renew_session();
   settle();
   php_output_deactivate();
   if (has_callables()) keep_request();
@@ -198,7 +163,7 @@ void end_request_of_loop(void (*settle)()) {
   php_output_deactivate();
   state.request = nullptr;
 
-  end_extension(filter_module());
+  input_filter.end_request();
   close_body();
   sapi_deactivate();
   if (PG(ignore_user_abort) != boot_ignores_abort) set_ignore_user_abort(boot_ignores_abort);

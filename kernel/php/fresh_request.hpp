@@ -1,6 +1,7 @@
 // What is fresh for each request of a worker script: superglobals, php://input, headers, output layer, sessions, input
 // filter, uploads, shutdown functions, connection status, time limit, working directory. $_ENV, umask(),
-// ignore_user_abort() and set_time_limit() start from what the boot chose. What is kept: everything else.
+// ignore_user_abort(), set_time_limit() and session_set_save_handler() start from what the boot chose. What is kept:
+// everything else.
 #pragma once
 
 namespace askr::php {
@@ -11,8 +12,6 @@ void end_boot();
 void begin_request();
 // Completes the response, then cleans up. `settle` deals with an exception that a callback of the application has left.
 void end_request_of_loop(void (*settle)());
-// Saves and closes the session, if there is one.
-void end_session();
 // The script has ended: the shutdown functions of its boot run after all, before those of an unfinished request.
 void rejoin_shutdown_functions();
 

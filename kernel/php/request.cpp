@@ -6,6 +6,7 @@
 #include "php/output.hpp"
 #include "php/request_copy.hpp"
 #include "php/script_file.hpp"
+#include "php/session.hpp"
 #include "php/state.hpp"
 #include "php/worker_hooks.hpp"
 #include "php/zend.hpp"

@@ -22,9 +22,11 @@
 #include "main/php_variables.h"
 #include "main/rfc1867.h"
 
-// This one forgets to say that its functions are C.
+// These forget to say that their functions are C.
 extern "C" {
 #include "ext/standard/basic_functions.h"
+// php_session.h includes it.
+#include "ext/session/php_session.h"
 }
 
 // The php.ini that was read; exported by libphp, declared in none of its headers.

@@ -304,6 +304,60 @@ def test_sessions_belong_to_their_request(serve, tmp_path):
     assert app.get("/").text == "1"
 
 
+HANDLER = """
+class Handler implements SessionHandlerInterface {
+    function open($path, $name): bool { return true; }
+    function close(): bool { return true; }
+    function read($id): string|false { return (string) @file_get_contents(__DIR__ . "/stored-$id"); }
+    function write($id, $data): bool { return (bool) file_put_contents(__DIR__ . "/stored-$id", $data); }
+    function destroy($id): bool { return unlink(__DIR__ . "/stored-$id"); }
+    function gc($lifetime): int|false { return 0; }
+}
+session_set_save_handler(new Handler, true);
+"""
+COUNT = "session_start(); $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1; echo session_module_name(), ' ', $_SESSION['n'];"
+VISITOR = {"Cookie": "PHPSESSID=abcdefghijklmnopqrstuvwxyz"}
+
+
+@in_each_mode
+def test_a_session_handler_of_the_boot_stays(serve, flags):
+    app = serve(COUNT, boot=HANDLER, flags=flags)
+    assert [app.get("/", VISITOR).text for _ in range(3)] == ["user 1", "user 2", "user 3"]
+    assert (app.root / "stored-abcdefghijklmnopqrstuvwxyz").read_text() == "n|i:3;"
+
+
+@pytest.mark.parametrize("isolation", ["request", "rewind"])
+def test_a_session_handler_of_the_preload_script_stays(server, isolation):
+    app = server({"preload.php": f"<?php {HANDLER}", "index.php": f"<?php {COUNT}"}, workers=1,
+                 flags=["--isolation", isolation, "--preload-script", "root/preload.php"])
+    assert [app.get("/", VISITOR).text for _ in range(3)] == ["user 1", "user 2", "user 3"]
+
+
+@in_each_mode
+def test_a_session_handler_that_adds_to_phps_own_stays(serve, tmp_path, flags):
+    app = serve(COUNT, flags=flags, ini=[f"session.save_path={tmp_path}", *UNBUFFERED], boot="""
+        class Handler extends SessionHandler {
+            function write($id, $data): bool { return parent::write($id, base64_encode($data)); }
+            function read($id): string|false { return base64_decode(parent::read($id)); }
+        }
+        session_set_save_handler(new Handler);
+    """)
+    assert [app.get("/", VISITOR).text for _ in range(3)] == ["user 1", "user 2", "user 3"]
+    assert (tmp_path / "sess_abcdefghijklmnopqrstuvwxyz").read_text() == "bnxpOjM7"
+
+
+def test_a_request_that_takes_another_session_handler_does_so_for_itself(serve, tmp_path):
+    app = serve(f"""
+        if (isset($_GET['files'])) session_module_name('files');
+        if (isset($_GET['own'])) session_set_save_handler(new class extends Handler {{}});
+        {COUNT}""", boot=HANDLER, ini=[f"session.save_path={tmp_path}", *UNBUFFERED])
+    assert app.get("/", VISITOR).text == "user 1"
+    assert app.get("/?files", VISITOR).text == "files 1"
+    assert app.get("/", VISITOR).text == "user 2"
+    assert app.get("/?own", VISITOR).text == "user 3"
+    assert app.get("/", VISITOR).text == "user 4"
+
+
 def test_the_time_limit_starts_anew(serve):
     app = serve("$end = microtime(true) + 0.7; while (microtime(true) < $end) { md5('x'); } echo 'ok';",
                 ini=["max_execution_time=1"])

@@ -1,0 +1,91 @@
+// The extension ends its own request after each of ours. That lets go of the functions of session_set_save_handler(),
+// and has to where they came from a request: the next one must not find them. Those of the boot are kept here and
+// handed back; the extension leaves them alone when it begins a request.
+#include "php/session.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+
+#include "php/extension.hpp"
+
+namespace askr::php {
+namespace {
+
+constexpr std::string_view kSetting = "session.save_handler";
+
+const Extension session{"session"};
+
+// Of the boot.
+zval functions[PS_NUM_APIS];
+zend_string* class_name = nullptr;
+std::string handler;
+
+php_ps_globals* globals() {
+  return session.globals<php_ps_globals>();
+}
+
+bool is_user(std::string_view name) {
+  return name == "user";
+}
+
+bool has_user_handler() {
+  const char* name = zend_ini_string(kSetting.data(), kSetting.size(), 0);
+  return name != nullptr && is_user(name);
+}
+
+// Not as ini_set() would: PHP lets only its own function choose "user", and nothing after the head was sent.
+void set_handler(std::string_view name) {
+  zend_string* key = zend_string_init(kSetting.data(), kSetting.size(), false);
+  globals()->set_handler = true;
+  zend_alter_ini_entry_chars(key, name.data(), name.size(), PHP_INI_USER, PHP_INI_STAGE_DEACTIVATE);
+  globals()->set_handler = false;
+  zend_string_release(key);
+}
+
+void restore_setting() {
+  zend_string* key = zend_string_init(kSetting.data(), kSetting.size(), false);
+  zend_restore_ini_entry(key, PHP_INI_STAGE_DEACTIVATE);
+  zend_string_release(key);
+}
+
+void close_session() {
+  session.end_request();
+  zend_hash_str_del(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
+}
+
+void hand_back_functions() {
+  if (!is_user(handler)) return;
+  std::copy(std::begin(functions), std::end(functions), globals()->mod_user_names.names);
+  for (zval& function : functions) Z_TRY_ADDREF(function);
+  if (class_name != nullptr) globals()->mod_user_class_name = zend_string_copy(class_name);
+}
+
+}  // namespace
+
+void end_session() {
+  if (globals() == nullptr) return;
+  close_session();
+  if (has_user_handler()) restore_setting();
+}
+
+void keep_session_handler() {
+  if (globals() == nullptr) return;
+  handler = zend_ini_string(kSetting.data(), kSetting.size(), 0);
+  std::copy_n(globals()->mod_user_names.names, PS_NUM_APIS, functions);
+  for (zval& function : functions) Z_TRY_ADDREF(function);
+  if (globals()->mod_user_class_name != nullptr) class_name = zend_string_copy(globals()->mod_user_class_name);
+}
+
+void renew_session() {
+  if (globals() == nullptr) return;
+  close_session();
+  hand_back_functions();
+  if (has_user_handler() != is_user(handler)) set_handler(handler);
+}
+
+void begin_session() {
+  session.begin_request();
+}
+
+}  // namespace askr::php

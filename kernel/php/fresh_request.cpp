@@ -18,8 +18,8 @@
 namespace askr::php {
 namespace {
 
-// Shutdown functions that the boot registered: they run when the script ends, not after the first request.
-HashTable* boot_shutdown_functions = nullptr;
+// Shutdown functions that the script has registered outside its requests: they run when it ends.
+HashTable* script_shutdown_functions = nullptr;
 // What the boot chose, and each request starts with.
 bool boot_ignores_abort = false;
 zval boot_environment;  // $_ENV, into which applications load their settings while they boot
@@ -81,6 +81,37 @@ void renew_superglobals() {
   renew_environment();
 }
 
+// So that a session which is started before the next request is not that of the last visitor.
+void forget_cookies() {
+  zval* cookies = &PG(http_globals)[TRACK_VARS_COOKIE];
+  zval_ptr_dtor_nogc(cookies);
+  ZVAL_EMPTY_ARRAY(cookies);
+  zend_hash_str_update(&EG(symbol_table), "_COOKIE", sizeof("_COOKIE") - 1, cookies);
+}
+
+// The later ones go behind the earlier ones.
+void append_shutdown_functions(HashTable* earlier, HashTable* later) {
+  void* entry = nullptr;
+  ZEND_HASH_FOREACH_PTR(later, entry) {
+    zend_hash_next_index_insert_ptr(earlier, entry);
+  }
+  ZEND_HASH_FOREACH_END();
+  later->pDestructor = nullptr;
+  zend_hash_destroy(later);
+  FREE_HASHTABLE(later);
+}
+
+void keep_shutdown_functions() {
+  HashTable* registered = BG(user_shutdown_function_names);
+  if (registered == nullptr) return;
+  BG(user_shutdown_function_names) = nullptr;
+  if (script_shutdown_functions == nullptr) {
+    script_shutdown_functions = registered;
+  } else {
+    append_shutdown_functions(script_shutdown_functions, registered);
+  }
+}
+
 void call_shutdown_functions() {
   if (BG(user_shutdown_function_names) == nullptr) return;
   php_call_shutdown_functions();
@@ -116,8 +147,7 @@ void end_boot() {
   keep_environment();
   BG(umask) = -1;
   keep_session_handler();
-  boot_shutdown_functions = BG(user_shutdown_function_names);
-  BG(user_shutdown_function_names) = nullptr;
+  keep_shutdown_functions();
   SG(headers_sent) = 1;
   php_output_discard_all();
   php_output_deactivate();
@@ -163,7 +193,9 @@ void end_request_of_loop(void (*settle)()) {
   php_output_deactivate();
   state.request = nullptr;
 
+  php_free_shutdown_functions();  // registered too late, as by an output buffer at its end: PHP does not run these
   input_filter.end_request();
+  forget_cookies();
   close_body();
   sapi_deactivate();
   if (PG(ignore_user_abort) != boot_ignores_abort) set_ignore_user_abort(boot_ignores_abort);
@@ -172,20 +204,16 @@ void end_request_of_loop(void (*settle)()) {
   idle_output();
 }
 
+void end_pause() {
+  renew_session();
+  keep_shutdown_functions();
+}
+
 void rejoin_shutdown_functions() {
-  if (boot_shutdown_functions == nullptr) return;
-  HashTable* later = BG(user_shutdown_function_names);
-  BG(user_shutdown_function_names) = boot_shutdown_functions;
-  boot_shutdown_functions = nullptr;
-  if (later == nullptr) return;
-  void* entry = nullptr;
-  ZEND_HASH_FOREACH_PTR(later, entry) {
-    zend_hash_next_index_insert_ptr(BG(user_shutdown_function_names), entry);
-  }
-  ZEND_HASH_FOREACH_END();
-  later->pDestructor = nullptr;
-  zend_hash_destroy(later);
-  FREE_HASHTABLE(later);
+  if (script_shutdown_functions == nullptr) return;
+  keep_shutdown_functions();
+  BG(user_shutdown_function_names) = script_shutdown_functions;
+  script_shutdown_functions = nullptr;
 }
 
 }  // namespace askr::php

@@ -12,7 +12,11 @@ void end_boot();
 void begin_request();
 // Completes the response, then cleans up. `settle` deals with an exception that a callback of the application has left.
 void end_request_of_loop(void (*settle)());
-// The script has ended: the shutdown functions of its boot run after all, before those of an unfinished request.
+// Ends what the script has begun since its last request: a session would be found by the next visitor, and its lock
+// would be held while the worker waits. May leave an exception.
+void end_pause();
+// The script has ended: the shutdown functions that it has registered outside its requests run after all, before those
+// of an unfinished request.
 void rejoin_shutdown_functions();
 
 }  // namespace askr::php

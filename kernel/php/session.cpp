@@ -49,9 +49,18 @@ void restore_setting() {
   zend_string_release(key);
 }
 
+// The constant is there for good once a session was started, and may hold its id.
+void forget_id() {
+  zval* constant = zend_get_constant_str("SID", sizeof("SID") - 1);
+  if (constant == nullptr || Z_TYPE_P(constant) != IS_STRING || Z_STRLEN_P(constant) == 0) return;
+  zval_ptr_dtor(constant);
+  ZVAL_EMPTY_STRING(constant);
+}
+
 void close_session() {
   session.end_request();
   zend_hash_str_del(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
+  forget_id();
 }
 
 void hand_back_functions() {

@@ -3,13 +3,13 @@
 
 namespace askr::php {
 
-// Saves and closes the session, if there is one.
+// Saves and closes the session, if there is one, and forgets whose it was.
 void end_session();
 
 // The functions that the boot gave to session_set_save_handler() are those that each request starts with. Call once,
 // before the boot's own session is ended.
 void keep_session_handler();
-// As end_session(), and then the handler of the boot is there again.
+// Between two requests: as end_session(), and then the handler of the boot is there again.
 void renew_session();
 // Call when the superglobals are those of the request: it may start a session.
 void begin_session();

@@ -133,7 +133,10 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   }
   if (can_fork()) warn_of_late_fork();
   if (!reach_fork_point()) return false;
-  if (!loop.started) {
+  if (loop.started) {
+    end_pause();
+    if (EG(exception) != nullptr) return false;
+  } else {
     start_loop();
     begin_rewinding();
   }

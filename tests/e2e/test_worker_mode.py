@@ -358,6 +358,50 @@ def test_a_request_that_takes_another_session_handler_does_so_for_itself(serve, 
     assert app.get("/", VISITOR).text == "user 4"
 
 
+@pytest.mark.parametrize("flags", [(), ("--cow",)], ids=["worker", "cow"])
+@pytest.mark.parametrize("pause", ["session_start(); session_write_close();", "session_start();"], ids=["closed", "open"])
+def test_a_session_between_two_requests_is_nobodys(serve, tmp_path, pause, flags):
+    app = serve("""if (isset($_GET['user'])) { session_start(); $_SESSION['user'] = $_GET['user']; }
+                   echo json_encode([$_SESSION ?? null, session_id(), defined('SID') ? SID : '']);""",
+                flags=flags, ini=[f"session.save_path={tmp_path}", *UNBUFFERED])
+    script = app.root / "worker.php"
+    script.write_text(script.read_text().replace("($handler)) {", f"($handler)) {{ {pause}"))
+    assert app.reload().returncode == 0
+    for _ in range(2):
+        assert app.get("/?user=alice", VISITOR).json()[0] == {"user": "alice"}
+        assert app.get("/").json() == [None, "", ""]
+
+
+def test_a_session_that_is_left_open_between_two_requests_is_not_locked(serve, tmp_path):
+    app = serve(COUNT, workers=2, ini=[f"session.save_path={tmp_path}", *UNBUFFERED])
+    script = app.root / "worker.php"
+    script.write_text(script.read_text().replace(
+        "($handler)) {", "($handler)) { session_id('abcdefghijklmnopqrstuvwxyz'); session_start();"))
+    assert app.reload().returncode == 0
+    assert [app.get("/", VISITOR).text for _ in range(6)] == [f"files {n}" for n in range(1, 7)]
+
+
+def test_a_shutdown_function_registered_between_two_requests_runs_when_the_script_ends(serve):
+    app = serve("echo 'body';", max_requests=3)
+    script = app.root / "worker.php"
+    script.write_text(script.read_text().replace(
+        "($handler)) {", "($handler)) { register_shutdown_function(fn () => error_log(\"ends after $handled\"));"))
+    assert app.reload().returncode == 0
+    for _ in range(3):
+        assert app.get("/").text == "body"
+    app.wait_log("(?s)ends after 1.*ends after 2.*ends after 3")
+
+
+def test_a_shutdown_function_that_is_registered_too_late_never_runs(serve):
+    """As behind php-fpm. An output buffer that is left open ends when all shutdown functions have run."""
+    app = serve("ob_start(function ($text) { register_shutdown_function(fn () => error_log('runs')); return $text; });"
+                " echo 'body';", max_requests=2)
+    pid = app.workers()[0]["pid"]
+    assert [app.get("/").body for _ in range(2)] == [b"body", b"body"]
+    wait_until(lambda: app.workers() and app.workers()[0]["pid"] != pid, "the worker has ended")
+    assert "runs" not in app.error_log()
+
+
 def test_the_time_limit_starts_anew(serve):
     app = serve("$end = microtime(true) + 0.7; while (microtime(true) < $end) { md5('x'); } echo 'ok';",
                 ini=["max_execution_time=1"])

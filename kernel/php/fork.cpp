@@ -53,6 +53,7 @@ void release(std::vector<zval>& hooks) {
 
 // What a worker touches it has to copy, so the template gives back what it does not need.
 void tidy_memory() {
+  php_clear_stat_cache(false, nullptr, 0);  // workers are forked for as long as the template lives
   zend_gc_collect_cycles();
   zend_mm_gc(zend_mm_get_heap());
   ::malloc_trim(0);

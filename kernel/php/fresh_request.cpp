@@ -161,6 +161,7 @@ void end_boot() {
 
 void begin_request() {
   run_request_begin();
+  php_clear_stat_cache(false, nullptr, 0);
   enter_directory_of(state.script_filename);
   SG(headers_sent) = 1;  // what was set between requests is for nobody
   php_output_deactivate();

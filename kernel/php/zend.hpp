@@ -25,6 +25,7 @@
 // These forget to say that their functions are C.
 extern "C" {
 #include "ext/standard/basic_functions.h"
+#include "ext/standard/php_filestat.h"
 // php_session.h includes it.
 #include "ext/session/php_session.h"
 }

@@ -402,6 +402,21 @@ def test_a_shutdown_function_that_is_registered_too_late_never_runs(serve):
     assert "runs" not in app.error_log()
 
 
+@in_each_mode
+def test_whether_a_file_is_there_is_asked_anew(serve, tmp_path, flags):
+    """A flag for maintenance, say, which one request sees and the next one must not."""
+    flag = tmp_path / "down"
+    flag.touch()
+    app = serve(f"echo is_file('{flag}') ? 'down' : 'up';", flags=flags,
+                boot=f"is_file('{flag}') || exit('the boot has to see it');")
+    flag.unlink()
+    assert app.get("/").text == "up"
+    flag.touch()
+    assert app.get("/").text == "down"
+    flag.unlink()
+    assert app.get("/").text == "up"
+
+
 def test_the_time_limit_starts_anew(serve):
     app = serve("$end = microtime(true) + 0.7; while (microtime(true) < $end) { md5('x'); } echo 'ok';",
                 ini=["max_execution_time=1"])

@@ -6,6 +6,7 @@
 #include "php/callables.hpp"
 #include "php/extension.hpp"
 #include "php/output.hpp"
+#include "php/output_filters.hpp"
 #include "php/request_copy.hpp"
 #include "php/script_file.hpp"
 #include "php/session.hpp"
@@ -165,6 +166,7 @@ void begin_request() {
   enter_directory_of(state.script_filename);
   SG(headers_sent) = 1;  // what was set between requests is for nobody
   php_output_deactivate();
+  reset_output_filters();
   forget_uploads();
   open_request_info();
   PG(header_is_being_sent) = false;
@@ -174,6 +176,7 @@ void begin_request() {
   if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof(SAPI_PHP_VERSION_HEADER) - 1, 1);
   start_output();
   renew_superglobals();
+  begin_compression();
   begin_session();
   restart_time_limit();
 }

@@ -14,6 +14,7 @@
 #include "Zend/zend_ini.h"
 #include "Zend/zend_interfaces.h"
 #include "Zend/zend_signal.h"
+#include "Zend/zend_smart_str.h"
 #include "Zend/zend_stream.h"
 #include "ext/standard/info.h"
 #include "main/php_ini.h"

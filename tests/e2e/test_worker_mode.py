@@ -1,5 +1,6 @@
 """Worker mode: the script boots once and answers many requests, and each request looks as if it were the first."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -415,6 +416,33 @@ def test_whether_a_file_is_there_is_asked_anew(serve, tmp_path, flags):
     assert app.get("/").text == "down"
     flag.unlink()
     assert app.get("/").text == "up"
+
+
+GZIP = {"Accept-Encoding": "gzip"}
+
+
+@in_each_mode
+@pytest.mark.parametrize("code, ini", [("ob_start('ob_gzhandler');", []), ("", ["zlib.output_compression=1"])],
+                         ids=["ob_gzhandler", "zlib.output_compression"])
+def test_output_is_compressed_for_those_who_take_it(serve, flags, code, ini):
+    app = serve(f"{code} echo 'hello';", flags=flags, ini=[*ini, *UNBUFFERED])
+    for _ in range(2):
+        plain, packed = app.get("/"), app.get("/", GZIP)
+        assert (plain.header("Content-Encoding"), plain.body) == (None, b"hello")
+        assert (packed.header("Content-Encoding"), gzip.decompress(packed.body)) == ("gzip", b"hello")
+
+
+@in_each_mode
+def test_links_are_rewritten_in_each_request_that_asks(serve, tmp_path, flags):
+    app = serve("""if (isset($_GET['var'])) output_add_rewrite_var('lang', $_GET['var']);
+                   if (isset($_GET['session'])) session_start(); ?><a href="page">to</a><?php""",
+                flags=flags, ini=["session.use_cookies=0", "session.use_only_cookies=0", "session.use_trans_sid=1",
+                                  f"session.save_path={tmp_path}", 'url_rewriter.tags="a=href"', *UNBUFFERED])
+    for language in ("de", "fr"):
+        assert app.get(f"/?var={language}").text == f'<a href="page?lang={language}">to</a>'
+        assert app.get("/").text == '<a href="page">to</a>'
+        assert re.fullmatch(r'<a href="page\?PHPSESSID=\w+">to</a>', app.get("/?session").text)
+        assert app.get("/").text == '<a href="page">to</a>'
 
 
 def test_the_time_limit_starts_anew(serve):

@@ -4,11 +4,11 @@
 #include <sys/stat.h>
 
 #include "php/callables.hpp"
+#include "php/directory.hpp"
 #include "php/extension.hpp"
 #include "php/output.hpp"
 #include "php/output_filters.hpp"
 #include "php/request_copy.hpp"
-#include "php/script_file.hpp"
 #include "php/session.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
@@ -146,6 +146,7 @@ void idle_output() {
 void end_boot() {
   boot_ignores_abort = PG(ignore_user_abort);
   keep_environment();
+  keep_directory();
   BG(umask) = -1;
   keep_session_handler();
   keep_shutdown_functions();
@@ -163,7 +164,7 @@ void end_boot() {
 void begin_request() {
   run_request_begin();
   php_clear_stat_cache(false, nullptr, 0);
-  enter_directory_of(state.script_filename);
+  enter_directory();
   SG(headers_sent) = 1;  // what was set between requests is for nobody
   php_output_deactivate();
   reset_output_filters();

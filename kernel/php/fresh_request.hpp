@@ -1,7 +1,7 @@
 // What is fresh for each request of a worker script: superglobals, php://input, headers, output layer, sessions, input
-// filter, uploads, shutdown functions, connection status, time limit, working directory, what PHP remembers of files.
-// $_ENV, umask(), ignore_user_abort(), set_time_limit() and session_set_save_handler() start from what the boot chose.
-// What is kept: everything else.
+// filter, uploads, shutdown functions, connection status, time limit, what PHP remembers of files. $_ENV, umask(),
+// ignore_user_abort(), set_time_limit(), session_set_save_handler() and chdir() start from what the boot chose. What is
+// kept: everything else.
 #pragma once
 
 namespace askr::php {

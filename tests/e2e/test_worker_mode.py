@@ -445,6 +445,22 @@ def test_links_are_rewritten_in_each_request_that_asks(serve, tmp_path, flags):
         assert app.get("/").text == '<a href="page">to</a>'
 
 
+@in_each_mode
+def test_a_request_starts_in_the_directory_that_the_boot_has_chosen(serve, tmp_path, flags):
+    app = serve("echo getcwd(); chdir('/');", boot=f"chdir('{tmp_path}');", flags=flags)
+    for _ in range(3):
+        assert app.get("/").text == str(tmp_path)
+
+
+@in_each_mode
+@pytest.mark.parametrize("boot, directory", [("", "public"), ("chdir(__DIR__);", "")], ids=["front", "chosen"])
+def test_a_request_starts_where_the_front_controller_is_if_the_boot_has_chosen_nothing(serve, flags, boot, directory):
+    app = serve("echo getcwd(); chdir('/');", boot=boot, files={"public/index.php": "<?php"}, flags=flags,
+                front="public/index.php")
+    for _ in range(3):
+        assert app.get("/").text == str(app.root / directory)
+
+
 def test_the_time_limit_starts_anew(serve):
     app = serve("$end = microtime(true) + 0.7; while (microtime(true) < $end) { md5('x'); } echo 'ok';",
                 ini=["max_execution_time=1"])

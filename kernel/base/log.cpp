@@ -2,19 +2,17 @@
 
 #include <fcntl.h>
 #include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
-#include <cerrno>
 #include <memory>
 #include <utility>
 
 #include "base/log_file.hpp"
+#include "base/log_sink.hpp"
 
 namespace askr::log {
 namespace {
 
-constexpr mode_t kMode = 0666;  // as the sink's own, minus the umask
+constexpr mode_t kMode = 0666;  // minus the umask
 const std::atomic<uint32_t> never_reopened{0};
 
 struct State {
@@ -22,7 +20,7 @@ struct State {
   std::string speaker;
   const std::atomic<uint32_t>* reopenings = &never_reopened;
   uint32_t seen = 0;  // of these
-  spdlog::logger logger{"askr", std::make_shared<spdlog::sinks::stderr_sink_st>()};
+  spdlog::logger logger{"askr", std::make_shared<LogSink>()};
 };
 
 spdlog::level::level_enum to_spdlog(Level level) {
@@ -58,14 +56,8 @@ State& state() {
 }
 
 Result<spdlog::sink_ptr> make_sink(const std::string& path) {
-  if (path.empty()) return spdlog::sink_ptr(std::make_shared<spdlog::sinks::stderr_sink_st>());
-  ASKR_TRY(open_log_file("error log", path, kMode));  // the sink's own open() would wait for the reader of a pipe
-  try {
-    errno = 0;
-    return spdlog::sink_ptr(std::make_shared<spdlog::sinks::basic_file_sink_st>(path));
-  } catch (const spdlog::spdlog_ex&) {
-    return system_error("cannot open the error log " + path);
-  }
+  if (path.empty()) return spdlog::sink_ptr(std::make_shared<LogSink>());
+  return spdlog::sink_ptr(std::make_shared<LogSink>(ASKR_TRY(open_log_file("error log", path, kMode))));
 }
 
 Result<> attach(State& state, const std::string& path) {
@@ -111,7 +103,9 @@ UniqueFd open_copy() {
   const std::string& path = state().path;
   if (path.empty()) return UniqueFd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
   auto file = open_log_file("error log", path, kMode);
-  return file ? std::move(file).value() : UniqueFd();
+  if (!file) return {};
+  ::fcntl(file.value().get(), F_SETFL, O_APPEND);  // others write there, as they are used to
+  return std::move(file).value();
 }
 
 void set_speaker(std::string_view name) {
@@ -142,6 +136,7 @@ void reopen_if_asked() {
   const uint32_t asked = current.reopenings->load();
   if (asked == current.seen) return;
   current.seen = asked;
+  if (current.path.empty()) return;
   // Without a new file the old one goes on: a line in the wrong place beats a lost one.
   if (auto reopened = attach(current, current.path); !reopened) {
     current.logger.error("{}; the old one goes on", escape(reopened.error().message));

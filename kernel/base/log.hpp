@@ -1,7 +1,8 @@
 // The error log: lines for a person, on standard error or in a file. One per process, opened by the master, inherited.
 //
 // A line: `2026-01-31 12:00:00.123 warning worker 3: text`. The format strings are fmt's. Messages of one line only:
-// newlines inside an argument are written as `\n`, so a request cannot forge a line.
+// newlines inside an argument are written as `\n`, so a request cannot forge a line. Nothing here waits for a reader:
+// lines that a pipe or a terminal does not take are lost and counted (log_sink.hpp).
 #pragma once
 
 #include <spdlog/fmt/fmt.h>

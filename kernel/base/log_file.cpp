@@ -14,14 +14,13 @@ bool is_pipe(const std::string& path) {
 }  // namespace
 
 Result<UniqueFd> open_log_file(const std::string& what, const std::string& path, mode_t mode) {
-  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, mode));
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC | O_NONBLOCK, mode));
   if (!file) {
     const int problem = errno;
     const std::string failure = "cannot open the " + what + " " + path;
     if (problem == ENXIO && is_pipe(path)) return Error{failure + ": nobody reads this pipe"};
     return system_error(failure, problem);
   }
-  ::fcntl(file.get(), F_SETFL, O_APPEND);  // lines that come later wait for a slow reader
   return file;
 }
 

@@ -11,7 +11,7 @@
 namespace askr {
 
 // `what` is for the error: "access log". Never waits for a pipe's reader: without one this is an error, where an
-// ordinary open() would hang until one comes.
+// ordinary open() would hang until one comes; nor does a write to what is returned wait (O_NONBLOCK).
 Result<UniqueFd> open_log_file(const std::string& what, const std::string& path, mode_t mode);
 
 }  // namespace askr

@@ -1,5 +1,6 @@
 """Logs: a JSON line per request, readable messages, and one id that ties them together."""
 
+import fcntl
 import json
 import os
 import re
@@ -218,3 +219,38 @@ def test_the_log_level_is_kept(server):
         client.send(b"GET nonsense\r\n\r\n")
         assert client.read_response().status == 400
     assert "400" not in app.error_log()
+
+
+def a_pipe():
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    return reader, writer
+
+
+@pytest.mark.parametrize("make", [a_pipe, os.openpty])
+def test_standard_error_that_nobody_reads_stops_nobody(server, make):
+    reader, writer = make()
+    os.set_blocking(reader, False)
+    flood = "<?php for ($i = 0; $i < 3000; $i++) error_log(str_repeat('x', 100)); echo 'done';"
+    app = server({**FILES, "flood.php": flood}, wait=False, limits=lambda: os.dup2(writer, 2)).start()
+    assert app.get("/flood.php").text == "done"
+    for _ in range(50):
+        with app.client() as client:
+            client.send(b"GET nonsense\r\n\r\n")
+            assert client.read_response().status == 400
+    kill(app.pids("worker")[0])
+    wait_until(lambda: app.status()["workers_alive"] == 2, "the master goes on")
+    assert app.get("/plain.txt").status == 200
+
+    def told():
+        with app.client() as client:
+            client.send(b"GET nonsense\r\n\r\n")
+            client.read_response()
+        try:
+            return re.search(rb"gateway 0: \d+ lines of this log lost", os.read(reader, 1 << 20))
+        except BlockingIOError:
+            return None
+
+    wait_until(told, "the gateway says what was lost")
+    os.close(reader)
+    os.close(writer)

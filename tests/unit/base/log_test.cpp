@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -87,6 +89,45 @@ TEST_CASE("a log that cannot be opened is an error that names it, and the old on
   CHECK(failed.error().message.find(file.folder) != std::string::npos);
   log::info("still here");
   CHECK(file.text().find("still here") != std::string::npos);
+}
+
+TEST_CASE("a pipe that nobody reads takes what it can, and the rest is lost and counted") {
+  LogFile file;
+  REQUIRE(mkfifo(file.path.c_str(), 0600) == 0);
+  const UniqueFd reader(::open(file.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  REQUIRE(log::open(file.path, log::Level::info));
+  const auto read_all = [&] {
+    std::string text(1 << 20, '\0');
+    const ssize_t got = ::read(reader.get(), text.data(), text.size());
+    text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+    return text;
+  };
+  for (int number = 0; number < 5000; ++number) log::warning("line {}.", number);
+  const std::string before = read_all();
+  CHECK(before.find("line 0.\n") != std::string::npos);
+  const auto taken = std::count(before.begin(), before.end(), '\n');
+  REQUIRE(taken < 5000);
+
+  log::warning("one more");
+  CHECK(read_all().find(fmt::format("{} lines of this log lost", 5000 - taken)) != std::string::npos);
+  log::warning("another");
+  CHECK(read_all().find("lost") == std::string::npos);
+}
+
+TEST_CASE("a line that a pipe takes a part of does not run into the next one") {
+  LogFile file;
+  REQUIRE(mkfifo(file.path.c_str(), 0600) == 0);
+  const UniqueFd reader(::open(file.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  REQUIRE(log::open(file.path, log::Level::info));
+  log::warning("long {}", std::string(1 << 20, 'x'));
+  std::string taken(2 << 20, '\0');
+  REQUIRE(::read(reader.get(), taken.data(), taken.size()) < 1 << 20);
+  log::warning("short");
+  const ssize_t got = ::read(reader.get(), taken.data(), taken.size());
+  REQUIRE(got > 0);
+  taken.resize(static_cast<size_t>(got));
+  CHECK(taken.starts_with('\n'));
+  CHECK(taken.ends_with("short\n"));
 }
 
 TEST_CASE("levels have four names") {

@@ -34,7 +34,8 @@ std::span<const Command> commands() {
       {"status",
        "status [--json] [options]",
        "processes and memory of a running server",
-       "Asks a running server for its processes. Without options, the one server that this user runs.",
+       "Asks a running server for its processes. Which one: that of --control or --listen, of the environment or of "
+       "askr.toml; without any of these, the one server that this user runs.",
        HelpScope::which_server,
        {{"--json", "The whole answer as JSON"}},
        0,
@@ -43,7 +44,7 @@ std::span<const Command> commands() {
        "reload [options]",
        "load new code in a running server",
        "Starts a new generation of workers in a running server and waits until it serves. When the new code does not "
-       "boot, the old generation goes on and the exit code is 1.",
+       "boot, the old generation goes on and the exit code is 1. Which server: see `askr status --help`.",
        HelpScope::which_server,
        {},
        0,

@@ -45,8 +45,12 @@ std::vector<std::string> answering_sockets() {
   return paths;
 }
 
-bool names_a_server(const Invocation& invocation) {
-  return !invocation.line.config_file.empty() || !invocation.line.assignments.empty();
+// With --config the file's defaults are meant as well: without an address in it, the server at the default one.
+bool names_a_server(const Invocation& invocation, const config::Loaded& loaded) {
+  const auto is_set = [&](std::string_view option) {
+    return loaded.origin(option).source != config::Source::default_value;
+  };
+  return !invocation.line.config_file.empty() || is_set("server.control") || is_set("server.listen");
 }
 
 Result<std::string> read_all(int socket) {
@@ -64,11 +68,11 @@ Result<std::string> read_all(int socket) {
 }  // namespace
 
 Result<std::string> find_server(const Invocation& invocation) {
-  std::vector<std::string> answering;
-  if (!names_a_server(invocation)) answering = answering_sockets();
-  if (answering.size() == 1) return answering.front();
   const config::Loaded loaded = ASKR_TRY(config::load(invocation.line, invocation.environment, invocation.folder));
   const std::string configured = process::control_path(loaded.settings);
+  if (names_a_server(invocation, loaded)) return configured;
+  const std::vector<std::string> answering = answering_sockets();
+  if (answering.size() == 1) return answering.front();
   const bool listed = std::find(answering.begin(), answering.end(), configured) != answering.end();
   if (answering.empty() || (listed && !loaded.settings.config_file.empty())) return configured;
   return usage_error(fmt::format("several servers run, say which with --control FILE: {}", fmt::join(answering, " ")));

@@ -8,8 +8,8 @@
 
 namespace askr::cli {
 
-// The control socket of the server that the flags, the environment or askr.toml describe; without any of them the one
-// server that this user runs. Error: several run, none of them named.
+// The control socket of the server that server.control or server.listen names, in the flags, the environment or
+// askr.toml; when none of them does, the one server that this user runs. Error: several run, none of them named.
 Result<std::string> find_server(const Invocation& invocation);
 
 // Sends `command` and returns the JSON document of the answer. Error: nobody answers at `path`.

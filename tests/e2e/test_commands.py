@@ -193,6 +193,27 @@ def test_without_a_server_status_and_reload_fail_clearly(tmp_path):
         assert len(run.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", ["status", "reload"])
+def test_the_server_that_the_environment_or_the_file_names_is_asked_and_no_other(server, tmp_path, command):
+    server(FINE, control=None)  # would be the only one to ask
+    named = run_askr(command, cwd=tmp_path, env={"ASKR_SERVER_CONTROL": str(tmp_path / "named.sock")})
+    assert (named.returncode, "named.sock" in named.stderr) == (1, True), named.stderr + named.stdout
+    listening = run_askr(command, cwd=tmp_path, env={"ASKR_SERVER_LISTEN": "127.0.0.1:1"})
+    assert (listening.returncode, "127.0.0.1-1.sock" in listening.stderr) == (1, True), listening.stderr
+    (tmp_path / "askr.toml").write_text("[server]\ncontrol = 'filed.sock'\n")
+    filed = run_askr(command, cwd=tmp_path)
+    assert (filed.returncode, str(tmp_path / "filed.sock") in filed.stderr) == (1, True), filed.stderr
+    (tmp_path / "askr.toml").write_text("[server]\nlisten = '127.0.0.1:2'\n")
+    assert "127.0.0.1-2.sock" in run_askr(command, cwd=tmp_path).stderr
+
+
+def test_the_environment_names_a_running_server(server, tmp_path):
+    app = server(FINE)
+    run = run_askr("status", cwd=tmp_path, env={"ASKR_SERVER_CONTROL": str(app.control)})
+    assert run.returncode == 0, run.stderr
+    assert str(app.master) in run.stdout
+
+
 # ---------------------------------------------------------------- the start
 
 

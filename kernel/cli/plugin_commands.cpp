@@ -136,7 +136,7 @@ Result<int> ask_plugin(const std::string& name, const Invocation& invocation) {
   if (answer.is_object() && answer.contains("commands")) {
     for (const nlohmann::json& command : answer["commands"]) known.push_back(command.get<std::string>());
   }
-  const std::string_view beyond = text ? "" : "; no server runs that could know it";
+  const std::string beyond = text ? "" : "; a plugin of a running server may know it, but " + text.error().message;
   return usage_error(
       fmt::format("{}: unknown command{}{}", config::quote(name), config::suggestion(name, known), beyond));
 }

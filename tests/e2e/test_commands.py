@@ -214,6 +214,20 @@ def test_the_environment_names_a_running_server(server, tmp_path):
     assert str(app.master) in run.stdout
 
 
+# ---------------------------------------------------------------- commands of plugins
+
+
+def test_a_word_that_nobody_can_be_asked_about_says_why(server, tmp_path):
+    nobody = run_askr("cache", "stats", "--control", tmp_path / "none.sock")
+    assert nobody.returncode == 2
+    assert re.search(r'"cache": unknown command; .*no server answers at .*none\.sock', nobody.stderr)
+    for _ in range(2):
+        server(FINE, control=None)
+    several = run_askr("cache", "stats", cwd=tmp_path)
+    assert several.returncode == 2
+    assert re.search(r'"cache": unknown command; .*several servers run, say which with --control', several.stderr)
+
+
 # ---------------------------------------------------------------- the start
 
 

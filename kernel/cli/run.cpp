@@ -11,8 +11,6 @@
 #include "cli/plugin_commands.hpp"
 #include "cli/server_plan.hpp"
 #include "config/load.hpp"
-#include "config/nearest.hpp"
-#include "config/quote.hpp"
 #include "config/values.hpp"
 #include "process/title.hpp"
 
@@ -21,8 +19,12 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+bool is_help_flag(const std::string& word) {
+  return word == "--help" || word == "-h";
+}
+
 bool asks_for_help(const Words& words) {
-  return std::any_of(words.begin(), words.end(), [](const std::string& w) { return w == "--help" || w == "-h"; });
+  return std::any_of(words.begin(), words.end(), is_help_flag);
 }
 
 const Command* find_command(std::string_view name) {
@@ -30,13 +32,6 @@ const Command* find_command(std::string_view name) {
     if (command.name == name) return &command;
   }
   return nullptr;
-}
-
-Error unknown_command(const std::string& name) {
-  if (name.starts_with("-")) return usage_error(name + ": a command comes first, such as askr serve; see askr --help");
-  Words known;
-  for (const Command& command : commands()) known.emplace_back(command.name);
-  return usage_error(config::quote(name) + ": unknown command" + config::suggestion(name, known));
 }
 
 Result<int> run_command(const Command& command, const Words& words) {
@@ -49,13 +44,15 @@ Result<int> run_command(const Command& command, const Words& words) {
   return command.run({std::move(line), environment, folder});
 }
 
-// A word that is no command of the server may be one of a plugin.
-Result<int> run_plugin_command(const std::string& name, const Words& words) {
+// A word that is no command of the server may be one of a plugin, which tells its usage for --help.
+Result<int> run_plugin_command(const std::string& name, Words words) {
   constexpr size_t kMostOperands = 64;
+  const bool help = std::erase_if(words, is_help_flag) > 0;
   const std::string folder = config::working_directory();
   const config::Environment environment = config::process_environment();
   ASKR_TRY(open_plugins(words, environment, folder));
   config::CommandLine line = ASKR_TRY(config::parse_command_line(words, {}, kMostOperands, folder));
+  if (help) line.operands = {"--help"};
   return ask_plugin(name, {std::move(line), environment, folder});
 }
 
@@ -74,11 +71,15 @@ Result<int> dispatch(const Words& words) {
   if (name == "--help" || name == "-h") return print(main_help());
   const bool help = name == "help";
   if (help && words.size() == 1) return print(main_help());
-  const Command* command = find_command(help ? words[1] : name);
-  if (command == nullptr && (help || name.starts_with("-"))) return unknown_command(help ? words[1] : name);
-  if (command == nullptr) return run_plugin_command(name, Words(words.begin() + 1, words.end()));
-  const Words rest(words.begin() + 1, words.end());
-  if (help || asks_for_help(rest)) {
+  const std::string& command_name = help ? words[1] : name;
+  Words rest(words.begin() + (help ? 2 : 1), words.end());
+  if (help) rest.emplace_back("--help");
+  const Command* command = find_command(command_name);
+  if (command == nullptr && command_name.starts_with("-")) {
+    return usage_error(command_name + ": a command comes first, such as askr serve; see askr --help");
+  }
+  if (command == nullptr) return run_plugin_command(command_name, std::move(rest));
+  if (asks_for_help(rest)) {
     // Without the options of a plugin that does not load: this text is how one finds out what to do about it.
     if (auto opened = open_plugins(rest, config::process_environment(), config::working_directory()); !opened) {
       std::fputs(("askr: " + opened.error().message + "\n").c_str(), stderr);

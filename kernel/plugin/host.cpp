@@ -30,6 +30,14 @@ std::vector<std::string> ids_of(const char* const* list) {
   return ids;
 }
 
+std::string usage_of(const askr_command& command) {
+  return fmt::format("Usage: askr {}\n", command.usage);
+}
+
+std::string help_of(const askr_command& command) {
+  return fmt::format("{}\n{}\n", usage_of(command), command.summary);
+}
+
 // One step of one plugin; `call` answers an askr_status.
 template <class Call>
 Result<> step(ActivePlugin& plugin, std::string_view name, Call&& call) {
@@ -200,10 +208,11 @@ std::pair<int, std::string> Host::run_command(std::string_view name, const std::
   for (const auto& plugin : plugins_) {
     for (const askr_command* command : plugin->commands) {
       if (command->name != name) continue;
+      if (arguments == std::vector<std::string>{"--help"}) return {0, help_of(*command)};
       const askr_status status = pipeline::contain(plugin->id(), "its command", askr_status{ASKR_E_FAILED}, [&] {
         return command->run(plugin->self, views.data(), static_cast<uint32_t>(views.size()), &reply.interface);
       });
-      if (status == ASKR_E_INVALID) return {2, reply.text + "Usage: askr " + command->usage + "\n"};
+      if (status == ASKR_E_INVALID) return {2, reply.text + usage_of(*command)};
       return {status == ASKR_OK ? 0 : 1, reply.text};
     }
   }

@@ -83,7 +83,8 @@ class Host {
   void run_wakes(unsigned gateway);
   // Requests were queued in this turn of a gateway's loop for which there was no idle worker.
   void run_waits();
-  // `askr NAME ARGUMENTS...`, in the master. Exit code and text.
+  // `askr NAME ARGUMENTS...`, in the master; `--help` as the only argument is answered for the plugin. Exit code and
+  // text.
   std::pair<int, std::string> run_command(std::string_view name, const std::vector<std::string>& arguments);
 
   [[nodiscard]] const std::vector<std::unique_ptr<ActivePlugin>>& plugins() const { return plugins_; }

@@ -228,6 +228,20 @@ def test_a_word_that_nobody_can_be_asked_about_says_why(server, tmp_path):
     assert re.search(r'"cache": unknown command; .*several servers run, say which with --control', several.stderr)
 
 
+@pytest.mark.parametrize("words", [["cache", "--help"], ["cache", "stats", "-h"], ["help", "cache"]])
+def test_the_help_of_a_plugins_command_is_its_usage(server, words):
+    app = server(FINE, cache_slots=16)
+    run = run_askr(*words, "--control", app.control)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "Usage: askr cache stats | flush | forget-tag NAME\n\nThe caches of a running server\n"
+
+
+def test_the_help_of_a_word_that_no_plugin_knows_is_an_error(server):
+    run = server(FINE).askr("cahce", "--help")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert '"cahce": unknown command' in run.stderr
+
+
 # ---------------------------------------------------------------- the start
 
 

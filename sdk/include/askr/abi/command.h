@@ -1,5 +1,6 @@
 /* Subcommands: "askr.command/1". `askr cache flush` on the command line is sent to the running server and executed in
- * its master, which answers with text. */
+ * its master, which answers with text.
+ * `askr cache --help` prints the usage and the summary; the plugin is not called. */
 #ifndef ASKR_ABI_COMMAND_H
 #define ASKR_ABI_COMMAND_H
 

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 // Whoever may write a plugin runs code as the server's user.
 Result<> check_owner(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return system_error("plugin folder or file " + path);
+  if (::stat(path.c_str(), &status) != 0) return system_error("plugin " + path);
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     return Error{fmt::format("{} belongs to another user (uid {}): chown it to root or to the server's user", path,
                              status.st_uid)};
@@ -63,14 +63,16 @@ std::string reason_of(const std::exception& problem) {
   return dl_error == std::string::npos ? text : text.substr(dl_error + 2);
 }
 
+// A folder that is not there, or is none, is a mistake in the settings.
 Result<std::vector<std::string>> list_folder(const std::string& folder) {
   std::vector<std::string> files;
+  if (::access(folder.c_str(), F_OK) != 0) return usage_error(system_error("plugin folder " + folder).message);
   ASKR_TRY(check_owner(folder));
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     if (entry.path().extension() == ".so") files.push_back(entry.path().string());
   }
-  if (error) return Error{"plugin folder " + folder + ": " + error.message()};
+  if (error) return usage_error("plugin folder " + folder + ": " + error.message());
   std::sort(files.begin(), files.end());
   return files;
 }

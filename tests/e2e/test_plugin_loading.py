@@ -68,8 +68,11 @@ def test_plugins_that_others_could_replace_are_refused(tmp_path, what):
 
 
 def test_a_folder_of_plugins_that_is_missing_is_named(tmp_path):
-    line = line_of(run_askr("plugins", "--plugin-dir", tmp_path / "none"))
-    assert line == f"askr: plugin folder or file {tmp_path}/none: No such file or directory"
+    for command in ("plugins", "config-check", "serve"):
+        line = line_of(run_askr(command, "--plugin-dir", tmp_path / "none"), 2)
+        assert line == f"askr: plugin folder {tmp_path}/none: No such file or directory"
+    (tmp_path / "file").touch()
+    assert line_of(run_askr("plugins", "--plugin-dir", tmp_path / "file"), 2).endswith("file: Not a directory")
 
 
 def test_a_relative_folder_of_plugins_starts_at_the_file_that_names_it(tmp_path):

@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,15 @@
 namespace askr::config {
 namespace {
 
+std::string folder_of(const std::string& path) {
+  return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+}
+
+// As the server itself will find it: with the capabilities that it was given (access() forgets them).
+bool allows(const std::string& path, int mode) {
+  return faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
+}
+
 class FileChecker {
  public:
   explicit FileChecker(const Loaded& loaded) : loaded_(loaded) {}
@@ -22,6 +32,7 @@ class FileChecker {
     check_folder("server.spool_dir", settings.server.spool_dir, W_OK | X_OK);
     check_log("server.access_log", settings.server.access_log);
     check_log("server.error_log", settings.server.error_log);
+    check_control();
     if (settings.worker_mode()) check_file("worker.script", settings.worker.script);
     if (!settings.worker.preload_script.empty()) check_file("worker.preload_script", settings.worker.preload_script);
     if (!settings.worker.app_base.empty()) check_folder("worker.app_base", settings.worker.app_base, X_OK);
@@ -39,7 +50,7 @@ class FileChecker {
     const bool front_was_named = loaded_.origin("server.front").source != Source::default_value;
     const bool root_was_named = loaded_.origin("server.root").source != Source::default_value;
     const std::string front = server.root + "/" + server.front;
-    if (loaded_.settings.worker_mode() || access(front.c_str(), R_OK) == 0) return;
+    if (loaded_.settings.worker_mode() || allows(front, R_OK)) return;
     if (front_was_named) {
       check_file("server.front", front);
     } else if (!root_was_named) {
@@ -64,7 +75,7 @@ class FileChecker {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) return add(option, path + ": " + std::strerror(errno));
     if (!S_ISDIR(status.st_mode)) return add(option, path + " is not a folder");
-    if (access(path.c_str(), mode) != 0) return add(option, path + ": " + std::strerror(errno));
+    if (!allows(path, mode)) return add(option, path + ": " + std::strerror(errno));
     return true;
   }
 
@@ -74,17 +85,30 @@ class FileChecker {
     const bool exists = stat(path.c_str(), &status) == 0;
     if (exists && S_ISDIR(status.st_mode)) {
       add(option, path + " is a folder");
-    } else if (exists && access(path.c_str(), W_OK) != 0) {
+    } else if (exists && !allows(path, W_OK)) {
       add(option, path + ": " + std::strerror(errno));
     } else if (!exists) {
-      const std::string folder = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
-      if (access(folder.c_str(), W_OK | X_OK) != 0) add(option, path + ": " + std::strerror(errno));
+      if (!allows(folder_of(path), W_OK | X_OK)) add(option, path + ": " + std::strerror(errno));
     }
+  }
+
+  // Its folder is made at the start, not those above it; and what is there already is removed, so it must be a socket.
+  void check_control() {
+    const std::string& path = loaded_.settings.server.control;
+    if (loaded_.origin("server.control").source == Source::default_value) return;
+    struct stat status {};
+    if (stat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
+      add("server.control", path + " is there and is no socket");
+      return;
+    }
+    const std::string folder = folder_of(path);
+    const bool exists = allows(folder, F_OK);
+    check_folder("server.control", exists ? folder : folder_of(folder), W_OK | X_OK);
   }
 
   void check_file(std::string_view option, const std::string& path) {
     struct stat status {};
-    if (stat(path.c_str(), &status) != 0 || access(path.c_str(), R_OK) != 0) {
+    if (stat(path.c_str(), &status) != 0 || !allows(path, R_OK)) {
       add(option, path + ": " + std::strerror(errno));
     } else if (!S_ISREG(status.st_mode)) {
       add(option, path + " is not a file");

@@ -27,7 +27,8 @@ std::string working_directory();
 // Errors are one line per mistake, exit code 2.
 Result<Loaded> load(const CommandLine& line, const Environment& environment, const std::string& folder);
 
-// What has to exist: root, front controller or worker script, the folders of spool files and logs. Errors are one line
+// What has to exist: root, front controller or worker script, the folders of spool files, logs and the
+// control socket. Errors are one line
 // per mistake, exit code 2.
 Result<> check_files(const Loaded& loaded);
 

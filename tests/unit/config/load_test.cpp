@@ -255,6 +255,10 @@ TEST_CASE("what a setting names has to exist") {
   CHECK(problem({"--root=www", "--access-log=logs/a.log"}) ==
         "--access-log: " + folder.path() + "/logs/a.log: No such file or directory");
   CHECK(problem({"--root=www", "--error-log=www"}).ends_with("/www is a folder"));
+  CHECK(problem({"--root=www", "--control=none/run/a.sock"}) ==
+        "--control: " + folder.path() + "/none: No such file or directory");
+  CHECK(problem({"--root=www", "--control=www/hello.php"}).ends_with("/www/hello.php is there and is no socket"));
+  CHECK(check_files(load_words({"--root=www", "--control=run/a.sock"}, {}, folder.path()).value()));
   CHECK(check_files(load_words({"--root=www", "--access-log=a.log", "--error-log=-"}, {}, folder.path()).value()));
 }
 

@@ -26,6 +26,13 @@ struct Assignment {
   std::vector<SidecarSettings> sidecars = {};  // Kind::sidecars out of askr.toml, instead of `values`
 };
 
+// What one source of settings says, and what is wrong with it, a line each: a mistake hides neither the rest of the
+// source nor that of another.
+struct Given {
+  std::vector<Assignment> assignments;
+  std::vector<std::string> problems;
+};
+
 // Parses and checks the values and stores them in `settings`. Error: one line with place and name.
 Result<> assign(const Assignment& assignment, Settings& settings);
 

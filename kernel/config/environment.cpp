@@ -43,23 +43,21 @@ Environment process_environment() {
   return result;
 }
 
-Result<std::vector<Assignment>> read_environment(const Environment& environment, const std::string& folder) {
-  std::vector<Assignment> assignments;
-  std::vector<std::string> problems;
+Given read_environment(const Environment& environment, const std::string& folder) {
+  Given given;
   for (const auto& [name, value] : environment) {
     if (!name.starts_with("ASKR_")) continue;
     if (const Option* option = find_variable(name)) {
       std::vector<std::string> values{value};
       if (option->is_list()) values = split_list(value, option->separator);
-      assignments.push_back({option, std::move(values), {Source::environment, name, {}}, folder});
+      given.assignments.push_back({option, std::move(values), {Source::environment, name, {}}, folder});
     } else if (is_reserved_environment(name)) {
-      problems.push_back(name + ": not part of this build");
+      given.problems.push_back(name + ": not part of this build");
     } else if (is_in_known_section(name)) {
-      problems.push_back(name + ": unknown setting" + suggestion(name, variable_names()));
+      given.problems.push_back(name + ": unknown setting" + suggestion(name, variable_names()));
     }
   }
-  if (!problems.empty()) return join_problems(problems);
-  return assignments;
+  return given;
 }
 
 }  // namespace askr::config

@@ -14,7 +14,7 @@ using Environment = std::vector<std::pair<std::string, std::string>>;  // name, 
 // That of this process.
 Environment process_environment();
 
-// Relative paths start at `folder`. Errors: a variable that looks like a setting (ASKR_SERVER_...) and is none.
-Result<std::vector<Assignment>> read_environment(const Environment& environment, const std::string& folder);
+// Relative paths start at `folder`. Problems: a variable that looks like a setting (ASKR_SERVER_...) and is none.
+Given read_environment(const Environment& environment, const std::string& folder);
 
 }  // namespace askr::config

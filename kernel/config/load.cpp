@@ -52,17 +52,14 @@ ConfigFile find_config_file(const CommandLine& line, const std::string& folder) 
   return access(path.c_str(), F_OK) == 0 ? ConfigFile{path, "askr.toml"} : ConfigFile{};
 }
 
-// Collects the sources from weak to strong; a source that cannot be read as a whole adds to `problems`.
+// Collects the sources from weak to strong, and what is wrong with any of them.
 class Merger {
  public:
   explicit Merger(Loaded& loaded) : loaded_(loaded) {}
 
-  void add(Result<std::vector<Assignment>> assignments) {
-    if (!assignments) {
-      problems_.push_back(assignments.error().message);
-      return;
-    }
-    for (const Assignment& assignment : assignments.value()) add(assignment);
+  void add(const Given& given) {
+    problems_.insert(problems_.end(), given.problems.begin(), given.problems.end());
+    for (const Assignment& assignment : given.assignments) add(assignment);
   }
 
   void add(const Assignment& assignment) {

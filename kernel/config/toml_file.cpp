@@ -213,7 +213,7 @@ class TomlReader {
 };
 
 // The first line of toml11's message without its decoration, and the line of the file that it is about.
-Error syntax_problem(const toml::syntax_error& problem, const std::string& shown) {
+std::string syntax_problem(const toml::syntax_error& problem, const std::string& shown) {
   std::string_view what = problem.what();
   what = what.substr(0, what.find('\n'));
   if (what.starts_with("[error] ")) what.remove_prefix(8);
@@ -221,7 +221,11 @@ Error syntax_problem(const toml::syntax_error& problem, const std::string& shown
   if (what.starts_with("toml::") && function_end != std::string_view::npos) what.remove_prefix(function_end + 2);
   while (what.ends_with('.') || what.ends_with(' ')) what.remove_suffix(1);
   const toml::source_location& where = problem.location();
-  return usage_error(fmt::format("{}:{}: not valid TOML: {}: {}", shown, where.line(), what, quote(where.line_str())));
+  return fmt::format("{}:{}: not valid TOML: {}: {}", shown, where.line(), what, quote(where.line_str()));
+}
+
+Given unreadable(std::string why) {
+  return {{}, {std::move(why)}};
 }
 
 // A byte more than is allowed at most, so that parse_toml() sees that there is more.
@@ -238,25 +242,23 @@ Result<std::string> read_text(const std::string& path, const std::string& shown)
 
 }  // namespace
 
-Result<std::vector<Assignment>> parse_toml(const std::string& text, const std::string& shown,
-                                           const std::string& folder) {
-  if (text.size() > kLargestFile) return usage_error(shown + ": larger than 1M, this cannot be a configuration");
-  if (is_nested_too_deep(text)) return usage_error(shown + ": nested too deep");
-  if (const size_t line = first_line_not_utf8(text)) return usage_error(fmt::format("{}:{}: not UTF-8", shown, line));
+Given parse_toml(const std::string& text, const std::string& shown, const std::string& folder) {
+  if (text.size() > kLargestFile) return unreadable(shown + ": larger than 1M, this cannot be a configuration");
+  if (is_nested_too_deep(text)) return unreadable(shown + ": nested too deep");
+  if (const size_t line = first_line_not_utf8(text)) return unreadable(fmt::format("{}:{}: not UTF-8", shown, line));
   TomlReader reader(shown, folder);
   try {
     std::istringstream stream(text);
     reader.read_root(toml::parse(stream, shown));
   } catch (const toml::syntax_error& problem) {
-    return syntax_problem(problem, shown);
+    return unreadable(syntax_problem(problem, shown));
   } catch (const std::exception& problem) {
-    return usage_error(shown + ": not valid TOML: " + problem.what());
+    return unreadable(shown + ": not valid TOML: " + problem.what());
   }
-  if (reader.problems.empty()) return std::move(reader.assignments);
   std::sort(reader.problems.begin(), reader.problems.end());
-  std::vector<std::string> lines;
-  for (auto& [line, message] : reader.problems) lines.push_back(std::move(message));
-  return join_problems(lines);
+  Given given{std::move(reader.assignments), {}};
+  for (auto& [line, message] : reader.problems) given.problems.push_back(std::move(message));
+  return given;
 }
 
 std::vector<std::string> peek_toml_list(const std::string& path, const std::string& section, const std::string& key) {
@@ -275,10 +277,11 @@ std::vector<std::string> peek_toml_list(const std::string& path, const std::stri
   return items;
 }
 
-Result<std::vector<Assignment>> read_toml_file(const std::string& path, const std::string& shown) {
-  const std::string text = ASKR_TRY(read_text(path, shown));
+Given read_toml_file(const std::string& path, const std::string& shown) {
+  const auto text = read_text(path, shown);
+  if (!text) return unreadable(text.error().message);
   const std::string folder = std::filesystem::path(path).parent_path();
-  return parse_toml(text, shown, folder.empty() ? "/" : folder);
+  return parse_toml(text.value(), shown, folder.empty() ? "/" : folder);
 }
 
 }  // namespace askr::config

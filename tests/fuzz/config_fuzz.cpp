@@ -21,9 +21,10 @@ void check_printed_form(const Assignment& assignment, Settings& settings) {
   if (std::any_of(printed.begin(), printed.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7f; })) return;
   const std::string text =
       "[" + std::string(option.section()) + "]\n" + std::string(option.key()) + " = " + printed + "\n";
-  auto again = parse_toml(text, "again", "/");
+  const auto again = parse_toml(text, "again", "/");
   Settings settings_again;
-  if (!again || again.value().size() != 1 || !assign(again.value().front(), settings_again)) std::abort();
+  if (!again.problems.empty() || again.assignments.size() != 1) std::abort();
+  if (!assign(again.assignments.front(), settings_again)) std::abort();
   if (format_field(option, settings_again) != printed) std::abort();
 }
 
@@ -38,11 +39,11 @@ void assign_each(const std::vector<Assignment>& assignments) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  if (auto parsed = parse_toml(text, "askr.toml", "/srv")) assign_each(parsed.value());
+  assign_each(parse_toml(text, "askr.toml", "/srv").assignments);
 
   const size_t cut = text.find('\n');
   const std::string first = text.substr(0, cut), rest = cut == std::string::npos ? "" : text.substr(cut + 1);
   if (auto line = parse_command_line({first, rest}, {"--json"}, 1, "/srv")) assign_each(line.value().assignments);
-  if (auto variables = read_environment({{first, rest}}, "/srv")) assign_each(variables.value());
+  assign_each(read_environment({{first, rest}}, "/srv").assignments);
   return 0;
 }

@@ -120,6 +120,7 @@ TEST_CASE("mistakes in askr.toml name file, line and key, one line each") {
   const std::string problems = problem_of({}, {}, folder.path());
   CHECK(problems.find("askr.toml:4: server.listen: expected a list of strings, got 8000") != std::string::npos);
   CHECK(problems.find("askr.toml:5: server.root: expected a string, got 5") != std::string::npos);
+  CHECK(problems.find("askr.toml:2: server.workers: expected a number or \"auto\"") != std::string::npos);
 
   folder.write("askr.toml", "[server]\nworkers = \"many\"\nmax_head_size = \"64K\"\nrequest_timeout = 0\n");
   CHECK(problem_of({}, {}, folder.path())
@@ -138,6 +139,16 @@ TEST_CASE("unknown keys and sections get the nearest known name") {
         "askr.toml:3: server.wrkers: unknown key, did you mean server.workers?\n"
         "askr.toml:4: server.ini: unknown key, did you mean worker.ini?\n"
         "askr.toml:5: sever: unknown section, did you mean server?");
+}
+
+TEST_CASE("unknown names do not hide wrong values, in the file or in the environment") {
+  TemporaryFolder folder;
+  folder.write("askr.toml", "[server]\nwrkers = 2\nqueue_size = 0\n");
+  CHECK(problem_of({}, {{"ASKR_SERVER_LISTN", "x"}, {"ASKR_SERVER_WORKERS", "many"}}, folder.path()) ==
+        "askr.toml:2: server.wrkers: unknown key, did you mean server.workers?\n"
+        "askr.toml:3: server.queue_size: expected 1 to 65536, got \"0\"\n"
+        "ASKR_SERVER_LISTN: unknown setting, did you mean ASKR_SERVER_LISTEN?\n"
+        "ASKR_SERVER_WORKERS: expected a number or \"auto\", got \"many\"");
 }
 
 TEST_CASE("unknown flags and variables get the nearest known name") {

@@ -74,7 +74,7 @@ std::string headline(const Json& status, const Json& processes) {
   return out;
 }
 
-constexpr const char* kRow = "{:<{}}{:>8}  {:<9}{:>5}{:>12}{:>10}{:>10}{:>10}\n";
+constexpr const char* kRow = "{:<{}}{:>8}  {:<8}{:>5}{:>7}{:>10}{:>9}{:>9}{:>9}\n";
 constexpr size_t kNarrowestName = 12;
 
 std::string process_name(const Json& process) {
@@ -92,10 +92,16 @@ size_t name_width(const Json& processes) {
   return width;
 }
 
+// Clients are the gateways' business.
+std::string connections(const Json& process) {
+  return text(process, "role") == "gateway" ? fmt::format("{}", number(process, "connections")) : "-";
+}
+
 std::string process_row(const Json& process, size_t width) {
   return fmt::format(kRow, process_name(process), width, number(process, "pid"), text(process, "state"),
-                     number(process, "generation"), number(process, "requests"), memory(number(process, "rss_kb")),
-                     memory(number(process, "pss_kb")), uptime(number(process, "uptime_secs")));
+                     number(process, "generation"), connections(process), number(process, "requests"),
+                     memory(number(process, "rss_kb")), memory(number(process, "pss_kb")),
+                     uptime(number(process, "uptime_secs")));
 }
 
 }  // namespace
@@ -108,7 +114,7 @@ Result<std::string> status_table(const std::string& json) {
   }
   const size_t width = name_width(*processes);
   std::string out = headline(status, *processes);
-  out += fmt::format(kRow, "PROCESS", width, "PID", "STATE", "GEN", "REQUESTS", "RSS", "PSS", "UPTIME");
+  out += fmt::format(kRow, "PROCESS", width, "PID", "STATE", "GEN", "CONNS", "REQUESTS", "RSS", "PSS", "UPTIME");
   for (const Json& process : *processes) {
     if (process.is_object()) out += process_row(process, width);
   }

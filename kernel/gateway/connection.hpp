@@ -122,6 +122,8 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void on_short_file();
   void send_more();
   void after_write(Flow flow);
+  // The request is over, however it ended.
+  void conclude(pipeline::Transaction& transaction);
   void finish_response();
   void next_request();
 

@@ -208,9 +208,8 @@ void Connection::on_client_gone() {
   if (transaction.failure.empty()) transaction.failure = "the client has gone";
   log::debug("{} {}: {} (request {})", transaction.head.method_text, target_for_log(), transaction.failure,
              transaction.id());
-  transaction.times.done = gateway_.now;
   drop_output();
-  gateway_.pipeline.run_all(Phase::log, transaction.handle);
+  conclude(transaction);
   gateway_.contexts.give_back(std::move(context_));
   close(Ending::abort);
 }

@@ -227,10 +227,16 @@ void Connection::drop_output() {
   context_->output.clear();
 }
 
+void Connection::conclude(pipeline::Transaction& transaction) {
+  transaction.times.done = gateway_.now;
+  std::atomic<uint64_t>& requests = gateway_.record.requests;
+  requests.store(requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  gateway_.pipeline.run_all(Phase::log, transaction.handle);
+}
+
 void Connection::finish_response() {
   RequestContext& context = *context_;
-  context.transaction.times.done = gateway_.now;
-  gateway_.pipeline.run_all(Phase::log, context.transaction.handle);
+  conclude(context.transaction);
   const bool keep_alive = context.keep_alive && !gateway_.stopping;
   gateway_.contexts.give_back(std::move(context_));
   timer_.cancel();

@@ -116,6 +116,7 @@ void Master::start_gateway(unsigned index) {
   record.state = exchange::ProcessState::starting;
   record.sleeping = 0;
   record.connections = 0;
+  record.requests = 0;
   record.ready = 0;
   record.crashed_in = record.blocked_in = 0;
   gateway_ready_[index] = false;

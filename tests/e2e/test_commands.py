@@ -165,7 +165,17 @@ def test_status_is_a_table_for_people(server):
         assert re.search(rf"\b{pid}\b", run.stdout)
     for word in ("master", "gateway", "template", "worker", "idle"):
         assert word in run.stdout
-    assert max(map(len, run.stdout.splitlines())) <= 100
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+def test_the_status_counts_what_the_gateways_have_answered(server):
+    app = server({**FINE, "plain.txt": "plain"})
+    with app.client() as client:
+        for target in ("/plain.txt", "/", "/none.txt"):
+            client.get(target)
+        # An answer is counted once it was written.
+        row = re.compile(r"^gateway 0 .* 0 +1 +3 +\d+ [KM]B", re.M)
+        wait_until(lambda: row.search(app.askr("status").stdout), lambda: app.askr("status").stdout)
 
 
 def test_status_as_json_has_the_keys_of_the_contract(server):

@@ -13,6 +13,8 @@ TEST_CASE("the status is a line about the server and a row per process") {
     "rss_kb_total":204800,"processes":[
     {"role":"master","index":0,"pid":10,"state":"idle","requests":0,"rss_kb":2048,"pss_kb":1024,"uptime_secs":3725,
      "generation":0},
+    {"role":"gateway","index":0,"pid":11,"state":"idle","requests":987654321,"connections":1000,"rss_kb":10,"pss_kb":5,
+     "uptime_secs":3725,"generation":0},
     {"role":"worker","index":1,"pid":12,"state":"busy","requests":1234,"rss_kb":40960,"pss_kb":20480,"uptime_secs":90061,
      "generation":2}]})")
           .value();
@@ -21,9 +23,10 @@ TEST_CASE("the status is a line about the server and a row per process") {
         "worker mode, rewound, generation 2, up 1h 02m\n"
         "1 of 2 workers, 3 queued, 5 respawned, 21 MB in all\n"
         "\n"
-        "PROCESS          PID  STATE      GEN    REQUESTS       RSS       PSS    UPTIME\n"
-        "master            10  idle         0           0   2048 KB   1024 KB    1h 02m\n"
-        "worker 1          12  busy         2        1234     40 MB     20 MB    1d 01h\n");
+        "PROCESS          PID  STATE     GEN  CONNS  REQUESTS      RSS      PSS   UPTIME\n"
+        "master            10  idle        0      -         0  2048 KB  1024 KB   1h 02m\n"
+        "gateway 0         11  idle        0   1000 987654321    10 KB     5 KB   1h 02m\n"
+        "worker 1          12  busy        2      -      1234    40 MB    20 MB   1d 01h\n");
 }
 
 TEST_CASE("where the number of workers adapts, the wanted one is shown with its limits") {

@@ -13,7 +13,7 @@ std::string count(unsigned number, std::string_view noun) {
 }
 
 std::string opcache_text(const process::StartReport& report, Colors colors) {
-  if (!report.opcache_installed) return yellow("opcache not installed", colors);
+  if (!report.opcache_installed) return yellow("opcache not loaded", colors);
   if (!report.opcache_enabled) return yellow("opcache off", colors);
   return report.jit_enabled ? "opcache on, JIT on" : "opcache on, JIT off";
 }

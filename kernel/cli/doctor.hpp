@@ -27,6 +27,7 @@ struct PhpFacts {
   std::string version, ini_file;
   bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
   std::vector<std::string> extensions, warnings;
+  std::vector<std::string> unread_ini;  // php.ini files that PHP should have read, with the reason
   // php.ini settings, as numbers or text.
   std::string opcache_memory, opcache_files, opcache_strings, opcache_timestamps, realpath_cache, display_errors;
 };

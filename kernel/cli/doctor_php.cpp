@@ -9,13 +9,14 @@
 
 #include "base/fd.hpp"
 #include "cli/doctor.hpp"
+#include "php/ini_files.hpp"
 #include "php/ini_value.hpp"
 #include "php/runtime.hpp"
 
 namespace askr::cli {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PhpFacts, error, version, ini_file, opcache_installed, opcache_enabled, jit_enabled,
-                                   extensions, warnings, opcache_memory, opcache_files, opcache_strings,
+                                   extensions, warnings, unread_ini, opcache_memory, opcache_files, opcache_strings,
                                    opcache_timestamps, realpath_cache, display_errors)
 
 namespace {
@@ -49,6 +50,7 @@ PhpFacts facts_of(const config::Settings& settings) {
   facts.jit_enabled = runtime.jit_enabled;
   facts.extensions = runtime.extensions;
   facts.warnings = runtime.warnings;
+  facts.unread_ini = php::unread_ini_files();
   facts.opcache_memory = php::ini_value("opcache.memory_consumption");
   facts.opcache_files = php::ini_value("opcache.max_accelerated_files");
   facts.opcache_strings = php::ini_value("opcache.interned_strings_buffer");
@@ -94,6 +96,11 @@ long to_number(const std::string& text) {
 }
 
 void examine_opcache(const PhpFacts& facts, Findings& findings) {
+  if (!facts.opcache_installed && !facts.unread_ini.empty()) {
+    findings.push_back({Grade::warn, "opcache is not loaded, every request compiles its scripts",
+                        "its line is probably in what PHP may not read"});
+    return;
+  }
   if (!facts.opcache_installed) {
     findings.push_back(
         {Grade::warn, "opcache is not installed, every request compiles its scripts", "apt install php-opcache"});

@@ -78,7 +78,7 @@ void watch_opcache_reset() {
 Result<> check_opcache(RuntimeFacts& facts) {
   facts.opcache_installed = zend_get_extension("Zend OPcache") != nullptr;
   if (!facts.opcache_installed) {
-    facts.warnings.emplace_back("opcache is not installed: every request compiles its scripts again");
+    facts.warnings.emplace_back("opcache is not loaded: every request compiles its scripts again");
     return ok();
   }
   if (zend_ini_long("opcache.enable", sizeof("opcache.enable") - 1, 0) == 0) {

@@ -9,6 +9,7 @@
 #include "php/fork.hpp"
 #include "php/fork_hazards.hpp"
 #include "php/ini.hpp"
+#include "php/ini_files.hpp"
 #include "php/input_filter.hpp"
 #include "php/opcache.hpp"
 #include "php/pcntl.hpp"
@@ -112,6 +113,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   import_request_into_environment();
   if (state.worker_mode) watch_uploads();
   watch_opcache_reset();
+  warn_about_unread_ini_files(facts.warnings);
   warn_about_unknown_settings(options, facts.warnings);
   warn_about_folder_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));

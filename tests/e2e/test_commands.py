@@ -1,5 +1,6 @@
 """The command line: every command, its help, its exit code."""
 
+import ctypes
 import json
 import re
 from pathlib import Path
@@ -279,3 +280,24 @@ def test_an_askr_toml_in_the_working_directory_is_read(server):
     app.start()
     assert app.status()["workers_configured"] == 1
     assert app.get("/").body == b"fine"
+
+
+def without_reading_everything():
+    """Root, as which these tests may run, reads what it likes by two capabilities."""
+    pr_capbset_drop, cap_dac_override, cap_dac_read_search = 24, 1, 2
+    for capability in (cap_dac_override, cap_dac_read_search):
+        ctypes.CDLL(None).prctl(pr_capbset_drop, capability, 0, 0, 0)
+
+
+@pytest.mark.parametrize("secret", ["conf.d", "conf.d/20-safety.ini", "php.ini"])
+def test_php_settings_that_may_not_be_read_are_worth_a_warning(server, tmp_path, secret):
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/20-safety.ini").write_text("disable_functions=exec\n")
+    (tmp_path / "php.ini").write_text("open_basedir=/srv\n")
+    (tmp_path / secret).chmod(0)
+    environment = {"PHP_INI_SCAN_DIR": f":{tmp_path / 'conf.d'}", "PHPRC": str(tmp_path)}
+    app = server(FINE, wait=False, env=environment, limits=without_reading_everything).start()
+    said = f"PHP runs without settings that this user may not read: {tmp_path / secret}: Permission denied"
+    assert said in app.banner()
+    assert app.banner().count("may not read") == 1
+    (tmp_path / secret).chmod(0o700)

@@ -49,7 +49,7 @@ TEST_CASE("worker mode names its script, a missing opcache is not hidden") {
   settings.worker.script = "/srv/app/worker.php";
   const std::string text = banner(report, settings, Colors::off);
   CHECK(text.find("worker, /srv/app/worker.php") != std::string::npos);
-  CHECK(text.find("8.2.36 (opcache not installed)") != std::string::npos);
+  CHECK(text.find("8.2.36 (opcache not loaded)") != std::string::npos);
 }
 
 TEST_CASE("colours are escape sequences only when asked for") {

@@ -141,6 +141,9 @@ TEST_CASE("PHP settings that cost speed or tell secrets are warnings") {
   PhpFacts facts;
   facts.version = "8.2.36";
   CHECK(has(examine_php(facts), Grade::warn, "opcache is not installed"));
+  facts.unread_ini = {"/etc/php/8.2/embed/conf.d: Permission denied"};  // where it may well be
+  CHECK_FALSE(has(examine_php(facts), Grade::warn, "opcache is not installed"));
+  CHECK(has(examine_php(facts), Grade::warn, "opcache is not loaded"));
   facts.opcache_installed = true;
   CHECK(has(examine_php(facts), Grade::warn, "opcache is off"));
   facts.opcache_enabled = true;

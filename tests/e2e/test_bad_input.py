@@ -330,6 +330,25 @@ def test_a_limit_on_the_size_of_files_is_as_a_full_disk(server, tmp_path):
     assert app.members() == before
 
 
+@pytest.mark.parametrize("closed", [(0, 1, 2), (0, 1), (0,)])
+def test_missing_standard_descriptors_are_replaced(server, tmp_path, closed):
+    log = tmp_path / "access.log"
+    app = server(FINE, wait=False, access_log=log, limits=lambda: [os.close(fd) for fd in closed])
+    app.launch()
+
+    def answers():
+        try:
+            return app.get("/").body == b"fine"
+        except OSError:
+            return app.process.poll() is not None
+
+    wait_until(answers, "it serves or ends")
+    assert app.process.poll() is None, app.said()
+    for fd in closed:
+        assert os.readlink(f"/proc/{app.master}/fd/{fd}") == "/dev/null"
+    wait_until(lambda: len(app.access_lines()) == 1, lambda: log.read_text())
+
+
 # ---------------------------------------------------------------- while running
 
 

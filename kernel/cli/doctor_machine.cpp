@@ -108,12 +108,19 @@ void examine_spool(const config::Settings& settings, Findings& findings) {
   }
 }
 
+void examine_user(Findings& findings) {
+  if (::geteuid() != 0) return;
+  findings.push_back({Grade::warn, "a server of this user runs PHP as root: a hole in a script opens the whole machine",
+                      "use User= in the unit, or setpriv or su"});
+}
+
 }  // namespace
 
 Findings examine_machine(const config::Settings& settings) {
   Findings findings{examine_kernel(), examine_cores(settings), examine_memory(settings), examine_shared_memory(),
                     examine_descriptors()};
   examine_spool(settings, findings);
+  examine_user(findings);
   return findings;
 }
 

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "cli/banner.hpp"
@@ -9,6 +11,16 @@
 
 namespace askr::cli {
 
+namespace {
+
+// php-fpm refuses that without -R.
+process::StartReport with_warning_to_root(process::StartReport report) {
+  if (::geteuid() == 0) report.warnings.emplace_back("PHP runs as root: use User= in the unit, or setpriv or su");
+  return report;
+}
+
+}  // namespace
+
 Result<int> run_serve(const Invocation& invocation) {
   const process::ServerPlan plan = ASKR_TRY(plan_server(invocation));
   const config::Loaded& loaded = plan.loaded;
@@ -19,7 +31,7 @@ Result<int> run_serve(const Invocation& invocation) {
   // Whoever reads the access log from standard output wants JSON lines there and nothing else.
   std::FILE* stream = settings.server.access_log == "-" ? stderr : stdout;
   return process::serve(plan, [&](const process::StartReport& report) {
-    std::fputs(banner(report, settings, colors_of(stream)).c_str(), stream);
+    std::fputs(banner(with_warning_to_root(report), settings, colors_of(stream)).c_str(), stream);
     std::fflush(stream);
   });
 }

@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import os
 import re
 from pathlib import Path
 
@@ -280,6 +281,11 @@ def test_an_askr_toml_in_the_working_directory_is_read(server):
     app.start()
     assert app.status()["workers_configured"] == 1
     assert app.get("/").body == b"fine"
+
+
+def test_a_server_of_root_warns(server):
+    warned = "warning: PHP runs as root: use User= in the unit" in server(FINE).banner()
+    assert warned == (os.geteuid() == 0)
 
 
 def without_reading_everything():

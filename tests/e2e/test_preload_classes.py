@@ -73,7 +73,7 @@ def test_classes_of_warm_up_pages_are_there_before_the_first_line(preloads):
         assert sorted(answer["loaded"]) == ["App\\Base", "App\\Counts", "App\\Named", "App\\Shop", "App\\Suit"]
         assert sorted(answer["files"]) == ["autoload.php", "index.php"]
     assert preloaded(app) == 5
-    assert "warning" not in app.banner()
+    assert app.warnings() == []
     app.assert_nothing_is_held()
 
 
@@ -102,7 +102,7 @@ def test_files_that_do_more_than_declare_classes_run_in_each_request(preloads):
         answer = json.loads(app.get("/").text)
         assert answer["said"] == ["helped", ["a"], 1, True]
         assert answer["loaded"] == ["App\\Late"]
-    assert "warning" not in app.banner()
+    assert app.warnings() == []
 
 
 def test_a_preloaded_file_can_still_be_included(preloads):

@@ -185,6 +185,11 @@ class Server:
     def banner(self):
         return self.banner_file.read_text(errors="replace")
 
+    def warnings(self):
+        """Those of the banner, without what it says to root, as which tests may run."""
+        found = re.findall(r"^warning: (.*)$", self.banner(), re.M)
+        return [warning for warning in found if not warning.startswith("PHP runs as root")]
+
     def access_lines(self):
         text = self.access_file.read_text() if self.access_file.exists() else ""
         return [json.loads(line) for line in text.splitlines()]

@@ -166,6 +166,7 @@ TEST_CASE("this machine can run the server") {
   settings.server.workers = settings.server.gateways = 1;
   const Findings findings = examine_machine(settings);
   CHECK(std::none_of(findings.begin(), findings.end(), [](const Finding& f) { return f.grade == Grade::fail; }));
+  CHECK(has(findings, Grade::warn, "PHP as root") == (geteuid() == 0));
   settings.server.spool_dir = "/nonexistent";
   CHECK(has(examine_machine(settings), Grade::fail, "/nonexistent"));
 }

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/log.hpp"
+#include "process/json_line.hpp"
 
 namespace askr::process {
 namespace {
@@ -170,7 +170,7 @@ void Deployment::finish(std::optional<Finished> finished) {
 void Deployment::answer(bool done, const std::string& message, const Replies& waiters) const {
   const nlohmann::json outcome = {
       {"ok", done}, {"message", message}, {"generation", host_.exchange.global().active_generation.load()}};
-  for (const auto& reply : waiters) reply(outcome.dump() + "\n");
+  for (const auto& reply : waiters) reply(json_line(outcome));
 }
 
 void Deployment::answer_finished() {

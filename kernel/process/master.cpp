@@ -4,11 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <exception>
 
 #include "base/log.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/kernel_plugins.hpp"
+#include "process/json_line.hpp"
 #include "process/spawn.hpp"
 #include "process/status.hpp"
 #include "process/title.hpp"
@@ -31,8 +32,8 @@ Master::Master(const MasterOptions& options, EventLoop loop)
             options.plugins,
             options.uploads,
             [this] { close_in_child(); }},
-      control_(loop_, [this](const std::string& command,
-                             ControlServer::Reply reply) { on_command(command, std::move(reply)); }),
+      control_(loop_,
+               [this](const std::string& command, const ControlServer::Reply& reply) { on_command(command, reply); }),
       started_(monotonic_now()),
       deployment_(host_, {[this] { start_serving(); }, [this](const Error& why) { fail(why); }}),
       gateways_(options.settings.server.gateways),
@@ -239,15 +240,25 @@ void Master::reopen_logs() {
   deployment_.reopen_logs();
 }
 
-void Master::on_command(const std::string& command, ControlServer::Reply reply) {
+// Whatever a command stumbles over, it is that command's failure and not the server's.
+void Master::on_command(const std::string& command, const ControlServer::Reply& reply) {
+  try {
+    run_command(command, reply);
+  } catch (const std::exception& failure) {
+    log::error("the command {} failed: {}", command, failure.what());
+    reply(json_line({{"ok", false}, {"message", failure.what()}}));
+  }
+}
+
+void Master::run_command(const std::string& command, const ControlServer::Reply& reply) {
   if (command == "status") {
     reply(status_json(options_.settings, options_.exchange, options_.plugins, started_));
   } else if (command == "reload") {
-    deployment_.reload(std::move(reply));
+    deployment_.reload(reply);
   } else if (command.starts_with("[")) {
     run_plugin_command(command, reply);
   } else {
-    reply(nlohmann::json{{"ok", false}, {"message", "unknown command (status, reload)"}}.dump() + "\n");
+    reply(json_line({{"ok", false}, {"message", "unknown command (status, reload)"}}));
   }
 }
 
@@ -259,7 +270,7 @@ void Master::run_plugin_command(const std::string& json, const ControlServer::Re
     for (const nlohmann::json& word : words) arguments.push_back(word.is_string() ? word.get<std::string>() : "");
   }
   if (arguments.empty()) {
-    reply(nlohmann::json{{"exit_code", 2}, {"text", "not a list of words\n"}}.dump() + "\n");
+    reply(json_line({{"exit_code", 2}, {"text", "not a list of words\n"}}));
     return;
   }
   const std::string name = arguments.front();
@@ -269,13 +280,11 @@ void Master::run_plugin_command(const std::string& json, const ControlServer::Re
     for (const auto& plugin : options_.plugins.plugins()) {
       for (const askr_command* command : plugin->commands) known.push_back(command->name);
     }
-    reply(nlohmann::json{{"commands", known}}.dump() + "\n");
+    reply(json_line({{"commands", known}}));
     return;
   }
   const auto [exit_code, text] = options_.plugins.run_command(name, arguments);
-  reply(nlohmann::json{{"exit_code", exit_code}, {"text", text}}.dump(-1, ' ', false,
-                                                                      nlohmann::json::error_handler_t::replace) +
-        "\n");
+  reply(json_line({{"exit_code", exit_code}, {"text", text}}));
 }
 
 // Gateways have marked workers that are over their time. Only one that still runs that very request is ended.

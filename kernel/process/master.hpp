@@ -60,7 +60,8 @@ class Master {
   // --- requests from outside
   void on_signal(uint32_t number);
   void reopen_logs();
-  void on_command(const std::string& command, ControlServer::Reply reply);
+  void on_command(const std::string& command, const ControlServer::Reply& reply);
+  void run_command(const std::string& command, const ControlServer::Reply& reply);
   void run_plugin_command(const std::string& json, const ControlServer::Reply& reply);
   void end_overdue_workers();
   void stop();

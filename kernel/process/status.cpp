@@ -1,9 +1,8 @@
 #include "process/status.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/process_memory.hpp"
 #include "exchange/reclaim.hpp"
+#include "process/json_line.hpp"
 
 namespace askr::process {
 namespace {
@@ -86,7 +85,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                                  {"plugins", active},
                                  {"metrics", metrics},
                                  {"processes", processes}};
-  return status.dump() + "\n";
+  return json_line(status);
 }
 
 }  // namespace askr::process

@@ -254,6 +254,37 @@ def test_the_help_of_a_word_that_no_plugin_knows_is_an_error(server):
     assert '"cahce": unknown command' in run.stderr
 
 
+# ---------------------------------------------------------------- names and messages that are not UTF-8
+
+
+def test_a_reload_that_fails_with_other_bytes_than_utf8_is_an_answer(server):
+    app = server({"worker.php": "<?php askr_cow_ready(); while (askr_handle_request(function () { echo 'fine'; }));"},
+                 wait=False, flags=["--cow"])
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    app.worker_script.write_bytes(b"<?php throw new Exception('caf\xe9');")
+    run = app.reload()
+    assert run.returncode == 1
+    assert "the old code keeps serving" in run.stderr and "caf\ufffd" in run.stderr
+    assert app.get("/").text == "fine"
+
+
+def test_a_reload_of_a_root_that_is_not_utf8_is_an_answer(server, tmp_path):
+    root = tmp_path / "caf\udce9"
+    root.mkdir()
+    app = server(FINE, root=root)
+    run = app.reload()
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "caf\ufffd" in run.stdout
+    assert app.get("/").text == "fine"
+
+
+def test_the_status_of_a_server_on_an_address_that_is_not_utf8_is_an_answer(server, tmp_path):
+    app = server(FINE, listen=f"unix:{tmp_path}/caf\udce9.sock")
+    assert app.askr("status").returncode == 0
+    assert app.status()["listen"] == [f"unix:{tmp_path}/caf\ufffd.sock"]
+
+
 # ---------------------------------------------------------------- the start
 
 

@@ -38,13 +38,6 @@ Result<> Deployment::boot() {
   Generation::Events events;
   events.booted = [this](Generation& generation) { on_booted(generation); };
   events.failed = [this](Generation& generation, const Error& why) { on_failed(generation, why); };
-  events.given_up = [this](Generation& generation, const Error& why) {
-    if (&generation == active_) {
-      events_.over(why);
-    } else {
-      on_failed(generation, why);
-    }
-  };
   events.emptied = [this](Generation& generation) { on_emptied(generation); };
   events.lost_request = [this](Generation&) { judge_canary(); };
   auto generation = std::make_unique<Generation>(host_, ++last_number_, std::move(events));
@@ -106,7 +99,7 @@ void Deployment::serve(Generation& generation) {
   host_.exchange.poke_all_gateways();
   host_.exchange.wake_workers(host_.exchange.global().worker_target);  // requests may wait for it
   if (before != nullptr) before->retire();
-  generation.start_sidecars();
+  generation.serve();
   if (before == nullptr) {
     open_ = true;
     events_.serving();

@@ -165,6 +165,7 @@ Result<> Generation::start_template() {
   template_ =
       std::make_unique<Child>(host_.loop, pid, ChildIdentity{exchange::Role::template_, template_record_, number_},
                               [this](Child& /*child*/, int status) { on_template_exit(status); });
+  if (serves_) limit_template_boot();
   return ok();
 }
 
@@ -185,8 +186,9 @@ void Generation::on_ready(uint32_t /*events*/) {
         on_template_ready(text);
         break;
       case TemplateMessage::failed:
-        starts_anew_ = preload_nothing(std::string(text));
-        if (!starts_anew_) give_up({std::string(text), message.exit_code});
+        template_failure_ = text;
+        starts_anew_ = preload_nothing(template_failure_);
+        if (!starts_anew_ && !serves_) give_up({template_failure_, message.exit_code});
         return;
       case TemplateMessage::forked:
         adopt_worker(message.position, message.pid);
@@ -206,6 +208,7 @@ void Generation::on_template_ready(std::string_view text) {
   }
   template_ready_ = true;
   template_policy_.on_ready();
+  template_failure_.clear();
   host_.exchange.records()[template_record_].state = exchange::ProcessState::idle;
   spawn_missing();
   sidecars_.on_template_ready();
@@ -227,33 +230,72 @@ void Generation::on_template_exit(int status) {
   }
   if (!was_ready && preload_nothing("the template " + describe_status(status))) starts_anew_ = true;
   if (std::exchange(starts_anew_, false)) {
-    if (auto started = start_template(); !started) give_up(started.error());
+    start_template_again();
     return;
   }
+  std::string end = describe_status(status);
   if (!ready_) {
-    give_up({fmt::format("the template {} before the application was ready", describe_status(status))});
+    give_up({fmt::format("the template {} before the application was ready", end)});
     return;
   }
-  log::error("the template {}; starting another one, running workers go on", describe_status(status));
+  if (!template_failure_.empty()) end += ": " + std::exchange(template_failure_, {});
+  replace_template(was_ready, end);
+}
+
+void Generation::start_template_again() {
+  auto started = start_template();
+  if (started) return;
+  if (serves_) {
+    replace_template(false, "cannot be started: " + started.error().message);
+  } else {
+    give_up(started.error());
+  }
+}
+
+void Generation::replace_template(bool was_ready, const std::string& end) {
   const int64_t delay = template_policy_.on_death(was_ready);
   if (delay < 0) {
     give_up({"the template died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before it was ready"});
     return;
   }
+  if (was_ready) {
+    log::error("the template {}; starting another one, {}", end, who_goes_on());
+  } else if (template_policy_.is_worth_a_line(monotonic_now())) {
+    log::error("the template {}; trying again in {:.1f} s, {}", end, static_cast<double>(delay) / kSecond,
+               who_goes_on());
+  }
   host_.alarms.at(monotonic_now() + delay, [this, alive = alive_] {
-    if (!*alive || retiring_ || over_) return;
-    if (auto started = start_template(); !started) give_up(started.error());
+    if (*alive && !retiring_ && !over_) start_template_again();
   });
+}
+
+// Before it serves, who has asked for it sees to that.
+void Generation::limit_template_boot() {
+  const int64_t limit = host_.settings.reload.boot_timeout;
+  host_.alarms.at(monotonic_now() + limit, [this, alive = alive_, limit, pid = template_->pid()] {
+    if (!*alive || template_ready_ || !template_ || template_->pid() != pid) return;
+    template_failure_ =
+        fmt::format("it has not booted within {:g} s (reload.boot_timeout)", static_cast<double>(limit) / kSecond);
+    template_->signal(SIGKILL);
+  });
+}
+
+std::string_view Generation::who_goes_on() const {
+  if (known_ready_.empty()) return "NO WORKER IS LEFT: requests wait for one, and get 503 after server.queue_timeout";
+  return "running workers go on";
 }
 
 void Generation::give_up(const Error& why) {
   if (over_) return;
   over_ = true;
-  if (ready_) {
-    events_.given_up(*this, why);
-  } else {
-    events_.failed(*this, why);
-  }
+  events_.failed(*this, why);
+}
+
+void Generation::serve() {
+  serves_ = true;
+  policy_.persist();
+  template_policy_.persist();
+  sidecars_.start();
 }
 
 void Generation::retire() {

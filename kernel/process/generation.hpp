@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/event_loop.hpp"
@@ -37,11 +38,10 @@ class Generation final : public Watcher {
  public:
   // How it goes on is told through these; each may delete the generation only later, not from inside.
   struct Events {
-    std::function<void(Generation&)> booted;                      // all workers that were asked for are ready
-    std::function<void(Generation&, const Error& why)> failed;    // it will never be ready
-    std::function<void(Generation&, const Error& why)> given_up;  // was active, its processes keep dying
-    std::function<void(Generation&)> emptied;                     // no process of it is left
-    std::function<void(Generation&)> lost_request;                // a worker died with one
+    std::function<void(Generation&)> booted;                    // all workers that were asked for are ready
+    std::function<void(Generation&, const Error& why)> failed;  // it is not going to serve
+    std::function<void(Generation&)> emptied;                   // no process of it is left
+    std::function<void(Generation&)> lost_request;              // a worker died with one
   };
 
   Generation(GenerationHost& host, uint32_t number, Events events);
@@ -57,8 +57,8 @@ class Generation final : public Watcher {
   [[nodiscard]] Answers answers() const;
   // A worker's `ready` flag changed, perhaps, or the number of workers that there shall be.
   void check_ready();
-  // It is the active one now.
-  void start_sidecars() { sidecars_.start(); }
+  // It is the active one now: its sidecars start, and nothing that fails to start ends it any more.
+  void serve();
   // The server stops: they need not wait until the last request is answered.
   void stop_sidecars() { sidecars_.end(Sidecars::Ending::stop); }
   // Stops giving it work: its workers end after their current request, its template at once.
@@ -85,6 +85,9 @@ class Generation final : public Watcher {
   Result<> start_template();
   bool request_fork(const ForkRequest& request);
   void on_template_exit(int status);
+  void start_template_again();
+  void replace_template(bool was_ready, const std::string& end);
+  void limit_template_boot();
   void on_template_ready(std::string_view text);
   void settle_unanswered_forks();
   [[nodiscard]] unsigned target() const;
@@ -99,12 +102,16 @@ class Generation final : public Watcher {
   void end_learning(int status, const exchange::ProcessRecord& record);
   bool preload_nothing(const std::string& why);
   void retire_at_age(unsigned record, pid_t pid);
-  void replace(bool was_ready, int status);
+  void replace(const exchange::ProcessRecord& record, pid_t pid, bool was_ready, int status);
+  void limit_worker_boot(unsigned record, pid_t pid);
+  [[nodiscard]] bool may_spawn() const;
+  [[nodiscard]] bool tries_already() const;
   void spawn_later(int64_t delay);
   void on_fork_failure();
   void adopt_worker(uint32_t position, pid_t pid);
   void on_worker_exit(Child& worker, int status);
   void log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost);
+  [[nodiscard]] std::string_view who_goes_on() const;
   void give_up(const Error& why);
   [[nodiscard]] php::RuntimeOptions runtime_options() const;
   [[nodiscard]] php::PluginParts plugin_parts() const;
@@ -134,10 +141,12 @@ class Generation final : public Watcher {
   bool template_ready_ = false;
   bool ready_ = false;      // has been, once
   bool announced_ = false;  // that all wanted ones are ready
+  bool serves_ = false;     // is the active one, or was
   bool retiring_ = false;
-  bool over_ = false;  // failed or given up
+  bool over_ = false;  // failed
   RespawnPolicy policy_, template_policy_;
   std::string last_early_end_;    // how a worker ended that had not become ready
+  std::string template_failure_;  // what the template has said before it ended
   int64_t forks_fail_since_ = 0;  // 0: the last one did not
   Sidecars sidecars_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // alarms outlive generations

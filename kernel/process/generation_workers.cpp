@@ -40,8 +40,20 @@ void Generation::spawn_missing() {
   const bool boots_itself = host_.settings.worker_mode() && !host_.settings.boots_in_template();
   const bool is_first = boots_itself && !ready_ && known_ready_.empty();
   const unsigned wanted = is_first || rehearses() ? 1 : target();
-  while (wanted_workers() < wanted && spawn_worker()) {
+  while (wanted_workers() < wanted && may_spawn() && spawn_worker()) {
   }
+}
+
+// What serves has all its time: as long as workers do not come to boot, one at a time tries.
+bool Generation::may_spawn() const {
+  return !serves_ || !policy_.fails() || !tries_already();
+}
+
+bool Generation::tries_already() const {
+  return forks_under_way_ > 0 || delayed_ > 0 ||
+         std::any_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
+           return host_.exchange.records()[worker->identity().record].ready.load() == 0;
+         });
 }
 
 // Those that run and shall stay, or are on their way.
@@ -186,6 +198,7 @@ void Generation::adopt_worker(uint32_t position, pid_t pid) {
   workers_.push_back(std::make_unique<Child>(host_.loop, pid, ChildIdentity{exchange::Role::worker, record, number_},
                                              [this](Child& child, int status) { on_worker_exit(child, status); }));
   retire_at_age(record, pid);
+  limit_worker_boot(record, pid);
   if (retiring_) {
     host_.exchange.records()[record].retire = exchange::kRetireNow;
     exchange::Exchange::wake(host_.exchange.records()[record]);
@@ -224,6 +237,21 @@ void Generation::retire_at_age(unsigned record, pid_t pid) {
   });
 }
 
+// Before it serves, who has asked for it sees to that. A worker of an isolating server has nothing to boot, unless it
+// is the one that is waited for.
+void Generation::limit_worker_boot(unsigned record, pid_t pid) {
+  if (!serves_ || (host_.settings.isolates() && !policy_.fails())) return;
+  host_.alarms.at(monotonic_now() + host_.settings.reload.boot_timeout, [this, alive = alive_, record, pid] {
+    if (!*alive || host_.exchange.records()[record].pid != pid || host_.exchange.records()[record].ready.load() != 0) {
+      return;
+    }
+    log::error("worker {} (pid {}) has not booted within {:g} s (reload.boot_timeout); ending it",
+               host_.exchange.records()[record].index.load(), pid,
+               static_cast<double>(host_.settings.reload.boot_timeout) / kSecond);
+    end_overdue(record);
+  });
+}
+
 void Generation::check_ready() {
   for (const auto& worker : workers_) {
     const unsigned record = worker->identity().record;
@@ -243,6 +271,7 @@ void Generation::check_ready() {
 
 void Generation::on_worker_exit(Child& worker, int status) {
   const unsigned record_index = worker.identity().record;
+  const pid_t pid = worker.pid();
   exchange::ProcessRecord& record = host_.exchange.records()[record_index];
   const bool was_ready = record.ready.load() != 0;
   const bool was_surplus = record.retire.load() != 0;
@@ -280,11 +309,11 @@ void Generation::on_worker_exit(Child& worker, int status) {
   const bool served_its_request =
       host_.settings.isolates() && WIFEXITED(status) && WEXITSTATUS(status) == php::kRecycled;
   if (!served_its_request) host_.exchange.global().respawns.fetch_add(1);
-  replace(was_ready, status);
+  replace(record, pid, was_ready, status);
   if (!lost.id.empty()) events_.lost_request(*this);
 }
 
-void Generation::replace(bool was_ready, int status) {
+void Generation::replace(const exchange::ProcessRecord& record, pid_t pid, bool was_ready, int status) {
   const int64_t delay = policy_.on_death(was_ready);
   if (delay < 0) {
     give_up({fmt::format("workers died {} times in a row before they were ready; the last one {}",
@@ -295,7 +324,12 @@ void Generation::replace(bool was_ready, int status) {
     spawn_missing();
     return;
   }
-  spawn_later(delay);
+  if (serves_ && policy_.is_worth_a_line(monotonic_now())) {
+    log::error("worker {} (pid {}) {} before it was ready; trying again in {:.1f} s, {}", record.index.load(), pid,
+               describe_status(status), static_cast<double>(delay) / kSecond, who_goes_on());
+    log_note(record);
+  }
+  if (!serves_ || !tries_already()) spawn_later(delay);
 }
 
 void Generation::spawn_later(int64_t delay) {
@@ -316,6 +350,7 @@ void Generation::log_worker_end(const Child& worker, int status, const exchange:
   if (expected || given_up) return;
   const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
   if (record.ready_at.load() == 0) {
+    if (serves_) return;  // replace() tells of it, and of the next attempt
     std::string end = describe_status(status) + note_of(record);
     if (end == last_early_end_) return;
     last_early_end_ = std::move(end);

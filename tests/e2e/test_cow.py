@@ -118,6 +118,33 @@ def test_a_template_that_dies_is_booted_again_and_workers_go_on(serve):
     assert app.get("/").status == 200
 
 
+def test_a_template_that_cannot_be_booted_again_does_not_stop_its_workers(serve):
+    app = serve(boot="if (file_exists(__DIR__ . '/away')) { throw new Exception('no database'); }")
+    workers = app.pids("worker")
+    (app.root / "away").touch()
+    kill(app.pids("template")[0])
+    app.wait_log("the template exited with code 1: .*no database.*; trying again in .* s, running workers go on")
+    assert app.pids("worker") == workers
+    assert app.get("/").status == 200
+    for worker in workers:
+        kill(worker)
+    app.wait_log("the template .* NO WORKER IS LEFT")
+    (app.root / "away").unlink()
+    assert app.get("/").status == 200
+    wait_until(lambda: len(app.pids("worker")) == 2, "both workers are back")
+
+
+def test_a_template_that_hangs_when_it_is_booted_again_is_ended(serve):
+    app = serve(boot="while (file_exists(__DIR__ . '/away')) { usleep(1000); clearstatcache(); }",
+                flags=("--cow", "--boot-timeout", "500ms"))
+    (app.root / "away").touch()
+    kill(app.pids("template")[0])
+    app.wait_log(r"the template was killed by signal 9 \(Killed\): it has not booted within 0\.5 s .*trying again in")
+    (app.root / "away").unlink()
+    wait_until(lambda: boots(app) > 1 and app.status()["processes"][-1]["state"] == "idle", "another template")
+    assert app.get("/").status == 200
+
+
 def test_the_banner_and_the_status_say_it(serve):
     app = serve()
     assert "forked from the template" in app.banner()

@@ -224,16 +224,77 @@ def test_workers_that_die_again_and_again_at_their_start_stop_the_server(server)
     app.wait_log("workers died .* in a row before they were ready")
 
 
-def test_a_crash_loop_that_begins_later_stops_the_server_too(server):
-    app = server({"worker.php": CRASHING_BOOT}, wait=False, workers=1)
+BROKEN_BOOTS = {"killed": None, "syntax": "<?php $a = = 1;", "exception": "<?php throw new Exception('no database');"}
+
+
+@pytest.mark.parametrize("broken", BROKEN_BOOTS.values(), ids=BROKEN_BOOTS.keys())
+def test_workers_that_cannot_be_replaced_do_not_stop_those_that_run(server, broken):
+    app = server({"worker.php": CRASHING_BOOT}, wait=False, workers=3)
+    worker = app.worker_script = app.root / "worker.php"
+    app.start()
+    victim, *others = app.pids("worker")
+    (app.root / "broken").touch()
+    worker.write_text(broken or CRASHING_BOOT)
+    kill(victim)
+    with Load(app, clients=4) as load:
+        app.wait_log(r"before it was ready; trying again in 6\.4 s, running workers go on", 20)  # the eighth time
+        load.progresses(20)
+        assert set(others) <= set(app.pids("worker"))
+    load.assert_flawless()
+
+
+def test_a_worker_that_cannot_be_replaced_is_once_its_code_is_mended(server):
+    app = server({"worker.php": CRASHING_BOOT}, wait=False, workers=3)
     app.worker_script = app.root / "worker.php"
-    app.expected_exit = 1
+    app.start()
+    (app.root / "broken").touch()
+    kill(app.pids("worker")[0])
+    kill(app.pids("worker")[0])
+    app.wait_log("trying again in .* running workers go on")
+    (app.root / "broken").unlink()
+    wait_until(lambda: [w["state"] for w in app.workers()] == ["idle"] * 3, "all three are back")
+
+
+def test_without_any_worker_files_are_served_and_requests_are_refused_until_one_boots(server):
+    app = server({"worker.php": CRASHING_BOOT, "plain.txt": "plain\n"}, wait=False, workers=1, queue_timeout="300ms")
+    app.worker_script = app.root / "worker.php"
     app.start()
     assert app.get("/").status == 200
     (app.root / "broken").touch()
     kill(app.pids("worker")[0])
-    assert app.wait_exit(30) == 1
-    app.wait_log("workers died .* in a row before they were ready")
+    app.wait_log("NO WORKER IS LEFT: requests wait for one, and get 503 after server.queue_timeout")
+    response = app.get("/")
+    assert (response.status, bool(response.header("retry-after"))) == (503, True)
+    assert app.get("/plain.txt").text == "plain\n"
+    (app.root / "broken").unlink()
+    wait_until(lambda: app.get("/").status == 200, "a worker has booted", 20)
+
+
+def test_a_reload_mends_a_server_whose_workers_cannot_be_replaced(server):
+    app = server({"worker.php": CRASHING_BOOT}, wait=False, workers=1)
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    app.worker_script.write_text("<?php $a = = 1;")
+    kill(app.pids("worker")[0])
+    app.wait_log("NO WORKER IS LEFT")
+    assert app.reload().returncode == 1
+    app.worker_script.write_text(CRASHING_BOOT.replace("getmypid()", "'mended'"))
+    assert app.reload().returncode == 0
+    assert app.get("/").text == "mended"
+
+
+def test_a_worker_that_never_comes_to_an_end_of_its_boot_is_ended(server):
+    app = server({"worker.php": "<?php while (file_exists(__DIR__ . '/away')) { usleep(1000); clearstatcache(); }"
+                  " while (askr_handle_request(function () { echo getmypid(); })) {}"},
+                 wait=False, workers=2, flags=["--boot-timeout", "500ms"])
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    (app.root / "away").touch()
+    kill(app.pids("worker")[0])
+    app.wait_log(r"worker \d+ \(pid \d+\) has not booted within 0\.5 s")
+    app.wait_log("before it was ready; trying again in .* running workers go on")
+    (app.root / "away").unlink()
+    wait_until(lambda: [w["state"] for w in app.workers()] == ["idle"] * 2, "both are back")
 
 
 def test_requests_that_crash_their_workers_do_not_stop_the_server(server):

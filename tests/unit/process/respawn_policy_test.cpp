@@ -30,4 +30,36 @@ TEST_CASE("one process that becomes ready ends a row of early deaths") {
   }
 }
 
+TEST_CASE("what serves is tried again for ever, at most half a minute apart") {
+  RespawnPolicy policy;
+  policy.persist();
+  int64_t before = 0;
+  for (int death = 0; death < 1'000; ++death) {
+    const int64_t delay = policy.on_death(false);
+    REQUIRE(delay >= before);
+    before = delay;
+  }
+  CHECK(before == RespawnPolicy::kLongestDelay);
+  CHECK(policy.fails());
+  policy.on_ready();
+  CHECK_FALSE(policy.fails());
+}
+
+TEST_CASE("of a long row of early deaths one a minute is told") {
+  RespawnPolicy policy;
+  policy.persist();
+  int64_t now = 3'600 * kSecond;
+  for (unsigned death = 0; death < RespawnPolicy::kGiveUp; ++death) {
+    static_cast<void>(policy.on_death(false));
+    REQUIRE(policy.is_worth_a_line(now));
+  }
+  int told = 0;
+  for (int death = 0; death < 20; ++death) {
+    now += RespawnPolicy::kLongestDelay;
+    static_cast<void>(policy.on_death(false));
+    told += static_cast<int>(policy.is_worth_a_line(now));
+  }
+  CHECK(told == 10);
+}
+
 }  // namespace askr::process

@@ -10,6 +10,7 @@
 #include "gateway/gateway.hpp"
 #include "gateway/kernel_plugins.hpp"
 #include "process/json_line.hpp"
+#include "process/orphans.hpp"
 #include "process/spawn.hpp"
 #include "process/status.hpp"
 #include "process/title.hpp"
@@ -48,6 +49,7 @@ Result<> Master::prepare() {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1}) sigaddset(&set, number);
+  if (inherits_orphans()) sigaddset(&set, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   signals_.reset(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
@@ -95,6 +97,8 @@ void Master::turn() {
   loop_.dispatch();
   alarms_.run_due(monotonic_now());
   deployment_.discard_ended();
+  // One of ours that is in the way is waited for in the next turn.
+  if (has_orphans_) has_orphans_ = reap_orphans(options_.exchange.records()) == Orphans::ask_again;
 }
 
 // ---------------------------------------------------------------- gateways
@@ -219,6 +223,9 @@ void Master::on_signal(uint32_t number) {
       break;
     case SIGUSR1:
       reopen_logs();
+      break;
+    case SIGCHLD:
+      has_orphans_ = true;
       break;
     default:
       if (phase_ == Phase::draining || phase_ == Phase::ending) {

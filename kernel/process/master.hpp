@@ -93,6 +93,7 @@ class Master {
   RespawnPolicy gateway_policy_;
   PluginCrashes plugin_crashes_;
   bool reported_ = false;
+  bool has_orphans_ = false;  // perhaps some that have ended
 };
 
 }  // namespace askr::process

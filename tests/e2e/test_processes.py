@@ -9,7 +9,7 @@ import pytest
 
 from askrtest.http import request_bytes
 from askrtest.load import Load, kill_one_worker
-from askrtest.processes import Process, is_alive, open_descriptors, session_members
+from askrtest.processes import Process, is_alive, open_descriptors, processes, session_members
 from askrtest.scripts import UNBUFFERED
 from askrtest.server import kill
 from askrtest.wait import SANITIZED, SOAK, holds_for, wait_until
@@ -205,6 +205,30 @@ def test_a_killed_master_does_not_cut_a_running_request(server, tmp_path):
         response = client.read_response()
         assert (response.status, response.body) == (200, b"done")
     wait_until(lambda: not session_members(app.master), "all processes have ended")
+
+
+# ---------------------------------------------------------------- as process 1
+
+
+def zombies_of(pid):
+    return [process.pid for process in processes() if process.parent == pid and process.state == "Z"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a container")
+def test_as_process_1_the_master_leaves_no_zombies(server):
+    app = server({"index.php": "<?php exec('(sleep 0.1) > /dev/null 2>&1 &'); echo 'begun';"}, wait=False)
+    command = ["unshare", "--pid", "--fork", "--mount-proc", *app.command()]
+    app.command = lambda: command
+    app.start()
+    (master,) = [process.pid for process in processes() if process.parent == app.process.pid]
+    app.signal = lambda number: os.kill(master, number)
+    for _ in range(5):
+        assert app.get("/").text == "begun"
+    kill(next(p.pid for p in processes() if p.parent == master and p.title.startswith("askr: worker")))
+    wait_until(lambda: len(app.members()) == 6, "what was started has ended")  # unshare, and five of the server
+    wait_until(lambda: not zombies_of(master), lambda: f"nothing is left of it: {zombies_of(master)}")
+    assert app.get("/").text == "begun"
+    wait_until(lambda: not zombies_of(master), "nothing is left of that")
 
 
 # ---------------------------------------------------------------- crash loops

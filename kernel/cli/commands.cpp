@@ -8,7 +8,7 @@ std::span<const Command> commands() {
        "serve [--config FILE] [options]",
        "run the server",
        "Runs the server in the foreground. INT or TERM stops it when running requests are done (a second one at once), "
-       "HUP reloads, USR1 opens the logs again.",
+       "HUP or USR2 reloads, USR1 opens the logs again.",
        HelpScope::all_settings,
        {},
        0,

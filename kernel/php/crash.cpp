@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kStackSize = 64 << 10;
 constexpr int kFrames = 12;
 constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-constexpr int kQuiet[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+constexpr int kQuiet[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR2};
 
 exchange::ProcessRecord* own_record = nullptr;
 pid_t own_pid = 0;
@@ -174,8 +174,8 @@ void install_fault_handlers(exchange::ProcessRecord& record) {
 
 void install_signal_handlers(exchange::ProcessRecord& record) {
   install_fault_handlers(record);
-  install(SIGUSR2, askr_php_over_time, SA_ONSTACK | SA_RESETHAND);
-  unblock(SIGUSR2);
+  install(over_time_signal(), askr_php_over_time, SA_ONSTACK | SA_RESETHAND);
+  unblock(over_time_signal());
   for (const int signal : kQuiet) install(signal, askr_php_quiet, SA_RESTART | SA_ONSTACK);
 }
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "php/crash.hpp"
 #include "process/rehearsals.hpp"
 
 namespace askr::process {
@@ -327,7 +328,7 @@ void Generation::end_overdue(unsigned record_index) {
     return worker->identity().record == record_index;
   });
   if (found == workers_.end()) return;
-  (*found)->signal(SIGUSR2);
+  (*found)->signal(php::over_time_signal());
   host_.alarms.at(monotonic_now() + kKillGrace, [this, alive = alive_, pid = (*found)->pid()] {
     if (!*alive) return;
     for (const auto& worker : workers_) {

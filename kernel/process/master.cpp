@@ -48,7 +48,7 @@ Result<> Master::prepare() {
 
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1}) sigaddset(&set, number);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&set, number);
   if (inherits_orphans()) sigaddset(&set, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
@@ -219,6 +219,7 @@ void Master::close_in_child() {
 void Master::on_signal(uint32_t number) {
   switch (number) {
     case SIGHUP:
+    case SIGUSR2:  // as php-fpm's
       deployment_.reload({});
       break;
     case SIGUSR1:

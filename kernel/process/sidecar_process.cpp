@@ -81,7 +81,7 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   own_record = &options.exchange.sidecars()[request.position];
   own_record->pid.store(::getpid());
   ::setpgid(0, 0);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1}) ::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_DFL);
   prepare_for_orphanhood(options.sidecars.shutdown_timeout);
   settle_child(options.master, SIGRTMIN + 1);
   redirect_output();

@@ -112,7 +112,7 @@ void start_plugins(const TemplateOptions& options, uint32_t index) {
 void run_template(TemplateOptions options) {
   settle_child(options.master, SIGKILL);
   // Meant for the master. And PHP learns of a broken pipe where it writes.
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGPIPE}) disregard_signal(signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) disregard_signal(signal);
   set_title(fmt::format("askr: template (generation {})", options.generation));
   log::set_speaker("template");
 

@@ -151,18 +151,30 @@ def released(server, tmp_path):
     return app, link
 
 
-def test_hup_serves_new_code_from_a_symlinked_root(released, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_a_signal_serves_new_code_from_a_symlinked_root(released, tmp_path, number):
     app, link = released
     pids = set(app.pids("worker"))
     switch(link, release(tmp_path, 2))
     assert app.get("/").text == "1"  # until the reload nothing changes
     assert app.get("/version.txt").text == "1"
-    app.signal(signal.SIGHUP)
+    app.signal(number)
     wait_until(lambda: app.get("/").text == "2", "the new code is served")
     assert app.get("/version.txt").text == "2"
     wait_until(lambda: not pids & app.members(), "the old workers have ended")
     assert app.status()["generation"] == 2
     app.wait_log("generation 2 serves .*release-2")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_a_reload_that_reaches_all_processes_harms_no_request(server, tmp_path, number):
+    app = server(GATED)
+    running = Running(app, tmp_path)
+    os.killpg(app.master, number)
+    wait_until(lambda: app.status()["generation"] == 2, "it was reloaded")
+    assert running.finish().body == b"done"
+    assert app.get("/fine.php").text == "fine"
+    assert "killed by" not in app.error_log()
 
 
 def test_the_reload_command_waits_for_the_outcome(released, tmp_path):

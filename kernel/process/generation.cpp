@@ -150,7 +150,8 @@ Result<> Generation::start_template() {
                   std::move(theirs),
                   host_.plugins,
                   {absolute(host_.settings.queue.script), absolute(host_.settings.scheduler.script),
-                   host_.settings.server.shutdown_timeout}});
+                   host_.settings.server.shutdown_timeout},
+                  host_.settings.server.request_timeout + host_.settings.server.shutdown_timeout});
   }
   exchange::ProcessRecord& record = host_.exchange.records()[template_record_];
   record.role = exchange::Role::template_;

@@ -6,14 +6,13 @@
 #include <linux/close_range.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <vector>
 
 #include "base/log.hpp"
+#include "process/last_resort.hpp"
 #include "process/spawn.hpp"
 #include "process/title.hpp"
 
@@ -25,24 +24,12 @@ constexpr int kNotStarted = 127;  // as the shell's
 // ---------------------------------------------------------------- PHP
 
 exchange::ProcessRecord* own_record = nullptr;
-timer_t last_resort;
-itimerspec patience{};
 
 // The master has died, so nobody asks this process to end, and nobody kills it when it does not.
 void on_orphaned(int /*signal*/) {
   own_record->retire.store(exchange::kRetireNow);
-  ::timer_settime(last_resort, 0, &patience, nullptr);
+  start_last_resort();
   ::raise(SIGTERM);
-}
-
-void prepare_for_orphanhood(int64_t timeout) {
-  timeout = std::max(timeout, kMillisecond);
-  patience.it_value = {timeout / kSecond, timeout % kSecond};
-  sigevent event{};
-  event.sigev_notify = SIGEV_SIGNAL;
-  event.sigev_signo = SIGKILL;
-  ::timer_create(CLOCK_MONOTONIC, &event, &last_resort);
-  handle_signal(SIGRTMIN + 1, on_orphaned);
 }
 
 // Standard output is the server's banner or access log, and no place for others.
@@ -82,7 +69,8 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   own_record->pid.store(::getpid());
   ::setpgid(0, 0);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_DFL);
-  prepare_for_orphanhood(options.sidecars.shutdown_timeout);
+  prepare_last_resort(options.sidecars.shutdown_timeout);
+  handle_signal(SIGRTMIN + 1, on_orphaned);
   settle_child(options.master, SIGRTMIN + 1);
   redirect_output();
   set_title(std::string("askr: ") + own_record->name);

@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "exchange/worker_port.hpp"
 #include "php/fork_point.hpp"
+#include "process/last_resort.hpp"
 #include "process/sidecar_process.hpp"
 #include "process/spawn.hpp"
 #include "process/title.hpp"
@@ -22,8 +23,9 @@ namespace {
 
 exchange::ProcessRecord* own_record = nullptr;  // for the signal handler of a worker
 
-// The master has died: finish what is queued, then stop.
+// The master has died: finish what is queued, then stop. Nobody enforces the limit of a request any more.
 void on_orphaned(int /*signal*/) {
+  start_last_resort();
   own_record->retire.store(exchange::kRetireWhenIdle);
   own_record->parked.store(0);
 }
@@ -86,6 +88,7 @@ php::Forked TemplateProcess::become_worker(const ForkRequest& request) {
   const uint32_t position = request.position;
   own_record = &options_.exchange.workers()[position];
   own_record->pid.store(::getpid());
+  prepare_last_resort(options_.patience_without_master);
   handle_signal(SIGRTMIN + 1, on_orphaned);
   settle_child(options_.master, SIGRTMIN + 1);
   set_title(fmt::format("askr: worker {}", position));

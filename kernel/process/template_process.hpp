@@ -50,6 +50,7 @@ struct TemplateOptions {
   UniqueFd socket;
   plugin::Host& plugins;
   SidecarOptions sidecars;
+  int64_t patience_without_master;  // ns that a worker may go on when the master has died
 };
 
 // The process after fork(). Does not return.

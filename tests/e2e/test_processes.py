@@ -207,6 +207,27 @@ def test_a_killed_master_does_not_cut_a_running_request(server, tmp_path):
     wait_until(lambda: not session_members(app.master), "all processes have ended")
 
 
+ENDLESS = {
+    "busy": "<?php touch(__DIR__ . '/began'); set_time_limit(0); while (true) {}",
+    "asleep": "<?php touch(__DIR__ . '/began'); ignore_user_abort(true); sleep(1000);",
+}
+
+
+@pytest.mark.parametrize("script", ENDLESS.values(), ids=ENDLESS.keys())
+@pytest.mark.parametrize("gateway", ["lives", "is killed too"])
+def test_a_request_that_never_ends_outlives_a_killed_master_by_its_time_limit(server, script, gateway):
+    app = server({"index.php": script}, request_timeout="500ms", shutdown_timeout="500ms")
+    app.expected_exit = -signal.SIGKILL
+    gateway_pid = app.gateway()
+    with app.begin("GET", "/"):
+        wait_until((app.root / "began").exists, "the request runs")
+        app.signal(signal.SIGKILL)
+        app.wait_exit()
+        if gateway != "lives":
+            kill(gateway_pid)
+        wait_until(lambda: not session_members(app.master), "all processes have ended", 5)
+
+
 # ---------------------------------------------------------------- as process 1
 
 

@@ -103,6 +103,7 @@ void Deployment::serve(Generation& generation) {
   if (before == nullptr) {
     open_ = true;
     events_.serving();
+    finish({});
     return;
   }
   if (sources_) static_cast<void>(sources_->follow(application_folder()));
@@ -118,6 +119,7 @@ void Deployment::on_failed(Generation& generation, const Error& why) {
     if (active_ == nullptr) {
       generation.kill();
       if (generation.empty()) on_emptied(generation);
+      answer(false, why.message, std::exchange(next_waiters_, {}));
       events_.over(why);
       return;
     }
@@ -155,9 +157,8 @@ void Deployment::finish(std::optional<Finished> finished) {
     answer_finished();
   }
   if (!std::exchange(again_, false)) return;
-  auto waiters = std::exchange(next_waiters_, {});
+  waiters_ = std::exchange(next_waiters_, {});
   reload({});
-  waiters_.insert(waiters_.end(), std::make_move_iterator(waiters.begin()), std::make_move_iterator(waiters.end()));
 }
 
 void Deployment::answer(bool done, const std::string& message, const Replies& waiters) const {
@@ -335,6 +336,7 @@ void Deployment::kill() {
 
 void Deployment::close() {
   open_ = false;
+  for (Replies* waiters : {&waiters_, &next_waiters_}) answer(false, "the server stops", std::exchange(*waiters, {}));
   if (booting_ != nullptr && !on_trial_) booting_->kill();  // it has no requests to finish
   for (const auto& generation : generations_) generation->stop_sidecars();
 }

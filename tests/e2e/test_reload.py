@@ -1,7 +1,10 @@
 """Reloads that prove themselves first: warm-up pages, canaries, opcache_reset(), watching sources, deploys in a row."""
 
+import json
 import re
 import shutil
+import signal
+import socket
 import threading
 import time
 
@@ -127,6 +130,71 @@ def test_code_that_never_comes_to_an_end_of_its_boot_is_taken_back(server, flags
     app.worker_script.write_text(good.replace("one", "two"))
     assert app.reload().returncode == 0
     assert app.get("/").text == "two"
+
+
+# ---------------------------------------------------------------- asked for too early
+
+
+def slow_boot(server, **options):
+    """A server whose first boot lasts until the file "go" is there."""
+    app = server({"worker.php": "<?php touch(__DIR__ . '/began'); while (!file_exists(__DIR__ . '/go')) { usleep(1000);"
+                  " clearstatcache(); } if (file_exists(__DIR__ . '/bad')) { throw new Exception('bad'); }"
+                  " while (askr_handle_request(function () { echo 'fine'; }));"}, wait=False, **options)
+    app.worker_script = app.root / "worker.php"
+    app.launch()
+    wait_until((app.root / "began").exists, "the worker boots")
+    return app
+
+
+def reload_in_background(app):
+    control = socket.socket(socket.AF_UNIX)
+    control.settimeout(20)
+    control.connect(str(app.control))
+    control.sendall(b"reload\n")
+    app.status()  # whoever asks later is answered later
+    return control
+
+
+def test_a_reload_that_is_asked_for_during_the_first_boot_follows_it(server):
+    app = slow_boot(server)
+    with reload_in_background(app) as control:
+        (app.root / "go").touch()
+        answer = json.loads(control.recv(1 << 16))
+    assert answer["ok"] and answer["generation"] == 2
+    assert app.get("/").text == "fine"
+
+
+def test_a_hup_during_the_first_boot_is_not_lost(server):
+    app = slow_boot(server)
+    app.signal(signal.SIGHUP)
+    app.status()
+    (app.root / "go").touch()
+    wait_until(app.is_up, "the server is up")
+    wait_until(lambda: app.status()["generation"] == 2, "it was reloaded")
+    assert app.get("/").text == "fine"
+
+
+def test_a_reload_that_is_asked_for_during_a_first_boot_that_fails_is_answered(server):
+    app = slow_boot(server)
+    app.expected_exit = 1
+    with reload_in_background(app) as control:
+        (app.root / "bad").touch()
+        (app.root / "go").touch()
+        answer = json.loads(control.recv(1 << 16))
+    assert not answer["ok"] and "bad" in answer["message"]
+    assert app.wait_exit() == 1
+
+
+def test_a_reload_that_is_under_way_when_the_server_stops_is_answered(server):
+    app = slow_boot(server)
+    (app.root / "go").touch()
+    wait_until(app.is_up, "the server is up")
+    (app.root / "go").unlink()
+    with reload_in_background(app) as control:
+        app.signal(signal.SIGTERM)
+        answer = json.loads(control.recv(1 << 16))
+    assert not answer["ok"] and "stops" in answer["message"]
+    assert app.wait_exit() == 0
 
 
 # ---------------------------------------------------------------- canary

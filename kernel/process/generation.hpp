@@ -101,9 +101,12 @@ class Generation final : public Watcher {
   Result<> begin_learning();
   void end_learning(int status, const exchange::ProcessRecord& record);
   bool preload_nothing(const std::string& why);
-  void retire_at_age(unsigned record, pid_t pid);
+  [[nodiscard]] int64_t end_of_age(const Child& worker) const;
+  void watch_ages();
+  void retire_aged();
+  void watch_boots();
+  void end_endless_boots();
   void replace(const exchange::ProcessRecord& record, pid_t pid, bool was_ready, int status);
-  void limit_worker_boot(unsigned record, pid_t pid);
   [[nodiscard]] bool may_spawn() const;
   [[nodiscard]] bool tries_already() const;
   void spawn_later(int64_t delay);
@@ -127,7 +130,8 @@ class Generation final : public Watcher {
   std::vector<std::unique_ptr<Child>> workers_;
   std::set<unsigned> known_ready_;  // records
   unsigned forks_under_way_ = 0;
-  unsigned delayed_ = 0;  // replacements that wait for an alarm
+  unsigned delayed_ = 0;                               // replacements that wait for an alarm
+  bool watches_ages_ = false, watches_boots_ = false;  // an alarm is set
   Share share_ = Share::all;
   std::vector<std::string> rehearsals_;  // encoded
   size_t rehearsed_ = 0;                 // of these, how many are over

@@ -9,7 +9,7 @@ import pytest
 
 from askrtest.http import request_bytes
 from askrtest.load import Load, kill_one_worker
-from askrtest.processes import Process, is_alive, open_descriptors, processes, session_members
+from askrtest.processes import Process, is_alive, memory_kb, open_descriptors, processes, session_members
 from askrtest.scripts import UNBUFFERED
 from askrtest.server import kill
 from askrtest.wait import SANITIZED, SOAK, holds_for, wait_until
@@ -379,6 +379,22 @@ def test_slots_blocks_and_descriptors_survive_many_kills(server):
     assert len(app.members()) == 5
     for _ in range(20):
         assert app.get("/").status == 200
+
+
+def test_the_master_keeps_nothing_of_workers_that_have_ended(server):
+    app = server({"worker.php": "<?php askr_cow_ready(); while (askr_handle_request(function () { echo 'x'; }));"},
+                 wait=False, isolation="request", flags=["--max-worker-age", "6h"])
+    app.worker_script = app.root / "worker.php"
+    app.start()
+
+    def memory():
+        return memory_kb(app.master, "Private_Dirty", "Private_Clean")
+
+    with Load(app, clients=4) as load:
+        load.progresses(300)
+        before = memory()
+        load.progresses(2500, 40)  # 300 KB, if there were as much as an alarm left of each
+    assert memory() - before < 150
 
 
 def test_a_worker_that_is_stopped_does_not_stop_the_server(server):

@@ -37,6 +37,7 @@ struct Global {
   std::atomic<uint32_t> log_reopened;       // how often; see log::Following
   std::atomic<uint32_t> reload_asked;       // a worker wants a new generation; taken by the master
   std::atomic<uint32_t> stopping;           // the server shuts down
+  std::atomic<uint32_t> leaving_watched;    // the master is going to look at ProcessRecord::left_at
   std::atomic<uint32_t> warned[static_cast<size_t>(SharedWarning::count)];  // by the workers of which generation
   std::atomic<uint32_t> worker_target;  // how many workers the active generation shall have
   std::atomic<uint64_t> respawns;

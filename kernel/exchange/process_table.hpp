@@ -48,9 +48,10 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint32_t> ready;         // booted
   std::atomic<int64_t> ready_at;       // worker: monotonic ns, when that was
   std::atomic<int64_t> measured;       // when private_kb was, monotonic ns
-  std::atomic<int64_t> slept_at;       // worker: monotonic ns, when it went to sleep after its last request
-  std::atomic<uint32_t> request_ns;    // worker: from one request to the next while more wait, an average; 0: not known
-  std::atomic<uint32_t> private_kb;    // worker: memory that it shares with nobody, as last measured; 0: not yet
+  std::atomic<int64_t> left_at;   // worker: monotonic ns, when it was done with a request; 0: it has asked for the next
+  std::atomic<int64_t> slept_at;  // worker: monotonic ns, when it went to sleep after its last request
+  std::atomic<uint32_t> request_ns;  // worker: from one request to the next while more wait, an average; 0: not known
+  std::atomic<uint32_t> private_kb;  // worker: memory that it shares with nobody, as last measured; 0: not yet
 
   // --- worker: sleeping and waking
   alignas(64) std::atomic<uint32_t> parked;  // 1: sleeps on this futex; whoever swaps it to 0 wakes it

@@ -103,8 +103,17 @@ bool WorkerPort::State::should_stop() const {
 
 // A gateway may have woken this worker for a request, just when it was told to stop: another one shall look.
 Wait WorkerPort::State::leave() const {
+  note_leaving();
   if (!exchange.queue().looks_empty()) exchange.wake_workers(1);
   return Wait::retire;
+}
+
+// Only the first one in a long while wakes the master, which sets the flag back, then looks at all workers; so the time
+// is stored before the flag is read.
+void WorkerPort::State::note_leaving() const {
+  record.left_at.store(monotonic_now());
+  std::atomic<uint32_t>& watched = exchange.global().leaving_watched;
+  if (watched.load() == 0 && watched.exchange(1) == 0) exchange.poke_master();
 }
 
 // The request before was followed by this one at once, so all the time between them went into it.
@@ -206,6 +215,7 @@ Wait WorkerPort::wait() {
   finish();
   State& s = *state_;
   if (s.is_copy) return Wait::retire;
+  s.record.left_at.store(0, std::memory_order_relaxed);
   if (s.booted && s.stage != nullptr && s.take_rehearsal()) return Wait::request;
   if (s.rehearsal_failed) return Wait::retire;
   if (s.booted && s.record.requests.load(std::memory_order_relaxed) > 0) s.measure_memory();
@@ -218,6 +228,10 @@ Wait WorkerPort::wait() {
     if (s.take(Since::rest)) return Wait::request;
     s.sleep();
   }
+}
+
+void WorkerPort::leave_request() {
+  if (!state_->is_copy) state_->note_leaving();
 }
 
 void WorkerPort::set_deferred(bool deferred) {

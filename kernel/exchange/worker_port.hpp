@@ -92,6 +92,10 @@ class WorkerPort {
   // Bytes that this process shares with no other one, as last measured: between requests, at most once a second.
   [[nodiscard]] uint64_t private_memory() const;
 
+  // The request is over for the server, and what runs until the next wait() is the application's: the master ends a
+  // worker that takes longer for it than a request may run.
+  void leave_request();
+
   // Shows this worker as one that works for no client, after its response; wait() takes it back.
   void set_deferred(bool deferred);
 

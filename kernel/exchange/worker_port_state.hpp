@@ -39,6 +39,7 @@ struct WorkerPort::State {
   void sleep();
   [[nodiscard]] bool should_stop() const;
   Wait leave() const;
+  void note_leaving() const;
   void open_block();
   void publish(SegmentKind kind, uint32_t begin, bool last);
   void publish_pending();

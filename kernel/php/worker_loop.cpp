@@ -148,6 +148,7 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   end_request_of_loop(settle_exception);
   loop.recycling.count();
   if (state.rewinds && !loop.recycling.is_due()) start_over();
+  state.port->leave_request();
   return true;
 }
 

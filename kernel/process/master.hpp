@@ -64,6 +64,9 @@ class Master {
   void run_command(const std::string& command, const ControlServer::Reply& reply);
   void run_plugin_command(const std::string& json, const ControlServer::Reply& reply);
   void end_overdue_workers();
+  void watch_leaving();
+  void look_at_leaving();
+  void end_lost_worker(exchange::ProcessRecord& worker);
   void stop();
   void stop_workers();
   void kill_all();
@@ -93,6 +96,7 @@ class Master {
   RespawnPolicy gateway_policy_;
   PluginCrashes plugin_crashes_;
   bool reported_ = false;
+  bool watches_leaving_ = false;
   bool has_orphans_ = false;  // perhaps some that have ended
 };
 

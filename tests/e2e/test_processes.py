@@ -349,6 +349,51 @@ def test_requests_that_crash_their_workers_do_not_stop_the_server(server):
     assert app.get("/").body == b"fine"
 
 
+# ---------------------------------------------------------------- between two requests
+
+LOSES_ITSELF = """<?php
+$handler = function () { echo getmypid(); if (isset($_GET['lose'])) { touch(__DIR__ . '/lose'); } };
+while (askr_handle_request($handler)) {
+  if (file_exists(__DIR__ . '/lose')) {
+    unlink(__DIR__ . '/lose'); WAY
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("way", ["sleep(1000);", "while (true) {}"], ids=["asleep", "busy"])
+def test_a_worker_that_does_not_come_back_for_another_request_is_replaced(server, way):
+    app = server({"worker.php": LOSES_ITSELF.replace("WAY", way)}, wait=False, workers=1, request_timeout="1s")
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    pid = app.get("/").text
+    for _ in range(2):
+        assert app.get("/?lose").text == pid
+        response = app.get("/")  # waits for the one that comes next
+        assert response.status == 200 and response.text != pid
+        app.wait_log(rf"worker 0 \(pid {pid}\) has not asked for another request within 1 s of its last one")
+        app.wait_log(rf"worker 0 \(pid {pid}\) exited with code 124\n.*over the request timeout(.*\n)+?.*worker\.php:5")
+        pid = response.text
+
+
+def test_a_worker_that_ends_its_script_too_slowly_is_replaced(server):
+    app = server({"worker.php": "<?php while (askr_handle_request(function () { echo 'x'; })); sleep(1000);"}, wait=False,
+                 workers=1, max_requests=1, request_timeout="500ms")
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    for _ in range(3):
+        assert app.get("/").text == "x"
+    app.wait_log("has not asked for another request")
+
+
+def test_work_between_two_requests_has_the_time_of_a_request(server):
+    app = server({"worker.php": "<?php while (askr_handle_request(function () { echo getmypid(); })) { usleep(300000); }"},
+                 wait=False, workers=1, request_timeout="1s")
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    assert len({app.get("/").text for _ in range(6)}) == 1
+
+
 # ---------------------------------------------------------------- nothing leaks
 
 

@@ -23,7 +23,8 @@ using Findings = std::vector<Finding>;
 
 // What is known about PHP after it was started once, in a process of its own.
 struct PhpFacts {
-  std::string error;  // not empty: it did not start, nothing else is known
+  std::string error;         // not empty: it did not start, nothing else is known
+  std::string script_error;  // why the worker script does not compile, if there is one that does not
   std::string version, ini_file;
   bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
   std::vector<std::string> extensions, warnings;

@@ -41,8 +41,7 @@ class ApplicationExaminer {
     }
     application_ = find_application(settings.server.root);
     ok(fmt::format("root {}", settings.server.root));
-    ok(settings.worker_mode() ? "worker script " + settings.worker.script
-                              : "front controller " + settings.server.front);
+    examine_script();
     ok(fmt::format("{} in {}", framework_name(application_.framework), application_.base));
     examine_root();
     examine_composer();
@@ -61,6 +60,13 @@ class ApplicationExaminer {
 
   [[nodiscard]] std::string in_base(std::string_view path) const {
     return fmt::format("{}/{}", application_.base, path);
+  }
+
+  void examine_script() {
+    const config::Settings& settings = loaded_.settings;
+    if (!settings.worker_mode()) return ok("front controller " + settings.server.front);
+    if (facts_.script_error.empty()) return ok("worker script " + settings.worker.script);
+    fail("the worker script does not compile: " + facts_.script_error, "correct it");
   }
 
   void examine_root() {

@@ -13,6 +13,7 @@
 #include "cli/doctor.hpp"
 #include "config/machine.hpp"
 #include "config/values.hpp"
+#include "process/serve.hpp"
 
 namespace askr::cli {
 namespace {
@@ -94,6 +95,10 @@ void examine_spool(const config::Settings& settings, Findings& findings) {
   struct statvfs space {};
   if (::statvfs(folder.c_str(), &space) != 0 || ::access(folder.c_str(), W_OK | X_OK) != 0) {
     findings.push_back({Grade::fail, system_error("spool folder " + folder).message, "set server.spool_dir"});
+    return;
+  }
+  if (auto usable = process::check_spool(folder); !usable) {
+    findings.push_back({Grade::fail, usable.error().message, "make room there"});
     return;
   }
   const uint64_t free = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;

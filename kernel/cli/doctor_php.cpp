@@ -12,12 +12,13 @@
 #include "php/ini_files.hpp"
 #include "php/ini_value.hpp"
 #include "php/runtime.hpp"
+#include "php/syntax_check.hpp"
 
 namespace askr::cli {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PhpFacts, error, version, ini_file, opcache_installed, opcache_enabled, jit_enabled,
                                    extensions, warnings, unread_ini, opcache_memory, opcache_files, opcache_strings,
-                                   opcache_timestamps, realpath_cache, display_errors)
+                                   opcache_timestamps, realpath_cache, display_errors, script_error)
 
 namespace {
 
@@ -57,6 +58,8 @@ PhpFacts facts_of(const config::Settings& settings) {
   facts.opcache_timestamps = php::ini_value("opcache.validate_timestamps");
   facts.realpath_cache = php::ini_value("realpath_cache_size");
   facts.display_errors = php::ini_value("display_errors");
+  const std::string& script = settings.worker.script;
+  if (::access(script.c_str(), R_OK) == 0) facts.script_error = php::syntax_error_of(script);
   return facts;
 }
 

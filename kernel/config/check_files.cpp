@@ -51,7 +51,7 @@ class FileChecker {
     const bool root_was_named = loaded_.origin("server.root").source != Source::default_value;
     const std::string front = server.root + "/" + server.front;
     if (loaded_.settings.worker_mode() || allows(front, R_OK)) return;
-    if (front_was_named) {
+    if (front_was_named || errno == EACCES) {  // one that PHP may not read would answer every page with 403
       check_file("server.front", front);
     } else if (!root_was_named) {
       problems_.push_back(

@@ -41,15 +41,6 @@ void survive_file_size_limit() {
   handle_signal(SIGXFSZ, [](int /*signal*/) {});
 }
 
-// A full or missing spool folder is found now, not by the first large upload.
-Result<> check_spool(const std::string& folder) {
-  gateway::SpoolFile file = ASKR_TRY(gateway::SpoolFile::create(folder));
-  if (auto written = file.append("askr"); !written) {
-    return Error{"spool folder " + folder + ": " + written.error().message + " (see server.spool_dir)"};
-  }
-  return ok();
-}
-
 Result<int> run(const ServerPlan& plan, const std::function<void(const StartReport&)>& on_ready) {
   const config::Settings& settings = plan.loaded.settings;
   const config::ServerSettings& server = settings.server;
@@ -80,6 +71,14 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
 }
 
 }  // namespace
+
+Result<> check_spool(const std::string& folder) {
+  gateway::SpoolFile file = ASKR_TRY(gateway::SpoolFile::create(folder));
+  if (auto written = file.append("askr"); !written) {
+    return Error{"spool folder " + folder + ": " + written.error().message + " (see server.spool_dir)"};
+  }
+  return ok();
+}
 
 exchange::ExchangeOptions exchange_options(const config::Settings& settings) {
   return {settings.server.gateways, settings.server.workers_max, settings.server.queue_size,

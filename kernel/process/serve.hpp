@@ -34,6 +34,9 @@ struct ServerPlan {
 // Returns the exit code; errors were written as one line to standard error.
 int serve(const ServerPlan& plan, const std::function<void(const StartReport&)>& on_ready);
 
+// A full or missing spool folder is found at the start, not by the first large upload.
+Result<> check_spool(const std::string& folder);
+
 // Loads the plugins as far as they can be without shared memory.
 Result<std::unique_ptr<plugin::Host>> make_host(const ServerPlan& plan);
 

@@ -9,12 +9,13 @@ import resource
 import signal
 import socket
 import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from askrtest.server import free_port
+from askrtest.server import BINARY, free_port, run_askr
 from askrtest.wait import SANITIZED, wait_until
 
 FINE = {"index.php": "<?php echo 'fine';", "plain.txt": "plain\n"}
@@ -243,6 +244,21 @@ def test_too_few_processes(server):
         assert_start_fails(app, r"cannot fork a worker \(memory or process limit\)", 1)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_front_controller_that_may_not_be_read(server):
+    app = server(FINE, wait=False)
+    front = app.root / "index.php"
+    front.chmod(0o600)
+    os.chown(front, 54321, 54321)
+    powerless = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]  # root is as anybody then
+    run = subprocess.run([*powerless, BINARY, "doctor", "--root", app.root], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert re.search(rf"^FAIL .*{front}: Permission denied", run.stdout, re.M), run.stdout
+    command = [*powerless, *app.command()]
+    app.command = lambda: command
+    assert_start_fails(app, f"{front}: Permission denied", 2)
+
+
 def test_a_worker_script_that_crashes_is_told_once(server):
     app = server({"worker.php": "<?php posix_kill(getmypid(), SIGSEGV);"}, wait=False, workers=4)
     app.worker_script = app.root / "worker.php"
@@ -275,7 +291,11 @@ def fill(folder):
 
 def test_a_full_disk_under_the_spool_stops_the_start(server, small_disk):
     fill(small_disk)
-    assert_start_fails(server(FINE, spool_dir=small_disk, wait=False), re.escape(str(small_disk)), 1)
+    app = server(FINE, spool_dir=small_disk, wait=False)
+    run = run_askr("doctor", "--root", app.root, "--spool-dir", small_disk)
+    assert run.returncode == 1
+    assert re.search(rf"^FAIL .*{small_disk}", run.stdout, re.M), run.stdout
+    assert_start_fails(app, re.escape(str(small_disk)), 1)
 
 
 def test_an_upload_that_finds_the_disk_full_fails_alone(server, small_disk):

@@ -156,6 +156,20 @@ def test_doctor_fails_on_a_missing_root(tmp_path):
     assert "nowhere" in run.stdout + run.stderr
 
 
+def test_doctor_compiles_the_worker_script(tmp_path):
+    script = tmp_path / "worker.php"
+    arguments = ["doctor", "--root", tmp_path, "--worker-script", script]
+    script.write_text("<?php\necho 'not run';\n$a = = 1;")
+    run = run_askr(*arguments)
+    assert run.returncode == 1
+    assert re.search(rf"^FAIL .*does not compile: .*syntax error.* in {script}:3", run.stdout, re.M), run.stdout
+    assert (run.stderr, "not run" in run.stdout) == ("", False)
+    script.write_text("<?php echo 'not run'; class A {} function f() {} class B extends Missing {}")
+    run = run_askr(*arguments)
+    assert (run.returncode, run.stderr, "not run" in run.stdout) == (0, "", False), run.stdout
+    assert f"worker script {script}" in run.stdout
+
+
 # ---------------------------------------------------------------- talking to a running server
 
 

@@ -55,6 +55,16 @@ void RequestQueue::push_front(uint32_t slot) {
   header_->live.fetch_add(1, std::memory_order_relaxed);
 }
 
+uint32_t RequestQueue::attempt_of_oldest() const {
+  const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
+  uint32_t head = header_->head.load(std::memory_order_relaxed);
+  for (uint32_t steps = 0; head != tail && steps <= mask_; ++steps) {
+    const QueueEntry entry = entries_[head++ & mask_];
+    if (is_live(entry)) return slots_[entry.slot].attempt;
+  }
+  return 0;
+}
+
 bool RequestQueue::take_oldest(uint32_t worker, int64_t now, uint32_t& taken) {
   uint32_t head = header_->head.load(std::memory_order_relaxed);
   const uint32_t tail = header_->tail.load(std::memory_order_relaxed);

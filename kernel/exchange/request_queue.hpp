@@ -37,12 +37,19 @@ class RequestQueue {
   bool push(uint32_t slot, uint32_t limit);
   // Puts a request that lost its worker in front of all others.
   void push_front(uint32_t slot);
-  // Takes the oldest request that is still wanted, for process record `worker`, if may_take() says so. That is asked
-  // under the lock: of a request that is queued later it says nothing, and none such is taken. False: none.
+  // Takes the oldest request that is still wanted, for process record `worker`, if may_take(attempt) says so of its
+  // attempt (0: the first). That is asked under the lock: of a request that is queued later it says nothing, and none
+  // such is taken. False: none.
   template <class MayTake>
   bool pop(uint32_t worker, int64_t now, uint32_t& slot, MayTake&& may_take) {
     const Guard guard(*this);
-    return may_take() && take_oldest(worker, now, slot);
+    return may_take(attempt_of_oldest()) && take_oldest(worker, now, slot);
+  }
+  // What pop() would ask of now.
+  template <class MayTake>
+  bool would_take(MayTake&& may_take) {
+    const Guard guard(*this);
+    return !looks_empty() && may_take(attempt_of_oldest());
   }
   // Takes a queued slot back: true when it was still queued and is now filling.
   bool withdraw(uint32_t slot);
@@ -66,6 +73,7 @@ class RequestQueue {
    private:
     RequestQueue& queue_;
   };
+  [[nodiscard]] uint32_t attempt_of_oldest() const;
   bool take_oldest(uint32_t worker, int64_t now, uint32_t& slot);
   [[nodiscard]] bool is_live(const QueueEntry& entry) const;
   void compact();

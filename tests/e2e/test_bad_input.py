@@ -63,7 +63,8 @@ def test_a_file_is_not_taken_for_a_dead_socket(server, tmp_path, setting):
     path = tmp_path / "precious.txt"
     path.write_text("precious")
     app = server(FINE, wait=False, **{setting: f"unix:{path}" if setting == "listen" else path})
-    assert_start_fails(app, rf"{path}: {path} exists and is no socket", 1)
+    message, code = {"listen": ("exists and is no socket", 1), "control": ("is there and is no socket", 2)}[setting]
+    assert_start_fails(app, rf"{path} {message}", code)
     assert path.read_text() == "precious"
 
 

@@ -56,7 +56,7 @@ TEST_CASE("a request that was taken this very moment has not begun long ago") {
   const uint32_t at = test.submit(gateway, "/");
   const Slot& slot = gateway.slot(at);
   uint32_t taken = 0;  // the worker comes not a step further than that
-  REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken, [] { return true; }));
+  REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken, [](uint32_t) { return true; }));
   REQUIRE(slot.state == SlotState::running);
   CHECK(slot.begun() >= before);
   test.exchange->slots()[at].started = before - kSecond;  // by an attempt that has failed
@@ -125,11 +125,11 @@ TEST_CASE("whether a worker may take a request is decided before a later one is 
   RequestQueue& queue = test.exchange->queue();
   test.submit(gateway, "/first");
   uint32_t taken = 0;
-  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [] { return false; }));
+  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [](uint32_t) { return false; }));
   CHECK(queue.depth() == 1);
 
   pid_t child = 0;
-  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [&] {
+  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [&](uint32_t) {
     child = ::fork();
     if (child == 0) {
       test.submit(gateway, "/second");
@@ -175,6 +175,34 @@ TEST_CASE("workers take requests in the order of their arrival, retries first") 
   worker.finish();
   REQUIRE(worker.wait() == Wait::request);
   CHECK(worker.request().uri == "/second");
+}
+
+TEST_CASE("what has killed a worker on trial is run again by the code that is known to work") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  ProcessRecord& record = test.exchange->workers()[0];
+  record.generation = 2;
+  test.exchange->global().canary_generation = 2;
+  const uint32_t slot = test.submit(gateway, "/deadly");
+  {
+    WorkerPort on_trial(*test.exchange, 0, 2);
+    REQUIRE(on_trial.wait() == Wait::request);
+    REQUIRE(reclaim_worker(*test.exchange, test.worker_record()).uri == "/deadly");
+  }
+  gateway.retry(slot, monotonic_now() + kSecond);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    WorkerPort next_on_trial(*test.exchange, 0, 2);
+    next_on_trial.wait();
+    ::_exit(0);
+  }
+  for (int tries = 0; record.parked == 0 && tries < 1000; ++tries) ::usleep(5'000);
+  CHECK(record.parked == 1);  // it sleeps, because there is nothing for it
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  WorkerPort proven(*test.exchange, 1, 1);
+  REQUIRE(proven.wait() == Wait::request);
+  CHECK(proven.request().uri == "/deadly");
 }
 
 TEST_CASE("a gateway learns for how many requests there was no worker to wake") {

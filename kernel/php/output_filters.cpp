@@ -10,6 +10,7 @@ const Extension zlib{"zlib"};
 // As PHP does at the end of a request, in functions that it keeps to itself. While `active` stays set, it takes the
 // rewriter of the last output layer for that of this one.
 void reset(url_adapt_state_ex_t& rewriter) {
+  if (rewriter.active == 0 && rewriter.url_app.s == nullptr) return;  // nobody has asked for it
   for (smart_str* text : {&rewriter.result, &rewriter.buf, &rewriter.arg, &rewriter.form_app, &rewriter.url_app}) {
     smart_str_free(text);
   }

@@ -20,6 +20,7 @@ const Extension session{"session"};
 zval functions[PS_NUM_APIS];
 zend_string* class_name = nullptr;
 std::string handler;
+const ps_module* module_of_handler = nullptr;
 
 php_ps_globals* globals() {
   return session.globals<php_ps_globals>();
@@ -57,6 +58,13 @@ void forget_id() {
   ZVAL_EMPTY_STRING(constant);
 }
 
+// The common case, known without a look at settings and constants: nobody has had a session since the last renewal.
+bool is_as_renewed() {
+  const php_ps_globals* now = globals();
+  return now->session_status == php_session_none && now->id == nullptr && now->mod == module_of_handler &&
+         !is_user(handler) && !zend_hash_str_exists(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
+}
+
 void close_session() {
   session.end_request();
   zend_hash_str_del(&EG(symbol_table), "_SESSION", sizeof("_SESSION") - 1);
@@ -81,13 +89,14 @@ void end_session() {
 void keep_session_handler() {
   if (globals() == nullptr) return;
   handler = zend_ini_string(kSetting.data(), kSetting.size(), 0);
+  module_of_handler = globals()->mod;
   std::copy_n(globals()->mod_user_names.names, PS_NUM_APIS, functions);
   for (zval& function : functions) Z_TRY_ADDREF(function);
   if (globals()->mod_user_class_name != nullptr) class_name = zend_string_copy(globals()->mod_user_class_name);
 }
 
 void renew_session() {
-  if (globals() == nullptr) return;
+  if (globals() == nullptr || is_as_renewed()) return;
   close_session();
   hand_back_functions();
   if (has_user_handler() != is_user(handler)) set_handler(handler);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <string>
 
 #include "php/input_filter.hpp"
 #include "php/server_names.hpp"
@@ -90,9 +91,16 @@ void put_script(HashTable* server, const RequestView& request) {
   put_joined(server, ServerName::php_self, request.script_name, request.path_info);
 }
 
+std::string text_of_environment(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? "" : text;
+}
+
 void put_environment(HashTable* server) {
-  if (const char* user = std::getenv("USER")) put(server, ServerName::user, user);
-  if (const char* home = std::getenv("HOME")) put(server, ServerName::home, home);
+  static const std::string user = text_of_environment("USER");  // whatever a script makes of it later
+  static const std::string home = text_of_environment("HOME");
+  if (!user.empty()) put(server, ServerName::user, user);
+  if (!home.empty()) put(server, ServerName::home, home);
 }
 
 // Repeated fields become one variable, joined as RFC 9110 section 5.3 has it; cookies as RFC 6265 section 5.4 has them.

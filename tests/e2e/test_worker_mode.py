@@ -399,7 +399,7 @@ def test_a_shutdown_function_that_is_registered_too_late_never_runs(serve):
                 " echo 'body';", max_requests=2)
     pid = app.workers()[0]["pid"]
     assert [app.get("/").body for _ in range(2)] == [b"body", b"body"]
-    wait_until(lambda: app.workers() and app.workers()[0]["pid"] != pid, "the worker has ended")
+    wait_until(lambda: pid not in app.pids("worker"), "the worker has ended")
     assert "runs" not in app.error_log()
 
 

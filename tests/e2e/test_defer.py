@@ -228,7 +228,7 @@ def test_code_that_never_comes_back_to_php_ends_with_its_worker(serve):
     """, flags=["--defer-timeout", "100ms"])
     pid = int(app.get("/").body)
     app.wait_log("a deferred callback does not come back to PHP", 20)
-    wait_until(lambda: app.workers() and app.workers()[0]["pid"] != pid, "another worker is there", 20)
+    wait_until(lambda: set(app.pids("worker")) - {pid}, "another worker is there", 20)
 
 
 def test_without_the_plugin_the_function_answers_false(serve):

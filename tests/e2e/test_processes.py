@@ -426,6 +426,7 @@ def test_slots_blocks_and_descriptors_survive_many_kills(server):
         assert app.get("/").status == 200
 
 
+@pytest.mark.skipif(SANITIZED, reason="sanitizers keep freed memory")
 def test_the_master_keeps_nothing_of_workers_that_have_ended(server):
     app = server({"worker.php": "<?php askr_cow_ready(); while (askr_handle_request(function () { echo 'x'; }));"},
                  wait=False, isolation="request", flags=["--max-worker-age", "6h"])

@@ -40,31 +40,6 @@ void for_each_text(Request& request, Visit&& visit) {
   visit(request.server_address);
 }
 
-// Takes pieces off what somebody else may have scribbled over.
-class Pieces {
- public:
-  Pieces(const char* data, size_t size) : rest_(data, size) {}
-
-  std::string_view take(size_t size) {
-    failed_ = failed_ || size > rest_.size();
-    if (failed_) return {};
-    const std::string_view piece = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return piece;
-  }
-  template <class Plain>
-  bool read(Plain& value) {
-    const std::string_view piece = take(sizeof value);
-    if (!failed_) std::memcpy(&value, piece.data(), sizeof value);
-    return !failed_;
-  }
-  [[nodiscard]] bool failed() const { return failed_; }
-
- private:
-  std::string_view rest_;
-  bool failed_ = false;
-};
-
 void put(char*& at, const void* data, size_t size) {
   if (size == 0) return;
   std::memcpy(at, data, size);
@@ -104,7 +79,7 @@ size_t encode_request(const RequestView& request, char* area, size_t capacity) {
 }
 
 bool decode_request(const char* area, size_t size, RequestView& request) {
-  Pieces pieces(area, size);
+  BoundedReader pieces({area, size});
   RequestHeader header{};
   if (!pieces.read(header)) return false;
   request.body_size = header.body_size;
@@ -147,34 +122,23 @@ size_t encode_response_head(int status, std::string_view reason, const WorkerPor
   return static_cast<size_t>(at - area);
 }
 
-ResponseHeadReader::ResponseHeadReader(std::string_view bytes) : rest_(bytes) {
-  std::string_view fixed;
-  if (!take(sizeof(ResponseHeader), fixed)) return;
+ResponseHeadReader::ResponseHeadReader(std::string_view bytes) : pieces_(bytes) {
   ResponseHeader header{};
-  std::memcpy(&header, fixed.data(), sizeof header);
+  if (!pieces_.read(header)) return;
   status_ = static_cast<int>(header.status);
   left_ = header.field_count;
-  valid_ = header.status >= 100 && header.status <= 999 && take(header.reason_size, reason_);
-}
-
-bool ResponseHeadReader::take(size_t size, std::string_view& out) {
-  if (size > rest_.size()) {
-    valid_ = false;
-    return false;
-  }
-  out = rest_.substr(0, size);
-  rest_.remove_prefix(size);
-  return true;
+  reason_ = pieces_.take(header.reason_size);
+  has_status_ = header.status >= 100 && header.status <= 999;
 }
 
 bool ResponseHeadReader::next(std::string_view& name, std::string_view& value) {
-  if (!valid_ || left_ == 0) return false;
+  if (!valid() || left_ == 0) return false;
   --left_;
-  std::string_view fixed;
   FieldSizes sizes{};
-  if (!take(sizeof sizes, fixed)) return false;
-  std::memcpy(&sizes, fixed.data(), sizeof sizes);
-  return take(sizes.name, name) && take(sizes.value, value);
+  if (!pieces_.read(sizes)) return false;
+  name = pieces_.take(sizes.name);
+  value = pieces_.take(sizes.value);
+  return valid();
 }
 
 }  // namespace askr::exchange

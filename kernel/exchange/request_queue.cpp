@@ -55,17 +55,24 @@ void RequestQueue::push_front(uint32_t slot) {
   header_->live.fetch_add(1, std::memory_order_relaxed);
 }
 
-uint32_t RequestQueue::attempt_of_oldest() const {
+bool RequestQueue::is_oldest_a_retry() const {
   const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
   uint32_t head = header_->head.load(std::memory_order_relaxed);
   for (uint32_t steps = 0; head != tail && steps <= mask_; ++steps) {
     const QueueEntry entry = entries_[head++ & mask_];
-    if (is_live(entry)) return slots_[entry.slot].attempt;
+    if (is_live(entry)) return slots_[entry.slot].attempt > 0;
   }
-  return 0;
+  return false;
 }
 
-bool RequestQueue::take_oldest(uint32_t worker, int64_t now, uint32_t& taken) {
+bool RequestQueue::has_for(Takes takes) {
+  if (takes != Takes::first_attempts) return takes == Takes::anything;
+  const Guard guard(*this);
+  return !is_oldest_a_retry();
+}
+
+bool RequestQueue::take_oldest(Takes takes, uint32_t worker, int64_t now, uint32_t& taken) {
+  if (takes == Takes::nothing || (takes == Takes::first_attempts && is_oldest_a_retry())) return false;
   uint32_t head = header_->head.load(std::memory_order_relaxed);
   const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
   bool found = false;

@@ -25,6 +25,9 @@ struct QueueHeader {
   std::atomic<uint32_t> live;              // entries whose slot is still queued
 };
 
+// What a worker takes now. first_attempts: nothing that has killed another worker.
+enum class Takes : uint8_t { nothing, first_attempts, anything };
+
 // A view of the queue in the arena; cheap to copy.
 class RequestQueue {
  public:
@@ -37,20 +40,15 @@ class RequestQueue {
   bool push(uint32_t slot, uint32_t limit);
   // Puts a request that lost its worker in front of all others.
   void push_front(uint32_t slot);
-  // Takes the oldest request that is still wanted, for process record `worker`, if may_take(attempt) says so of its
-  // attempt (0: the first). That is asked under the lock: of a request that is queued later it says nothing, and none
-  // such is taken. False: none.
-  template <class MayTake>
-  bool pop(uint32_t worker, int64_t now, uint32_t& slot, MayTake&& may_take) {
+  // Takes the oldest request that is still wanted, for process record `worker`, if decide() lets it: asked under the
+  // lock, it says nothing of a request that is queued later, and none such is taken. False: none.
+  template <class Decide>
+  bool pop(uint32_t worker, int64_t now, uint32_t& slot, Decide&& decide) {
     const Guard guard(*this);
-    return may_take(attempt_of_oldest()) && take_oldest(worker, now, slot);
+    return take_oldest(decide(), worker, now, slot);
   }
-  // What pop() would ask of now.
-  template <class MayTake>
-  bool would_take(MayTake&& may_take) {
-    const Guard guard(*this);
-    return !looks_empty() && may_take(attempt_of_oldest());
-  }
+  // Whether the requests of a queue that is not empty are for who takes only these.
+  [[nodiscard]] bool has_for(Takes takes);
   // Takes a queued slot back: true when it was still queued and is now filling.
   bool withdraw(uint32_t slot);
 
@@ -73,8 +71,8 @@ class RequestQueue {
    private:
     RequestQueue& queue_;
   };
-  [[nodiscard]] uint32_t attempt_of_oldest() const;
-  bool take_oldest(uint32_t worker, int64_t now, uint32_t& slot);
+  bool take_oldest(Takes takes, uint32_t worker, int64_t now, uint32_t& slot);
+  [[nodiscard]] bool is_oldest_a_retry() const;
   [[nodiscard]] bool is_live(const QueueEntry& entry) const;
   void compact();
 

@@ -16,10 +16,10 @@ constexpr int64_t kStalled = 25 * kMicrosecond;
 
 unsigned WakeUps::wake_needed(int64_t now) {
   if (new_ == 0 && held_back_ == 0) return 0;
-  const unsigned wanted = std::min(new_ + held_back_, exchange_.queue().depth());
+  const unsigned depth = exchange_.queue().depth();
+  const unsigned wanted = std::min(new_ + held_back_, depth);
   unsigned needed = wanted;
   if (may_hold_back(now)) {
-    const unsigned depth = exchange_.queue().depth();
     needed = std::min(wanted, depth - std::min(depth, exchange_.taken_within(kSoon, now)));
   }
   new_ = 0;

@@ -127,18 +127,17 @@ void WorkerPort::State::note_pace(int64_t now) {
 }
 
 // What a worker on trial was killed by goes to the code that is known to work.
-bool WorkerPort::State::may_take(uint32_t attempt) const {
-  if (!exchange.serves(generation)) return false;
-  return attempt == 0 || exchange.global().canary_generation.load(std::memory_order_relaxed) != generation;
+Takes WorkerPort::State::takes() const {
+  if (!exchange.serves(generation)) return Takes::nothing;
+  const bool is_on_trial = exchange.global().canary_generation.load(std::memory_order_relaxed) == generation;
+  return is_on_trial ? Takes::first_attempts : Takes::anything;
 }
 
 bool WorkerPort::State::take(Since since) {
   if (exchange.queue().looks_empty()) return false;
   const int64_t now = monotonic_now();
   uint32_t taken = 0;
-  if (!exchange.queue().pop(record_index, now, taken, [this](uint32_t attempt) { return may_take(attempt); })) {
-    return false;
-  }
+  if (!exchange.queue().pop(record_index, now, taken, [this] { return takes(); })) return false;
 
   slot_index = taken;
   slot = &exchange.slots()[taken];
@@ -211,8 +210,7 @@ void WorkerPort::State::sleep() {
   rested = true;
   record.parked.store(1);
   log::reopen_if_asked();  // ordered behind that store: the master counts, then wakes who is parked
-  const bool work = !exchange.queue().looks_empty() &&
-                    exchange.queue().would_take([this](uint32_t attempt) { return may_take(attempt); });
+  const bool work = !exchange.queue().looks_empty() && exchange.queue().has_for(takes());
   if (work || should_stop()) {
     record.parked.store(0);
     return;

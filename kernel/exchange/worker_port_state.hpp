@@ -29,7 +29,7 @@ struct WorkerPort::State {
         log_reopened(log::reopenings()) {}
 
   bool take(Since since);
-  [[nodiscard]] bool may_take(uint32_t attempt) const;
+  [[nodiscard]] Takes takes() const;
   void note_pace(int64_t now);
   bool take_rehearsal();
   void judge_rehearsal();

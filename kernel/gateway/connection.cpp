@@ -65,7 +65,7 @@ void Connection::wait_for_client() {
 }
 
 // The kernel asks for more only when much of what it holds is gone, which a slow client may need minutes for.
-bool Connection::has_read_on() {
+bool Connection::has_read_on() const {
   return transport_->unread() < unread_;
 }
 

@@ -129,7 +129,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
 
   void set_timer(Timeout kind, int64_t duration);
   void wait_for_client();
-  [[nodiscard]] bool has_read_on();
+  [[nodiscard]] bool has_read_on() const;
   void drop_output();
   void linger();
   void close(Ending ending = Ending::clean);

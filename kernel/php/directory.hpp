@@ -3,8 +3,6 @@
 
 namespace askr::php {
 
-// Puts a note-taker in front of PHP's chdir(). Called once, after PHP has started.
-void watch_chdir_of_boot();
 // The boot is over: a directory that it has chosen with chdir() is where requests start.
 void keep_directory();
 // Goes there. Otherwise to that of the front controller, where php-fpm starts its requests.

@@ -2,14 +2,13 @@
 // stack: a write may find that the client has gone, and PHP then leaves the script by longjmp.
 #include "php/output.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <vector>
 
 #include "base/log.hpp"
+#include "php/field_name.hpp"
 #include "php/request_copy.hpp"
 #include "php/sidecar.hpp"
 #include "php/state.hpp"
@@ -22,10 +21,6 @@ using exchange::WorkerPort;
 using exchange::Written;
 
 std::vector<WorkerPort::HeadField> fields;  // keeps its capacity; static, see zend.hpp
-
-bool is_named(const WorkerPort::HeadField& field, std::string_view name) {
-  return field.name.size() == name.size() && strncasecmp(field.name.data(), name.data(), name.size()) == 0;
-}
 
 bool split_line(const sapi_header_struct* header, WorkerPort::HeadField& field) {
   const std::string_view line(header->header, header->header_len);
@@ -46,7 +41,7 @@ bool split_line(const sapi_header_struct* header, WorkerPort::HeadField& field) 
 // X-Accel-Redirect and its kin are orders to an nginx in front, and name what no client should know.
 bool is_for_nginx(const WorkerPort::HeadField& field) {
   constexpr std::string_view kPrefix = "X-Accel-";
-  return field.name.size() > kPrefix.size() && strncasecmp(field.name.data(), kPrefix.data(), kPrefix.size()) == 0;
+  return is_same_field(field.name.substr(0, kPrefix.size()), kPrefix);
 }
 
 template <class Wanted>
@@ -95,7 +90,7 @@ Status decide_status(const sapi_headers_struct& headers) {
   Status status{headers.http_response_code, reason_of(headers.http_status_line, headers.http_response_code)};
   if (status.code != 200 && headers.http_status_line != nullptr) return status;
   const auto field = std::find_if(fields.begin(), fields.end(), [](const WorkerPort::HeadField& candidate) {
-    return is_named(candidate, "Status") && !candidate.value.empty();
+    return is_same_field(candidate.name, "Status") && !candidate.value.empty();
   });
   if (field != fields.end()) apply_status_field(field->value, status);
   return status;
@@ -103,7 +98,7 @@ Status decide_status(const sapi_headers_struct& headers) {
 
 // As nginx does it: of several types the last one counts, and an empty one says that there is none.
 void settle_content_type() {
-  const auto is_type = [](const WorkerPort::HeadField& field) { return is_named(field, "Content-Type"); };
+  const auto is_type = [](const WorkerPort::HeadField& field) { return is_same_field(field.name, "Content-Type"); };
   const auto last = std::find_if(fields.rbegin(), fields.rend(), is_type);
   if (last == fields.rend()) return;
   const WorkerPort::HeadField type = *last;
@@ -112,7 +107,7 @@ void settle_content_type() {
 }
 
 void warn_of_redirect(const WorkerPort::HeadField& field) {
-  if (!is_named(field, "X-Accel-Redirect")) return;
+  if (!is_same_field(field.name, "X-Accel-Redirect")) return;
   if (!state.port->is_first_to_warn(exchange::SharedWarning::accel_redirect)) return;
   log::warning("[{}] X-Accel-Redirect is for nginx and sends no file here: let {} send it, as with readfile()",
                state.request->id, state.script_filename);
@@ -153,7 +148,7 @@ extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
   const Status status = decide_status(*headers);
   std::erase_if(fields, [&status](const WorkerPort::HeadField& field) {
     // RFC 9110 section 15.4.5: fields that describe a body have no place in a 304.
-    return is_named(field, "Status") || (status.code == 304 && is_named(field, "Content-Type"));
+    return is_same_field(field.name, "Status") || (status.code == 304 && is_same_field(field.name, "Content-Type"));
   });
   settle_content_type();
   drop_orders_to_nginx();
@@ -206,7 +201,7 @@ bool send_early_hints() {
   if (!request_is_open() || SG(headers_sent)) return false;
   collect_fields(&SG(sapi_headers), [](const WorkerPort::HeadField& field) {
     for (const std::string_view name : {"Content-Type", "Content-Length", "Set-Cookie", "Status", "X-Powered-By"}) {
-      if (is_named(field, name)) return false;
+      if (is_same_field(field.name, name)) return false;
     }
     return !is_for_nginx(field);
   });

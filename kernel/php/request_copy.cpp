@@ -1,10 +1,9 @@
 #include "php/request_copy.hpp"
 
-#include <strings.h>
-
 #include <vector>
 
 #include "base/log.hpp"
+#include "php/field_name.hpp"
 #include "php/state.hpp"
 #include "php/uploads.hpp"
 
@@ -38,10 +37,6 @@ Strings kept_strings;
 RequestView kept;
 std::string cookies;
 
-bool is_named(const FieldView& field, std::string_view name) {
-  return field.name.size() == name.size() && strncasecmp(field.name.data(), name.data(), name.size()) == 0;
-}
-
 // The fields that PHP itself looks at. `cookies` collects, because HTTP/2 clients split the Cookie field. The first of
 // several types counts, as in nginx.
 struct KnownFields {
@@ -52,12 +47,12 @@ KnownFields find_fields(const RequestView& request) {
   KnownFields known;
   cookies.clear();
   for (const FieldView& field : request.fields) {
-    if (field.name.size() == 6 && is_named(field, "Cookie")) {
+    if (is_same_field(field.name, "Cookie")) {
       if (!cookies.empty()) cookies += "; ";
       cookies += field.value;
-    } else if (field.name.size() == 12 && is_named(field, "Content-Type")) {
+    } else if (is_same_field(field.name, "Content-Type")) {
       if (known.content_type.data() == nullptr) known.content_type = field.value;
-    } else if (field.name.size() == 13 && is_named(field, "Authorization")) {
+    } else if (is_same_field(field.name, "Authorization")) {
       known.authorization = field.value;
     }
   }

@@ -5,7 +5,6 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "php/class_lessons.hpp"
-#include "php/directory.hpp"
 #include "php/fork.hpp"
 #include "php/fork_hazards.hpp"
 #include "php/ini.hpp"
@@ -107,7 +106,6 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   if (!started) return started.error();
   if (!decided) ::unsetenv("USE_ZEND_ALLOC_HUGE_PAGES");
   watch_directory_changes();
-  watch_chdir_of_boot();
   watch_input_filter();
   watch_pcntl();
   import_request_into_environment();

@@ -25,6 +25,7 @@ std::array<Seen, 64> seen;  // by hash; a collision only costs a look
 
 std::string current_directory;
 bool directory_changed = true;
+bool chdir_called = false;
 
 ScriptCheck look(const std::string& path) {
   struct stat facts {};
@@ -37,7 +38,7 @@ zif_handler original_chdir = nullptr;
 zif_handler original_chroot = nullptr;
 
 extern "C" void askr_php_chdir(INTERNAL_FUNCTION_PARAMETERS) {
-  directory_changed = true;
+  directory_changed = chdir_called = true;
   original_chdir(INTERNAL_FUNCTION_PARAM_PASSTHRU);
 }
 
@@ -67,6 +68,10 @@ void enter_directory_of(const std::string& path) {
   if (!directory_changed && directory == current_directory) return;
   current_directory = directory;
   directory_changed = ::chdir(current_directory.c_str()) != 0;
+}
+
+bool was_chdir_called() {
+  return chdir_called;
 }
 
 void watch_directory_changes() {

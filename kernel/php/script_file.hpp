@@ -15,6 +15,9 @@ ScriptCheck check_script(const std::string& path);
 // between two looks at its file, a script may run in a directory that has just been replaced.
 void enter_directory_of(const std::string& path);
 
+// Whether PHP's chdir() was called since it has started, wherever it led to.
+[[nodiscard]] bool was_chdir_called();
+
 // Puts a note-taker in front of PHP's chdir(). Called once, after PHP has started.
 void watch_directory_changes();
 

@@ -2,13 +2,12 @@
 // what is absent there is absent here.
 #include "php/variables.hpp"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <string>
 
+#include "php/field_name.hpp"
 #include "php/input_filter.hpp"
 #include "php/server_names.hpp"
 #include "php/state.hpp"
@@ -36,15 +35,11 @@ void put_joined(HashTable* server, ServerName name, std::string_view left, std::
   zend_hash_update(server, server_name(name), &value);
 }
 
-bool is_named(const exchange::FieldView& field, std::string_view name) {
-  return field.name.size() == name.size() && strncasecmp(field.name.data(), name.data(), name.size()) == 0;
-}
-
 // That a body is empty is said by a client that announces it, and of every POST.
 bool has_length(const RequestView& request) {
   if (request.body_size > 0 || strcmp(SG(request_info).request_method, "POST") == 0) return true;
   return std::any_of(request.fields.begin(), request.fields.end(),
-                     [](const exchange::FieldView& field) { return is_named(field, "Content-Length"); });
+                     [](const exchange::FieldView& field) { return is_same_field(field.name, "Content-Length"); });
 }
 
 void put_body_facts(HashTable* server, const RequestView& request) {
@@ -106,8 +101,8 @@ void put_environment(HashTable* server) {
 // Repeated fields become one variable, joined as RFC 9110 section 5.3 has it; cookies as RFC 6265 section 5.4 has them.
 // A body has one type, the one by which PHP reads it.
 void append_field(zval* existing, const exchange::FieldView& field) {
-  if (is_named(field, "Content-Type")) return;
-  const std::string_view separator = is_named(field, "Cookie") ? "; " : ", ";
+  if (is_same_field(field.name, "Content-Type")) return;
+  const std::string_view separator = is_same_field(field.name, "Cookie") ? "; " : ", ";
   zend_string* joined = zend_string_concat3(Z_STRVAL_P(existing), Z_STRLEN_P(existing), separator.data(),
                                             separator.size(), field.value.data(), field.value.size());
   zval_ptr_dtor_str(existing);

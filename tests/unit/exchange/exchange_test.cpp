@@ -56,7 +56,7 @@ TEST_CASE("a request that was taken this very moment has not begun long ago") {
   const uint32_t at = test.submit(gateway, "/");
   const Slot& slot = gateway.slot(at);
   uint32_t taken = 0;  // the worker comes not a step further than that
-  REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken, [](uint32_t) { return true; }));
+  REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken, [] { return Takes::anything; }));
   REQUIRE(slot.state == SlotState::running);
   CHECK(slot.begun() >= before);
   test.exchange->slots()[at].started = before - kSecond;  // by an attempt that has failed
@@ -125,11 +125,11 @@ TEST_CASE("whether a worker may take a request is decided before a later one is 
   RequestQueue& queue = test.exchange->queue();
   test.submit(gateway, "/first");
   uint32_t taken = 0;
-  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [](uint32_t) { return false; }));
+  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [] { return Takes::nothing; }));
   CHECK(queue.depth() == 1);
 
   pid_t child = 0;
-  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [&](uint32_t) {
+  CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [&] {
     child = ::fork();
     if (child == 0) {
       test.submit(gateway, "/second");
@@ -137,7 +137,7 @@ TEST_CASE("whether a worker may take a request is decided before a later one is 
     }
     ::usleep(50'000);
     CHECK(queue.depth() == 1);
-    return false;
+    return Takes::nothing;
   }));
   ::waitpid(child, nullptr, 0);
   CHECK(queue.depth() == 2);

@@ -28,7 +28,7 @@ struct Workers : TestExchange {
   }
   void take_one() const {
     uint32_t taken = 0;
-    REQUIRE(exchange->queue().pop(worker_record(), 0, taken, [](uint32_t) { return true; }));
+    REQUIRE(exchange->queue().pop(worker_record(), 0, taken, [] { return Takes::anything; }));
   }
   [[nodiscard]] unsigned sleeping() const {
     unsigned count = 0;

@@ -1,0 +1,61 @@
+// Workers that are over their time: in a request, as their gateway has found, or after it, in code of their script.
+#include <spdlog/fmt/fmt.h>
+
+#include "base/log.hpp"
+#include "process/master.hpp"
+
+namespace askr::process {
+
+// Gateways have marked workers that are over their time. Only one that still runs that very request is ended.
+void Master::end_overdue_workers() {
+  const unsigned first = options_.exchange.first_worker_record();
+  for (unsigned position = 0; position < options_.exchange.worker_records(); ++position) {
+    exchange::ProcessRecord& record = options_.exchange.records()[first + position];
+    const uint32_t marked = record.kill_slot.exchange(0);
+    if (marked == 0 || marked > options_.exchange.slots().size()) continue;
+    const exchange::Slot& slot = options_.exchange.slots()[marked - 1];
+    if (slot.state != exchange::SlotState::running || slot.worker != first + position + 1) continue;
+    deployment_.end_overdue(first + position);
+  }
+}
+
+// A worker has come back from a request and runs code of its script. Busy workers do so all the time, so they are
+// looked at when the first one may be over its time, and not again before another one tells, unless some are there just
+// then.
+void Master::watch_leaving() {
+  if (watches_leaving_ || options_.exchange.global().leaving_watched.load() == 0) return;
+  watches_leaving_ = true;
+  alarms_.at(monotonic_now() + options_.settings.server.request_timeout, [this] { look_at_leaving(); });
+}
+
+void Master::look_at_leaving() {
+  options_.exchange.global().leaving_watched.store(0);
+  watches_leaving_ = false;
+  const int64_t limit = options_.settings.server.request_timeout;
+  const int64_t now = monotonic_now();
+  int64_t next = 0;
+  for (exchange::ProcessRecord& worker : options_.exchange.workers()) {
+    const int64_t left_at = worker.left_at.load();
+    if (left_at == 0) continue;
+    if (now - left_at >= limit) {
+      end_lost_worker(worker);
+    } else if (next == 0 || left_at + limit < next) {
+      next = left_at + limit;
+    }
+  }
+  if (next == 0) return;
+  options_.exchange.global().leaving_watched.store(1);
+  watches_leaving_ = true;
+  alarms_.at(next, [this] { look_at_leaving(); });
+}
+
+void Master::end_lost_worker(exchange::ProcessRecord& worker) {
+  worker.left_at.store(0);
+  log::error(
+      "worker {} (pid {}) has not asked for another request within {:g} s of its last one "
+      "(server.request_timeout); ending it",
+      worker.index.load(), worker.pid.load(), static_cast<double>(options_.settings.server.request_timeout) / kSecond);
+  deployment_.end_overdue(static_cast<unsigned>(&worker - options_.exchange.records().data()));
+}
+
+}  // namespace askr::process

@@ -101,7 +101,7 @@ def test_what_the_boot_has_made_is_there_in_every_worker(serve):
 def test_workers_share_the_memory_of_the_boot(serve):
     app = serve(boot="$GLOBALS['big'] = []; for ($i = 0; $i < 400000; $i++) { $GLOBALS['big'][] = \"text $i\"; }",
                 options={"workers": 3, "ini": ["memory_limit=256M"]})
-    template = app.pids("template")[0]
+    template = app.one_of("template")
     for worker in app.pids("worker"):
         assert memory_kb(worker, "Rss") > 20_000
         assert memory_kb(worker, "Private_Dirty") < memory_kb(template, "Rss") / 4
@@ -110,7 +110,7 @@ def test_workers_share_the_memory_of_the_boot(serve):
 def test_a_template_that_dies_is_booted_again_and_workers_go_on(serve):
     app = serve()
     workers = app.pids("worker")
-    kill(app.pids("template")[0])
+    kill(app.one_of("template"))
     wait_until(lambda: boots(app) == 2 and app.pids("template"), "another template")
     assert app.pids("worker") == workers
     kill(workers[0])
@@ -122,7 +122,7 @@ def test_a_template_that_cannot_be_booted_again_does_not_stop_its_workers(serve)
     app = serve(boot="if (file_exists(__DIR__ . '/away')) { throw new Exception('no database'); }")
     workers = app.pids("worker")
     (app.root / "away").touch()
-    kill(app.pids("template")[0])
+    kill(app.one_of("template"))
     app.wait_log("the template exited with code 1: .*no database.*; trying again in .* s, running workers go on")
     assert app.pids("worker") == workers
     assert app.get("/").status == 200
@@ -138,7 +138,7 @@ def test_a_template_that_hangs_when_it_is_booted_again_is_ended(serve):
     app = serve(boot="while (file_exists(__DIR__ . '/away')) { usleep(1000); clearstatcache(); }",
                 flags=("--cow", "--boot-timeout", "500ms"))
     (app.root / "away").touch()
-    kill(app.pids("template")[0])
+    kill(app.one_of("template"))
     app.wait_log(r"the template was killed by signal 9 \(Killed\): it has not booted within 0\.5 s .*trying again in")
     (app.root / "away").unlink()
     wait_until(lambda: boots(app) > 1 and app.status()["processes"][-1]["state"] == "idle", "another template")
@@ -315,7 +315,7 @@ $GLOBALS['ends'] = new Ends;
 register_shutdown_function(function () {{ file_put_contents('{log}', getmypid() . " shutdown\\n", FILE_APPEND); }});""",
         options={"workers": 2},
     )
-    template, workers = app.pids("template")[0], app.pids("worker")
+    template, workers = app.one_of("template"), app.pids("worker")
     app.get("/")
     assert not log.exists()
     app.signal(signal.SIGTERM)

@@ -226,7 +226,7 @@ def test_a_stream_over_its_time_is_cut(hasty):
 def test_a_get_whose_worker_is_killed_runs_again_unseen(gated):
     app, gate = gated()
     with gate.hold("a") as client:
-        kill(app.pids("worker")[0])
+        kill(app.one_of("worker"))
         wait_until(lambda: len(gate.began()) == 2, "it was begun again")
         gate.open()
         response = client.read_response()
@@ -242,7 +242,7 @@ def test_a_get_whose_worker_is_killed_twice_is_502(gated):
     with gate.hold("a") as client:
         for runs in (1, 2):
             wait_until(lambda: len(gate.began()) == runs, f"run {runs}")
-            kill(wait_until(lambda: app.pids("worker"), "a worker")[0])
+            kill(app.one_of("worker"))
         response = client.read_response()
         assert response.status == 502
         assert response.header("X-Request-Id").encode() in response.body
@@ -253,7 +253,7 @@ def test_a_get_whose_worker_is_killed_twice_is_502(gated):
 def test_what_may_not_be_repeated_is_502_with_its_id(gated, method):
     app, gate = gated()
     with gate.hold("a", method, b"body", {"X-Request-Id": "lost-one"}) as client:
-        kill(app.pids("worker")[0])
+        kill(app.one_of("worker"))
         response = client.read_response(method)
         assert response.status == 502
         assert response.header("X-Request-Id") == "lost-one"
@@ -270,7 +270,7 @@ def test_queued_requests_survive_the_death_of_the_worker(gated):
     lost = gate.hold("a", "POST", b"x")
     waiting = [app.begin("POST", gate.target(name), body=b"x") for name in "bcd"]
     gate.wait_queued(3)
-    kill(app.pids("worker")[0])
+    kill(app.one_of("worker"))
     gate.open()
     assert lost.read_response().status == 502
     assert [client.read_response().text for client in waiting] == ["b", "c", "d"]
@@ -297,7 +297,7 @@ def test_a_stream_whose_worker_is_killed_is_cut(server, tmp_path):
         head = client.read_head()
         assert head.status == 200
         wait_until(lambda: progress_of(progress) == 2, "the stream is under way")
-        kill(app.pids("worker")[0])
+        kill(app.one_of("worker"))
         with pytest.raises((CutShort, EOFError, ConnectionResetError)):
             client.read_body(head)  # no clean end of the chunked coding
     assert app.get("/fine.php").body == b"fine"
@@ -312,7 +312,7 @@ def test_a_stream_to_an_http_1_0_client_is_reset_when_it_is_cut(server, tmp_path
         client.send(request_bytes("GET", f"/?pieces=2&hold&progress={progress}", version="HTTP/1.0"))
         head = client.read_head()
         wait_until(lambda: progress_of(progress) == 2, "the stream is under way")
-        kill(app.pids("worker")[0])
+        kill(app.one_of("worker"))
         with pytest.raises(ConnectionResetError):  # an orderly end would mean that this was all
             client.read_body(head)
 

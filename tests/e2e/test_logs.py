@@ -200,7 +200,7 @@ def test_the_access_log_may_be_a_pipe_whose_reader_comes_and_goes(server, tmp_pa
 
 
 def test_the_error_log_has_a_time_and_a_speaker_on_every_line(app):
-    kill(app.pids("worker")[0])
+    kill(app.one_of("worker"))
     app.wait_log("was killed by signal 9")
     for line in app.error_log().splitlines():
         assert re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", line), line
@@ -238,7 +238,7 @@ def test_standard_error_that_nobody_reads_stops_nobody(server, make):
         with app.client() as client:
             client.send(b"GET nonsense\r\n\r\n")
             assert client.read_response().status == 400
-    kill(app.pids("worker")[0])
+    kill(app.one_of("worker"))
     wait_until(lambda: app.status()["workers_alive"] == 2, "the master goes on")
     assert app.get("/plain.txt").status == 200
 

@@ -118,7 +118,7 @@ def test_a_dead_template_is_replaced_and_workers_go_on(server):
 def test_a_dead_template_and_worker_at_once_are_replaced(server):
     app = server(PID, workers=2)
     (template,) = app.pids("template")
-    victim = app.pids("worker")[0]
+    victim = app.one_of("worker")
     kill(template)
     kill(victim)
     wait_until(lambda: len([w for w in app.workers() if w["state"] == "idle"]) == 2, "both workers are back")
@@ -293,8 +293,8 @@ def test_a_worker_that_cannot_be_replaced_is_once_its_code_is_mended(server):
     app.worker_script = app.root / "worker.php"
     app.start()
     (app.root / "broken").touch()
-    kill(app.pids("worker")[0])
-    kill(app.pids("worker")[0])
+    kill(app.one_of("worker"))
+    kill(app.one_of("worker"))
     app.wait_log("trying again in .* running workers go on")
     (app.root / "broken").unlink()
     wait_until(lambda: [w["state"] for w in app.workers()] == ["idle"] * 3, "all three are back")
@@ -306,7 +306,7 @@ def test_without_any_worker_files_are_served_and_requests_are_refused_until_one_
     app.start()
     assert app.get("/").status == 200
     (app.root / "broken").touch()
-    kill(app.pids("worker")[0])
+    kill(app.one_of("worker"))
     app.wait_log("NO WORKER IS LEFT: requests wait for one, and get 503 after server.queue_timeout")
     response = app.get("/")
     assert (response.status, bool(response.header("retry-after"))) == (503, True)
@@ -320,7 +320,7 @@ def test_a_reload_mends_a_server_whose_workers_cannot_be_replaced(server):
     app.worker_script = app.root / "worker.php"
     app.start()
     app.worker_script.write_text("<?php $a = = 1;")
-    kill(app.pids("worker")[0])
+    kill(app.one_of("worker"))
     app.wait_log("NO WORKER IS LEFT")
     assert app.reload().returncode == 1
     app.worker_script.write_text(CRASHING_BOOT.replace("getmypid()", "'mended'"))
@@ -335,7 +335,7 @@ def test_a_worker_that_never_comes_to_an_end_of_its_boot_is_ended(server):
     app.worker_script = app.root / "worker.php"
     app.start()
     (app.root / "away").touch()
-    kill(app.pids("worker")[0])
+    kill(app.one_of("worker"))
     app.wait_log(r"worker \d+ \(pid \d+\) has not booted within 0\.5 s")
     app.wait_log("before it was ready; trying again in .* running workers go on")
     (app.root / "away").unlink()
@@ -446,7 +446,7 @@ def test_the_master_keeps_nothing_of_workers_that_have_ended(server):
 def test_a_worker_that_is_stopped_does_not_stop_the_server(server):
 
     app = server(PID, workers=2)
-    victim = app.pids("worker")[0]
+    victim = app.one_of("worker")
     os.kill(victim, signal.SIGSTOP)
     try:
         for _ in range(20):

@@ -304,7 +304,7 @@ def test_kills_under_load_cost_no_get(rewound):
     app = rewound(workers=2)
     with Load(app, clients=6) as load:
         for _ in range(10):
-            kill(app.pids("worker")[0])
+            kill(app.one_of("worker"))
             load.progresses(50)
     load.assert_flawless()
     app.assert_nothing_is_held()

@@ -259,6 +259,10 @@ class Server:
     def pids(self, role):
         return [process["pid"] for process in self.status()["processes"] if process["role"] == role]
 
+    def one_of(self, role):
+        """The id of a process of this role. Waits for one: where some were killed, there may be none for a moment."""
+        return wait_until(lambda: self.pids(role), f"there is a {role}")[0]
+
     @property
     def master(self):
         return self.process.pid

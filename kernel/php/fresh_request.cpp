@@ -6,6 +6,7 @@
 #include "php/callables.hpp"
 #include "php/directory.hpp"
 #include "php/extension.hpp"
+#include "php/opcache_clock.hpp"
 #include "php/output.hpp"
 #include "php/output_filters.hpp"
 #include "php/request_copy.hpp"
@@ -173,6 +174,7 @@ void begin_request() {
   PG(header_is_being_sent) = false;
   PG(connection_status) = PHP_CONNECTION_NORMAL;
   sapi_activate();
+  set_opcache_clock();
   SG(sapi_started) = true;
   if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof(SAPI_PHP_VERSION_HEADER) - 1, 1);
   start_output();

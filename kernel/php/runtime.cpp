@@ -11,6 +11,7 @@
 #include "php/ini_files.hpp"
 #include "php/input_filter.hpp"
 #include "php/opcache.hpp"
+#include "php/opcache_clock.hpp"
 #include "php/pcntl.hpp"
 #include "php/preload.hpp"
 #include "php/recycling.hpp"
@@ -115,6 +116,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   warn_about_unknown_settings(options, facts.warnings);
   warn_about_folder_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));
+  if (facts.opcache_enabled) find_opcache_clock();
   collect_facts(facts);
   if (options.classes == ClassList::learn) ASKR_TRY(begin_class_lessons(facts));
   remember_open_files();

@@ -1,7 +1,7 @@
 #include "php/opcache.hpp"
 
 #include "php/internal_function.hpp"
-#include "php/request_copy.hpp"
+#include "php/own_request.hpp"
 #include "php/state.hpp"
 #include "php/zend.hpp"
 
@@ -60,15 +60,6 @@ extern "C" void askr_php_opcache_reset(INTERNAL_FUNCTION_PARAMETERS) {
   RETURN_TRUE;
 }
 
-void ask(Answer& answer) {
-  open_boot_info();
-  zend_first_try {
-    if (php_request_startup() == SUCCESS) call_status(answer);
-    php_request_shutdown(nullptr);
-  }
-  zend_end_try();
-}
-
 }  // namespace
 
 void watch_opcache_reset() {
@@ -86,7 +77,7 @@ Result<> check_opcache(RuntimeFacts& facts) {
     return ok();
   }
   Answer answer;
-  ask(answer);
+  run_own_request([&answer] { call_status(answer); });
   facts.opcache_enabled = answer.enabled;
   facts.jit_enabled = answer.jit;
   facts.preloaded_classes = answer.preloaded;

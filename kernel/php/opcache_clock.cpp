@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "php/request_copy.hpp"
+#include "php/own_request.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {
@@ -54,33 +54,25 @@ extern "C" zend_result askr_php_pretend_time(double* time) {
   return SUCCESS;
 }
 
-void begin_and_end_request() {
-  open_boot_info();
-  zend_first_try {
-    php_request_startup();
-    php_request_shutdown(nullptr);
-  }
-  zend_end_try();
-}
-
 }  // namespace
 
-void find_opcache_clock() {
+bool find_opcache_clock() {
   const std::span<time_t> surroundings = find_surroundings();
   std::vector<bool> followed(surroundings.size(), true);
   const auto original = sapi_module.get_request_time;
   sapi_module.get_request_time = askr_php_pretend_time;
   for (const time_t time : {1'000'000'007, 1'000'000'009}) {
     pretended_time = time;
-    begin_and_end_request();
+    run_own_request([] {});
     for (size_t index = 0; index < surroundings.size(); ++index) {
       followed[index] = followed[index] && surroundings[index] == time;
     }
   }
   sapi_module.get_request_time = original;
-  if (std::count(followed.begin(), followed.end(), true) != 1) return;
+  if (std::count(followed.begin(), followed.end(), true) != 1) return false;
   const auto at = std::find(followed.begin(), followed.end(), true) - followed.begin();
   opcache_clock = &surroundings[static_cast<size_t>(at)];
+  return true;
 }
 
 void set_opcache_clock() {

@@ -7,9 +7,9 @@
 namespace askr::php {
 
 // Finds the clock, of which opcache tells nobody: it begins and ends two empty PHP requests at times that nothing else
-// has. Where there is none, or more than one place that could be it, the clock is left alone. After start-up, before
-// any fork.
-void find_opcache_clock();
+// has. False: there is none, or more than one place that could be it, and the clock will be left alone. After start-up,
+// before any fork.
+bool find_opcache_clock();
 
 // Sets the clock to the time of the request. Call where PHP begins a request that it does not know of.
 void set_opcache_clock();

@@ -116,7 +116,10 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   warn_about_unknown_settings(options, facts.warnings);
   warn_about_folder_settings(options, facts.warnings);
   ASKR_TRY(check_opcache(facts));
-  if (facts.opcache_enabled) find_opcache_clock();
+  if (facts.opcache_enabled && !find_opcache_clock()) {
+    facts.warnings.emplace_back(
+        "this opcache keeps the time of the boot: workers that are booted once compile later files in each request");
+  }
   collect_facts(facts);
   if (options.classes == ClassList::learn) ASKR_TRY(begin_class_lessons(facts));
   remember_open_files();

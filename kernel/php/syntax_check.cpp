@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "php/own_request.hpp"
 #include "php/state.hpp"
 #include "php/zend.hpp"
 
@@ -9,16 +10,10 @@ namespace askr::php {
 namespace {
 
 void compile(const char* script) {
-  zend_first_try {
-    if (php_request_startup() == SUCCESS) {
-      zend_file_handle file;
-      zend_stream_init_filename(&file, script);
-      php_lint_script(&file);
-      zend_destroy_file_handle(&file);
-    }
-    php_request_shutdown(nullptr);
-  }
-  zend_end_try();
+  zend_file_handle file;
+  zend_stream_init_filename(&file, script);
+  php_lint_script(&file);
+  zend_destroy_file_handle(&file);
 }
 
 }  // namespace
@@ -27,7 +22,7 @@ std::string syntax_error_of(const std::string& script) {
   state.script_filename = script;
   state.booting = true;  // so the log says nothing
   state.failure.seen = false;
-  compile(script.c_str());
+  run_own_request([&script] { compile(script.c_str()); });
   if (!state.failure.seen) return {};
   return fmt::format("{} in {}:{}", state.failure.message, state.failure.file, state.failure.line);
 }

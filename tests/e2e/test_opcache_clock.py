@@ -15,13 +15,13 @@ function page(): void {
     echo $kept ? ' kept' : ' compiled';
 }
 """
-MODES = {
-    "per-request": [],
-    "worker": ["--worker-script"],
-    "cow": ["--worker-script", "--cow"],
-    "forked": ["--worker-script", "--isolation", "request"],
-    "rewound": ["--worker-script", "--isolation", "rewind"],
-    "preloaded": ["--preload-script", "root/page.php", "--isolation", "request"],
+MODES = {  # is there a worker script, further flags
+    "per-request": (False, []),
+    "worker": (True, []),
+    "cow": (True, ["--cow"]),
+    "forked": (True, ["--isolation", "request"]),
+    "rewound": (True, ["--isolation", "rewind"]),
+    "preloaded": (False, ["--preload-script", "root/page.php", "--isolation", "request"]),
 }
 
 
@@ -29,13 +29,13 @@ MODES = {
 def serve(request, server):
     if request.param == "rewound" and SANITIZED:
         pytest.skip("the shadow memory of sanitizers is too large to rewind")
+    has_worker_script, flags = MODES[request.param]
 
     def make(**settings):
         app = server({"worker.php": WORKER, "page.php": PAGE,
                       "index.php": "<?php require_once __DIR__ . '/page.php'; page();"}, wait=False, workers=1,
-                     flags=[flag for flag in MODES[request.param] if flag != "--worker-script"],
-                     ini=[f"opcache.{name}={value}" for name, value in settings.items()])
-        if "--worker-script" in MODES[request.param]:
+                     flags=flags, ini=[f"opcache.{name}={value}" for name, value in settings.items()])
+        if has_worker_script:
             app.worker_script = app.root / "worker.php"
         return app.start()
 

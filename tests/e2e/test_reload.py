@@ -415,10 +415,12 @@ def test_deploys_in_a_row_with_deleted_releases_fail_no_request(server, tmp_path
     upload.send(request_bytes("POST", "/", {"Content-Length": str(size)}) + b"x" * 1000)
     stop = threading.Event()
 
-    def trickle():
-        for _ in range(size // 1000 - 1):
+    def trickle():  # the last piece when the last deploy is done, however long they take
+        for _ in range(size // 1000 - 2):
             stop.wait(deploys * 0.3 / (size / 1000))
             upload.send(b"x" * 1000)
+        stop.wait()
+        upload.send(b"x" * 1000)
 
     uploader = threading.Thread(target=trickle, daemon=True)
     uploader.start()
@@ -432,6 +434,7 @@ def test_deploys_in_a_row_with_deleted_releases_fail_no_request(server, tmp_path
             assert app.get("/version.txt").text == str(number)
     load.assert_flawless()
     files.assert_flawless()
+    stop.set()
     uploader.join(60)
     response = upload.read_response()
     assert (response.status, response.text) == (200, str(deploys))

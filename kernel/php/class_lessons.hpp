@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "php/runtime.hpp"
+#include "php/options.hpp"
 
 namespace askr::php {
 

@@ -3,7 +3,7 @@
 
 #include "base/result.hpp"
 #include "php/fork_point.hpp"
-#include "php/runtime.hpp"
+#include "php/options.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {

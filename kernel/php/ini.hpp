@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "php/runtime.hpp"
+#include "php/options.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {

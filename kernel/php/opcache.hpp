@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "php/runtime.hpp"
+#include "php/options.hpp"
 
 namespace askr::php {
 

@@ -10,7 +10,7 @@
 #include "base/log.hpp"
 #include "php/field_name.hpp"
 #include "php/request_copy.hpp"
-#include "php/sidecar.hpp"
+#include "php/sidecar_output.hpp"
 #include "php/state.hpp"
 #include "php/variables.hpp"
 

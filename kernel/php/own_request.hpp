@@ -1,7 +1,7 @@
 // A PHP request of the server's own: for no client, to ask PHP something. In a process that serves nothing yet.
 #pragma once
 
-#include "php/request_copy.hpp"
+#include "php/boot_info.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "php/plugin_interface.hpp"
+#include "php/plugin_parts.hpp"
 #include "php/zend.hpp"
 
 // One call, on the stack of the function that PHP has called.

@@ -1,31 +1,9 @@
-// What plugins have registered for PHP, and the functions that they call back: "askr.php/1".
+// The functions that plugins call back: "askr.php/1".
 #pragma once
 
 #include <askr/abi/php.h>
-#include <askr/abi/pipeline.h>
-
-#include <string>
-#include <vector>
 
 namespace askr::php {
-
-struct PluginFunction {
-  std::string plugin;
-  const askr_php_function* function;
-  void* self;
-};
-
-struct WorkerHook {
-  std::string plugin;
-  askr_hook function;
-  void* self;
-};
-
-// Set before PHP starts, then only read.
-struct PluginParts {
-  std::vector<PluginFunction> functions;
-  std::vector<WorkerHook> request_begin, request_end;
-};
 
 // All of the interface but add_function, which is the plugin host's.
 askr_php php_interface();

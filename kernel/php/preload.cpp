@@ -7,11 +7,11 @@
 // superglobals.
 #include "php/preload.hpp"
 
+#include "php/boot_info.hpp"
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
-#include "php/request_copy.hpp"
 #include "php/rewinding.hpp"
 #include "php/script_file.hpp"
 #include "php/sidecar.hpp"

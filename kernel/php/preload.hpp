@@ -1,7 +1,8 @@
 // Isolation for applications without a worker script: their boot runs once, in the template.
 #pragma once
 
-#include "php/runtime.hpp"
+#include "base/result.hpp"
+#include "php/options.hpp"
 
 namespace askr::php {
 

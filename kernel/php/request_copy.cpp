@@ -88,14 +88,6 @@ void open_request_info() {
   make_upload_dir();
 }
 
-void open_boot_info() {
-  info_strings.reserve(state.script_filename.size() + 1);
-  SG(request_info) = sapi_request_info{};
-  SG(request_info).path_translated = info_strings.keep(state.script_filename);
-  SG(server_context) = &state;
-  SG(sapi_headers).http_response_code = 200;
-}
-
 extern "C" char* askr_php_read_cookies() {
   return state.request != nullptr && !cookies.empty() ? cookies.data() : nullptr;
 }

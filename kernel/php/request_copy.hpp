@@ -9,8 +9,6 @@ namespace askr::php {
 
 // Fills SG(request_info) and SG(server_context) for state.request; state.script_filename must be set.
 void open_request_info();
-// The same for the boot of a worker script: no method, no body, no cookies.
-void open_boot_info();
 // The Cookie header of the request, for PHP to parse.
 extern "C" char* askr_php_read_cookies();
 extern "C" size_t askr_php_read_body(char* buffer, size_t size);

@@ -7,6 +7,7 @@
 #include "php/class_lessons.hpp"
 #include "php/fork.hpp"
 #include "php/fork_hazards.hpp"
+#include "php/functions.hpp"
 #include "php/ini.hpp"
 #include "php/ini_files.hpp"
 #include "php/input_filter.hpp"
@@ -35,7 +36,7 @@ std::string ini_text;  // PHP keeps a pointer to it
 Result<> start_php(RuntimeFacts& facts) {
   std::vector<std::string> messages;
   ASKR_TRY(capture_startup_output());
-  const Result<> started = start_module(ini_text, messages);
+  const Result<> started = start_module(ini_text, function_table(), messages);
   std::string output = release_startup_output();
   for (const std::string& message : messages) output += message + "\n";
   ASKR_TRY(judge_startup_output(output, state.options, facts.warnings));

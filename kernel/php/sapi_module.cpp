@@ -12,7 +12,6 @@
 #include <cstdio>
 
 #include "base/log.hpp"
-#include "php/functions.hpp"
 #include "php/ini.hpp"
 #include "php/output.hpp"
 #include "php/plugin_functions.hpp"
@@ -26,11 +25,10 @@
 
 namespace askr::php {
 
-State state;
-
 namespace {
 
-std::vector<std::string>* startup_messages = nullptr;  // while PHP starts
+std::vector<std::string>* startup_messages = nullptr;   // while PHP starts
+const zend_function_entry* server_functions = nullptr;  // of Askr itself
 
 log::Level level_of(int syslog_level) {
   if (syslog_level <= LOG_ERR) return log::Level::error;
@@ -108,7 +106,7 @@ zend_module_entry extension = {
 
 // Extensions end a request in the reverse order of their registration; ours comes first to be the last there.
 int register_extensions() {
-  extension.functions = merge_functions(function_table(), state.options.plugins.functions);
+  extension.functions = merge_functions(server_functions, state.options.plugins.functions);
   if (zend_register_internal_module(&extension) == nullptr) return FAILURE;
   return php_register_internal_extensions();
 }
@@ -155,7 +153,8 @@ sapi_module_struct sapi;
 
 }  // namespace
 
-Result<> start_module(std::string& ini, std::vector<std::string>& messages) {
+Result<> start_module(std::string& ini, const zend_function_entry* functions, std::vector<std::string>& messages) {
+  server_functions = functions;
   startup_messages = &messages;
   zend_signal_startup();
   sapi = make_sapi();

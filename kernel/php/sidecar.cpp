@@ -11,20 +11,18 @@
 #include <csignal>
 #include <string>
 
-#include "base/log.hpp"
+#include "php/boot_info.hpp"
 #include "php/crash.hpp"
 #include "php/request.hpp"
-#include "php/request_copy.hpp"
 #include "php/script_file.hpp"
+#include "php/sidecar_output.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
 
 namespace askr::php {
 namespace {
 
-constexpr size_t kLongestLine = 8 << 10;
-
-std::string script, unfinished_line;  // static, see zend.hpp
+std::string script;  // static, see zend.hpp
 volatile sig_atomic_t asked_to_stop = 0;
 bool watches_for_stop = false;
 
@@ -110,17 +108,8 @@ int run_sidecar() {
 }
 
 int end_sidecar() {
-  if (!unfinished_line.empty()) log_sidecar_output("\n");
+  end_sidecar_output();
   return EG(exit_status) & 0xff;
-}
-
-void log_sidecar_output(std::string_view text) {
-  for (const char letter : text) {
-    if (letter != '\n') unfinished_line += letter;
-    if (letter != '\n' && unfinished_line.size() < kLongestLine) continue;
-    log::info("{}", unfinished_line);
-    unfinished_line.clear();
-  }
 }
 
 bool sidecar_should_stop() {

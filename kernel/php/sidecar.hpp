@@ -19,9 +19,6 @@ int run_sidecar();
 // When PHP has ended: the exit code of the script.
 int end_sidecar();
 
-// What the script echoes: lines for the log.
-void log_sidecar_output(std::string_view text);
-
 // askr_should_stop(): was this sidecar asked to end? False elsewhere. Once a script has called it, SIGTERM no longer
 // ends it.
 bool sidecar_should_stop();

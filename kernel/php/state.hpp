@@ -6,7 +6,7 @@
 
 #include "exchange/worker_port.hpp"
 #include "php/fork_point.hpp"
-#include "php/runtime.hpp"
+#include "php/options.hpp"
 
 namespace askr::php {
 

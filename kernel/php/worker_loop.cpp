@@ -11,6 +11,7 @@
 #include "php/worker_loop.hpp"
 
 #include "base/log.hpp"
+#include "php/boot_info.hpp"
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
 #include "php/leaks.hpp"
@@ -18,7 +19,6 @@
 #include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/request_array.hpp"
-#include "php/request_copy.hpp"
 #include "php/rewinding.hpp"
 #include "php/script_file.hpp"
 #include "php/sidecar.hpp"

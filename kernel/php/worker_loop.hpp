@@ -1,7 +1,8 @@
 // Worker mode: one script that boots the application and then asks for requests, many of them in one run of PHP.
 #pragma once
 
-#include "php/runtime.hpp"
+#include "base/result.hpp"
+#include "php/options.hpp"
 #include "php/zend.hpp"
 
 namespace askr::php {

@@ -1,0 +1,7 @@
+#include "php/state.hpp"
+
+namespace askr::php {
+
+State state;
+
+}  // namespace askr::php

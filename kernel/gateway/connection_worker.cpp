@@ -222,6 +222,7 @@ bool Connection::take_worker_head(std::string_view bytes) {
     give_up_on_worker(502);
     return false;
   }
+  http::remove_connection_fields(response.headers);
   context.has_head = context.transaction.is_streaming = true;
   context.promised = announced_length();
   note_times();

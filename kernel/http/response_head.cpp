@@ -6,12 +6,13 @@
 #include <cstring>
 #include <utility>
 
+#include "http/date.hpp"
 #include "http/text.hpp"
 
 namespace askr::http {
 namespace {
 
-// The kernel decides about these, whatever a script or a plugin wrote.
+// Written in another place, most of them whatever a script or a plugin wrote.
 bool is_replaced(std::string_view name) {
   switch (name.size()) {
     case 4:
@@ -62,6 +63,13 @@ void write_status_line(const ResponseHead& head, std::string& out) {
   const bool own_reason = !head.reason.empty() && is_writable_value(head.reason);
   out += own_reason ? std::string_view(head.reason) : reason_phrase(head.status);
   out += "\r\n";
+}
+
+// When the response was made, by whom it was made, if that is a date: of one that was kept it is not now (RFC 9110
+// section 6.6.1).
+std::string_view date_of(const ResponseHead& head, const WireOptions& options) {
+  const std::string_view said = head.headers.find("Date");
+  return said.size() == options.date.size() && parse_date(said, 0) ? said : options.date;
 }
 
 // HTTP/1.1 keeps a connection unless told otherwise, HTTP/1.0 the other way round (RFC 9112 section 9.3).
@@ -129,6 +137,18 @@ void HeaderList::clear() {
   entries_.clear();
 }
 
+void remove_connection_fields(HeaderList& fields) {
+  if (!fields.contains("Connection")) return;
+  std::vector<std::string> names;
+  fields.for_each([&names](std::string_view name, std::string_view value) {
+    if (!equals_ignoring_case(name, "Connection")) return;
+    std::string_view element;
+    while (next_element(value, element)) names.emplace_back(element);
+  });
+  for (const std::string& name : names) fields.remove(name);
+  fields.remove("Connection");
+}
+
 void ResponseHead::clear() {
   status = 200;
   reason.clear();
@@ -138,7 +158,7 @@ void ResponseHead::clear() {
 void write_response_head(const ResponseHead& head, const WireOptions& options, std::string& out) {
   write_status_line(head, out);
   out += "Server: askr\r\nDate: ";
-  out += options.date;
+  out += date_of(head, options);
   out += "\r\n";
   write_connection(options, out);
   write_framing(options, out);

@@ -49,6 +49,9 @@ class HeaderList {
   std::vector<Entry> entries_;
 };
 
+// Takes out Connection and what it names: fields of the one connection that they came over (RFC 9110 section 7.6.1).
+void remove_connection_fields(HeaderList& fields);
+
 struct ResponseHead {
   int status = 200;
   std::string reason;  // empty: the standard phrase of the status
@@ -65,11 +68,12 @@ struct WireOptions {
   bool keep_alive = true;     // writes the Connection field
   BodyFraming framing = BodyFraming::none;
   uint64_t content_length = 0;  // written when framing is content_length
-  std::string_view date;        // IMF-fixdate
+  std::string_view date;        // IMF-fixdate: now
 };
 
-// Appends status line and fields to `out`. Content-Length, Transfer-Encoding, Connection, Keep-Alive, Date and Server
-// of `head` are replaced by what the options say (Server: askr). Names or values with CR, LF or NUL are left out.
+// Appends status line and fields to `out`. Content-Length, Transfer-Encoding, Connection, Keep-Alive and Server of
+// `head` are replaced by what the options say (Server: askr), and so is Date unless it is a date. Names or values with
+// CR, LF or NUL are left out.
 void write_response_head(const ResponseHead& head, const WireOptions& options, std::string& out);
 
 // "Not Found" for 404; "Unknown" for a status without a phrase.

@@ -151,6 +151,16 @@ int32_t is_background(askr_request request) {
   return transaction != nullptr && transaction->endpoint->background ? 1 : 0;
 }
 
+askr_str server_address(askr_request request) {
+  const Transaction* transaction = ASKR_LIVE(request, "askr_request_api.server_address");
+  return transaction == nullptr ? askr_str{} : to_str(transaction->endpoint->server_address);
+}
+
+uint16_t server_port(askr_request request) {
+  const Transaction* transaction = ASKR_LIVE(request, "askr_request_api.server_port");
+  return transaction == nullptr ? 0 : transaction->server_port;
+}
+
 }  // namespace
 
 const askr_request_api kRequestInterface = {sizeof(askr_request_api),
@@ -172,6 +182,8 @@ const askr_request_api kRequestInterface = {sizeof(askr_request_api),
                                             file_path,
                                             read_body,
                                             times,
-                                            is_background};
+                                            is_background,
+                                            server_address,
+                                            server_port};
 
 }  // namespace askr::plugin

@@ -115,7 +115,7 @@ def test_a_plugin_built_with_the_headers_of_a_released_version_runs(server, tmp_
 
 
 FUTURE = [
-    ("base.h", "#define ASKR_ABI_MINOR 3", "#define ASKR_ABI_MINOR 99"),
+    ("base.h", "#define ASKR_ABI_MINOR 4", "#define ASKR_ABI_MINOR 99"),
     ("log.h", SWAP[1], SWAP[1] + "  void (*shout)(const askr_host* host, askr_str line);\n"),
     ("options.h", '  const char* choices;      /* of ASKR_OPTION_CHOICE: "fast best" */\n',
      '  const char* choices;\n  const char* icon;\n  int64_t weight;\n'),

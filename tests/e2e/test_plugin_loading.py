@@ -8,7 +8,7 @@ import pytest
 from askrtest.plugins import FOLDER, plugin_file, start_with, with_plugins
 from askrtest.server import run_askr
 
-SDK = "0.3"
+SDK = "0.4"
 OWN = ("autoscale", "cache", "coalesce", "compress", "defer")
 
 

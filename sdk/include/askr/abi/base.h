@@ -21,7 +21,7 @@ extern "C" {
 /* The version of these headers. A plugin loads when the majors are equal and the minor it needs at least is not above
  * the server's. While the major is 0, frozen headers of each released minor are kept and tested all the same. */
 #define ASKR_ABI_MAJOR 0
-#define ASKR_ABI_MINOR 3
+#define ASKR_ABI_MINOR 4
 
 /* The one symbol of a plugin; everything else in it is hidden. */
 #define ASKR_EXPORT __attribute__((visibility("default")))

@@ -60,6 +60,12 @@ typedef struct askr_request_api {
 
   /* --- since 0.2 */
   int32_t (*is_background)(askr_request request); /* 1: has no client, see askr_pipeline.repeat */
+
+  /* --- since 0.4 */
+  /* Where the request was received, as PHP has it in SERVER_ADDR and SERVER_PORT: behind trusted proxies the port that
+   * the client sees; "unix:/path" and 0 for a Unix socket. */
+  askr_str (*server_address)(askr_request request);
+  uint16_t (*server_port)(askr_request request);
 } askr_request_api;
 
 #ifdef __cplusplus

@@ -46,7 +46,8 @@ typedef struct askr_response_api {
   askr_str (*header)(askr_request request, askr_str name); /* valid until a field is changed */
   uint32_t (*header_count)(askr_request request);
   askr_status (*header_at)(askr_request request, uint32_t index, askr_str* name, askr_str* value);
-  /* Copies. Content-Length, Transfer-Encoding, Connection, Date and Server are the server's own. */
+  /* Copies. Content-Length, Transfer-Encoding, Connection and Server are the server's own; Date is, when there is none
+   * that is a date. */
   askr_status (*set_header)(askr_request request, askr_str name, askr_str value);
   askr_status (*add_header)(askr_request request, askr_str name, askr_str value);
   askr_status (*remove_header)(askr_request request, askr_str name);

@@ -104,6 +104,8 @@ class Request {
   [[nodiscard]] std::string_view host() const { return view(api().host(handle_)); }
   [[nodiscard]] std::string_view id() const { return view(api().id(handle_)); }
   [[nodiscard]] std::string_view client_address() const { return view(api().client_address(handle_)); }
+  [[nodiscard]] std::string_view server_address() const { return view(api().server_address(handle_)); }
+  [[nodiscard]] uint16_t server_port() const { return api().server_port(handle_); }
   [[nodiscard]] bool is_secure() const { return api().is_secure(handle_) != 0; }
   [[nodiscard]] int http_minor() const { return api().http_minor(handle_); }
   // data() == nullptr when there is none.

@@ -24,7 +24,8 @@ enum askr_cache_outcome {
   ASKR_CACHE_STORED = 0,
   ASKR_CACHE_UNCACHEABLE = 1, /* the application does not want it stored, or it may not be: so the next one */
   ASKR_CACHE_ERROR = 2,       /* the application answered with an error */
-  ASKR_CACHE_UNFINISHED = 3   /* there is none: the worker died, the client left, a tag was forgotten meanwhile */
+  ASKR_CACHE_UNFINISHED = 3,  /* there is none: the worker died, the client left */
+  ASKR_CACHE_OUTDATED = 4     /* since 0.4: a tag was forgotten meanwhile, or its address written to */
 };
 
 /* Call them with the `self` that askr_services.find has given. */

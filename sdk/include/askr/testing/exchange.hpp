@@ -74,11 +74,18 @@ struct Filter {
   void* state;
 };
 
-struct Exchange {
+// How requests reach the server.
+struct Arrival {
+  std::string host = "localhost", client = "192.0.2.1", server = "192.0.2.9";
+  uint16_t port = 80;
+  bool secure = false;
+  int minor_version = 1;  // of HTTP/1
+};
+
+struct Exchange : Arrival {
   uint64_t id = 0;
   std::string method, target, path, query, body;
-  std::string host = "localhost", client = "192.0.2.1", request_id = "test-request";
-  bool secure = false;
+  std::string request_id = "test-request";
   Fields headers;
   Upstream upstream;
   uint32_t phase = ASKR_PHASE_REQUEST_HEAD;

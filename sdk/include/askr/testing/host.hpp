@@ -57,6 +57,7 @@ class Host {
   Host& operator=(const Host&) = delete;
 
   // --- requests
+  Arrival arrival;  // of those that are sent from now on
   Answer get(const std::string& target, const Fields& headers = {}, const Upstream& upstream = {}) {
     return send("GET", target, headers, {}, upstream);
   }

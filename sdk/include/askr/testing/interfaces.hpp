@@ -136,7 +136,7 @@ inline const void* Interfaces::find_interface(std::string_view name) {
       I::text<&Exchange::request_id>,
       I::text<&Exchange::client>,
       [](askr_request r) -> int32_t { return I::live(r) != nullptr && I::live(r)->secure ? 1 : 0; },
-      [](askr_request) -> int32_t { return 1; },
+      [](askr_request r) -> int32_t { return I::live(r) == nullptr ? 0 : I::live(r)->minor_version; },
       I::header<&Exchange::headers>,
       I::header_count<&Exchange::headers>,
       I::header_at<&Exchange::headers>,
@@ -165,7 +165,9 @@ inline const void* Interfaces::find_interface(std::string_view name) {
         *times = {times->size, now, now, now, now, now};
         return ASKR_OK;
       },
-      [](askr_request) -> int32_t { return 0; }};
+      [](askr_request) -> int32_t { return 0; },
+      I::text<&Exchange::server>,
+      [](askr_request r) -> uint16_t { return I::live(r) == nullptr ? 0 : I::live(r)->port; }};
   static const askr_response_api response = {
       sizeof(askr_response_api),
       [](askr_request r) -> int32_t { return I::live(r) == nullptr ? 0 : I::live(r)->status; },

@@ -89,6 +89,7 @@ inline Answer Host::send(const std::string& method, const std::string& target, c
                          const std::string& body, const Upstream& upstream) {
   auto exchange = std::make_unique<Exchange>();
   const uint64_t id = exchange->id = exchange->answer.id = ++last_id_;
+  static_cast<Arrival&>(*exchange) = arrival;
   exchange->method = method;
   exchange->target = target;
   exchange->path = target.substr(0, target.find('?'));

@@ -22,9 +22,12 @@ int64_t now() {
   return cache::coarse_now();
 }
 
-// 0 and below is for ever.
+// 0 is for ever; below it the time is over already, as for APCu and memcached.
 int64_t expiry(int64_t ttl) {
-  return ttl <= 0 ? 0 : now() + std::min(ttl, kLongestTtl) * cache::kSecond;
+  constexpr int64_t kForEver = 0;
+  constexpr int64_t kLongAgo = 1;
+  if (ttl <= 0) return ttl == 0 ? kForEver : kLongAgo;
+  return now() + std::min(ttl, kLongestTtl) * cache::kSecond;
 }
 
 // A value goes straight into the string that PHP gets.
@@ -46,7 +49,7 @@ class Cache : public askr::Plugin {
                                    .summary = "Responses without PHP, and a key-value cache for it",
                                    .activation = ASKR_ACTIVE_WHEN_SET,
                                    .after = kAfter,
-                                   .abi_minimum = 2};
+                                   .abi_minimum = 4};
   static constexpr askr_option options[] = {
       askr::option::number("cache.response_slots", "--response-cache", "N",
                            "Responses to keep, 140 KB of memory each; 0 is off", "0", 0, 1'000'000,
@@ -72,6 +75,10 @@ class Cache : public askr::Plugin {
   askr::Verdict lookup(askr::Request request) { return responses_.lookup(request); }
   askr::Verdict response_head(askr::Request request) {
     responses_.response_head(request);
+    return askr::Verdict::next;
+  }
+  askr::Verdict log(askr::Request request) {
+    responses_.log(request);
     return askr::Verdict::next;
   }
 

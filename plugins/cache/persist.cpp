@@ -195,6 +195,7 @@ void restore(ResponseStore& store, const std::string& path) {
                          .body = body,
                          .flags = record.flags,
                          .born = store.tags().now(),
+                         .began = store.writes().now(),
                          .stored = record.stored + to_monotonic,
                          .fresh_until = record.fresh_until + to_monotonic,
                          .stale_until = record.stale_until + to_monotonic,

@@ -23,14 +23,22 @@ struct RequestTraits {
   std::string_view accept_encoding;  // data() == nullptr when there is none
 };
 
+// Has the method no effect on what others get (RFC 9110 section 9.2.1)? Of those that nobody has registered as such it
+// is not known.
+bool is_safe(std::string_view method);
+
 // `key` is filled in when the request is readable.
 RequestTraits inspect(const askr::Request& request, const KeyOptions& options, std::string& key);
 
 // Path and query as unlike spellings of the same thing give the same text.
 void append_target(std::string_view target, const KeyOptions& options, std::string& out);
 
-// scheme, host, path and query, as unlike spellings of the same thing give the same text, and the fields that
-// applications believe about where they are reached. For a request of any method.
+// Scheme, host, path and query, as unlike spellings of the same thing give the same text. For a request of any method:
+// it names the resource.
+void append_address(const askr::Request& request, const KeyOptions& options, std::string& key);
+
+// The address, and in lines behind it what else a page may be made of that the target does not say: where the request
+// was received, and fields that applications believe about where they are reached.
 void append_key(const askr::Request& request, const KeyOptions& options, std::string& key);
 
 // The names and values of the fields that a Vary field lists, as this request has them; see fields.hpp.

@@ -45,9 +45,12 @@ askr::Verdict ResponseCache::lookup(askr::Request request) {
   if (!store_ || request.target_kind() != ASKR_TARGET_SCRIPT) return askr::Verdict::next;
   Candidate& asked = scratch_;  // a hit needs no memory of its own
   const RequestTraits traits = inspect(request, options.key, asked.key);
-  if (!traits.readable) return askr::Verdict::next;
+  if (!traits.readable) {
+    begin_write(request);
+    return askr::Verdict::next;
+  }
   asked.hash = store_->hash(asked.key);
-  asked.born = tags_->now();
+  begin(asked);
   asked.accept_encoding = traits.accept_encoding;
   asked.fills = traits.fills;
   asked.has_range = traits.has_range;
@@ -102,6 +105,7 @@ FoundResponse ResponseCache::encode(askr::Request request, const Candidate& want
                              .body = encoded,
                              .coding = static_cast<uint32_t>(coding),
                              .born = entry.born,
+                             .began = entry.began,
                              .stored = entry.stored,
                              .fresh_until = entry.fresh_until,
                              .stale_until = entry.stale_until,

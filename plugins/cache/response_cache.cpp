@@ -23,7 +23,7 @@ const askr_cache_responses ResponseCache::kService = {
       askr::Request request(handle);
       Candidate* candidate = cache.candidates_.get(request);
       if (candidate == nullptr || candidate->settled) return 0;
-      candidate->born = cache.tags_->now();  // if it is not answered now, its own run begins after this
+      cache.begin(*candidate);  // if it is not answered now, its own run begins after this
       FoundResponse found = cache.find(request, *candidate);
       if (!found || !cache.serve_found(request, found, Served::collapsed)) return 0;
       candidate->settled = true;
@@ -50,13 +50,14 @@ askr::Result<> ResponseCache::register_(askr::Registrar registrar) {
   if (added) added = counter(metrics.evictions, "askr_cache_evictions_total", "Responses that made room for others");
   if (!added || !is_on()) return added;
   added = candidates_.add(registrar);
+  if (added) added = writes_.add(registrar);
   if (!added) return added;
   return registrar.provide(ASKR_CACHE_RESPONSES, &kService, this);
 }
 
 askr::Result<> ResponseCache::shm_request(askr_shm_plan* plan) const {
   if (!is_on()) return {};
-  return askr::check(askr::api().shm->request_region(plan, kRegion, ResponseStore::bytes(options.slots), 1),
+  return askr::check(askr::api().shm->request_region(plan, kRegion, ResponseStore::bytes(options.slots), 2),
                      "the response cache");
 }
 

@@ -32,11 +32,17 @@ struct ResponseMetrics {
 struct Candidate {
   std::string key;
   uint64_t hash = 0;
-  uint64_t born = 0;
+  uint64_t born = 0, began = 0;  // see NewResponse
   std::string_view accept_encoding;
   bool fills = false, has_range = false;
   bool had_stale = false;  // there is a response that is too old
   bool settled = false;    // the observer knows
+};
+
+// One for each request of an unsafe method: it makes what is stored for its address old news (RFC 9111 section 4.4).
+struct Write {
+  uint32_t address;           // WriteClock::index_of
+  bool may_have_been = true;  // until an error says that there was none
 };
 
 class ResponseCache {
@@ -55,6 +61,7 @@ class ResponseCache {
 
   askr::Verdict lookup(askr::Request request);
   void response_head(askr::Request request);
+  void log(askr::Request request);
   // From any process.
   void forget_tag(std::string_view tag) { tags_->forget(tag); }
   void flush() { tags_->flush(); }
@@ -64,6 +71,12 @@ class ResponseCache {
   friend class Capture;
   static int64_t now() { return askr::api().loop->now(); }
   enum class Served : uint8_t { hit, collapsed, stale, stale_error };
+
+  // Its page, if PHP makes it, begins now.
+  void begin(Candidate& candidate) const {
+    candidate.born = tags_->now();
+    candidate.began = store_->writes().now();
+  }
 
   // --- answering
   bool serve_found(askr::Request request, FoundResponse& found, Served when_fresh);
@@ -75,17 +88,21 @@ class ResponseCache {
   FoundResponse find(askr::Request request, const Candidate& wanted);
   FoundResponse encode(askr::Request request, const Candidate& wanted, FoundResponse plain, int32_t coding);
 
+  // --- writes
+  void begin_write(askr::Request request);
+  void follow_write(askr::Request request, Write& write, bool by_php);
+
   // --- filling
-  void take_response(askr::Request request, Candidate& candidate, std::string_view field);
+  void take_response(askr::Request request, Candidate& candidate, const std::vector<std::string>& opt_in);
   void take_error(askr::Request request, Candidate& candidate);
   void store(askr::Request request, Candidate& candidate, const Policy& policy, std::string head, std::string_view vary,
              std::string_view body, bool compressible);
   bool store_now(uint64_t hash, const NewResponse& response, Stored& stored);
   void settle(askr::Request request, Candidate& candidate, askr_cache_outcome outcome) const;
-  void follow_write(askr::Request request);
 
   static const askr_cache_responses kService;
   askr::RequestSlot<Candidate> candidates_;
+  askr::RequestSlot<Write> writes_;
   Candidate scratch_;
   TagClock* tags_ = nullptr;
   std::unique_ptr<ResponseStore> store_;

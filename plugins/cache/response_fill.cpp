@@ -1,5 +1,6 @@
 // Responses that fill the cache, or are replaced by what is there.
 #include <charconv>
+#include <ctime>
 #include <string>
 
 #include "clock.hpp"
@@ -21,6 +22,31 @@ void annotate(askr::Response response, std::string_view forwarded, std::string_v
   Line line;
   line.add("askr; fwd=").add(forwarded).add(detail.empty() ? "; stored" : "; detail=").add(detail);
   response.set_header("Cache-Status", line.text());
+}
+
+// The Askr-Cache fields, which do not leave the server.
+std::vector<std::string> take_opt_in(askr::Response response) {
+  std::vector<std::string> fields;
+  if (response.header("Askr-Cache").data() == nullptr) return fields;
+  response.for_each_header([&](std::string_view name, std::string_view value) {
+    if (same_name(name, "Askr-Cache")) fields.emplace_back(value);
+  });
+  response.remove_header("Askr-Cache");
+  return fields;
+}
+
+std::string joined(const std::vector<std::string>& fields) {
+  std::string text;
+  for (const std::string& field : fields) text.append(text.empty() ? "" : ", ").append(field);
+  return text;
+}
+
+std::string date_of(int64_t wall_time) {
+  const time_t seconds = wall_time / kSecond;
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
 std::string etag_of(std::string_view body) {
@@ -104,42 +130,43 @@ void ResponseCache::response_head(askr::Request request) {
   if (!store_) return;
   askr::Response response = request.response();
   const bool by_php = response.body_kind() == ASKR_BODY_STREAM;
+  if (Write* write = writes_.get(request)) follow_write(request, *write, by_php);
   Candidate* candidate = candidates_.get(request);
   if (candidate != nullptr && candidate->settled) return;  // it waited, and was answered from the cache
   if (candidate == nullptr && !by_php) return;
-  const std::string field(response.header("Askr-Cache"));
-  if (!field.empty()) response.remove_header("Askr-Cache");
+  const std::vector<std::string> fields = take_opt_in(response);
   if (candidate == nullptr) {
-    if (!field.empty()) {
+    if (!fields.empty()) {
       const RequestTraits traits = inspect(request, options.key, scratch_.key);
       annotate(response, traits.bypass == "method" ? "method" : "bypass", traits.bypass);
     }
-    follow_write(request);
   } else if (response.status() >= 500) {
     take_error(request, *candidate);
   } else if (by_php && response.status() != 304) {
-    take_response(request, *candidate, field);
+    take_response(request, *candidate, fields);
   } else {
     settle(request, *candidate, ASKR_CACHE_UNFINISHED);
   }
 }
 
-void ResponseCache::take_response(askr::Request request, Candidate& candidate, std::string_view field) {
+void ResponseCache::take_response(askr::Request request, Candidate& candidate, const std::vector<std::string>& opt_in) {
   askr::Response response = request.response();
   Policy policy;
-  if (!field.empty()) {
-    policy = parse_policy(field);
+  if (!opt_in.empty()) {
+    policy = parse_policy(opt_in);
     if (policy.refusal.empty()) policy.refusal = refusal_of(response);
+    policy.age = age_of(response);
+    if (policy.refusal.empty() && policy.is_over()) policy.refusal = "age";
     if (policy.refusal.empty() && !candidate.fills) policy.refusal = "request";
     if (policy.refusal == "bad-askr-cache" || policy.refusal == "too-many-tags") {
       askr::log::warning(std::string(request.target()) + " is not stored, " + std::string(policy.refusal) + ": \"" +
-                         std::string(field) + "\"; it should look like \"60, tags=posts,home, swr=30\"");
+                         joined(opt_in) + "\"; it should look like \"60, tags=posts,home, swr=30\"");
     }
     annotate(response, candidate.had_stale ? "stale" : "uri-miss", policy.refusal);
     metrics.misses.increment();
     if (!policy.refusal.empty()) metrics.refused.increment();
   }
-  if (!field.empty() && policy.refusal.empty()) {
+  if (!opt_in.empty() && policy.refusal.empty()) {
     auto capture = std::make_unique<Capture>(*this, request, candidate, std::move(policy));
     if (response.add_filter(std::move(capture), askr::Length::stays)) return;
   } else if (candidate.had_stale && candidate.fills) {
@@ -182,17 +209,26 @@ void ResponseCache::take_error(askr::Request request, Candidate& candidate) {
 void ResponseCache::store(askr::Request request, Candidate& candidate, const Policy& policy, std::string head,
                           std::string_view vary, std::string_view body, bool compressible) {
   bool has_etag = false;
+  bool has_date = false;
   bool is_encoded = false;
   for_each_field(head, [&](std::string_view name, std::string_view value) {
     has_etag = has_etag || same_name(name, "ETag");
+    has_date = has_date || same_name(name, "Date");
     is_encoded = is_encoded || (same_name(name, "Content-Encoding") && !same_name(value, "identity"));
     return true;
   });
   compressible = compressible && !is_encoded && body.size() >= compress_.functions->least_size(compress_.self);
   if (!has_etag) append_field(head, "ETag", etag_of(body));
-  if (compressible && !has_directive(vary, "Accept-Encoding")) append_field(head, "Vary", "Accept-Encoding");
-  const std::string values = vary_values(request, vary, !is_encoded);
-  const int64_t fresh_until = now() + policy.ttl * kSecond;
+  if (!has_date) append_field(head, "Date", date_of(wall_now()));
+  std::string varies(vary);
+  // The application has asked for Accept-Encoding, whether it says so or not.
+  if (is_encoded && !has_directive(vary, "Accept-Encoding")) varies.append(", Accept-Encoding");
+  if ((compressible || is_encoded) && !has_directive(vary, "Accept-Encoding")) {
+    append_field(head, "Vary", "Accept-Encoding");
+  }
+  const std::string values = vary_values(request, varies, !is_encoded);
+  const int64_t born_at = now() - policy.age * kSecond;
+  const int64_t fresh_until = born_at + policy.ttl * kSecond;
   const NewResponse response{.key = candidate.key,
                              .vary = values,
                              .tags = policy.tags,
@@ -200,7 +236,8 @@ void ResponseCache::store(askr::Request request, Candidate& candidate, const Pol
                              .body = body,
                              .flags = compressible ? kCompressible : 0,
                              .born = candidate.born,
-                             .stored = now(),
+                             .began = candidate.began,
+                             .stored = born_at,
                              .fresh_until = fresh_until,
                              .stale_until = fresh_until + policy.stale_while_revalidate * kSecond,
                              .error_until = fresh_until + policy.stale_if_error * kSecond};
@@ -208,7 +245,7 @@ void ResponseCache::store(askr::Request request, Candidate& candidate, const Pol
   if (!store_now(candidate.hash, response, stored)) metrics.refused.increment();
   settle(request, candidate,
          stored == Stored::yes    ? ASKR_CACHE_STORED
-         : stored == Stored::dead ? ASKR_CACHE_UNFINISHED
+         : stored == Stored::dead ? ASKR_CACHE_OUTDATED
                                   : ASKR_CACHE_UNCACHEABLE);
 }
 
@@ -222,19 +259,6 @@ bool ResponseCache::store_now(uint64_t hash, const NewResponse& response, Stored
 void ResponseCache::settle(askr::Request request, Candidate& candidate, askr_cache_outcome outcome) const {
   candidate.settled = true;
   if (settled_ != nullptr && candidate.fills) settled_(settled_context_, request.handle(), outcome);
-}
-
-// A write to a resource makes what is stored for it old news (RFC 9111 section 4.4).
-void ResponseCache::follow_write(askr::Request request) {
-  const std::string_view method = request.method();
-  const int status = request.response().status();
-  if (status < 200 || status >= 400) return;
-  for (const char* safe : {"GET", "HEAD", "OPTIONS", "TRACE"}) {
-    if (method == safe) return;
-  }
-  std::string key;
-  append_key(request, options.key, key);
-  store_->forget(store_->hash(key), key);
 }
 
 }  // namespace cache

@@ -11,6 +11,7 @@
 
 #include "askr/abi/shm.h"
 #include "tags.hpp"
+#include "writes.hpp"
 
 namespace cache {
 
@@ -32,13 +33,16 @@ struct alignas(64) ResponseEntry {
   std::atomic<ResponseState> state;
   std::atomic<uint32_t> next;  // in its bucket, or in the list of free ones
   uint64_t hash;
-  uint64_t born;                                          // see TagClock
-  uint64_t version;                                       // of the response that it is; its other codings have the same
-  int64_t stored, fresh_until, stale_until, error_until;  // monotonic ns
-  std::atomic<int64_t> refresh_until;                     // until then somebody is at fetching it anew
-  std::atomic<int64_t> failed_until;                      // until then nobody tries: it has just failed
-  std::atomic<uint32_t> uses;                             // 0 to 3, since the queue was last asked
-  uint32_t coding;                                        // enum askr_coding
+  uint64_t born;                                  // see TagClock
+  uint64_t began;                                 // see WriteClock
+  uint64_t version;                               // of the response that it is; its other codings have the same
+  int64_t stored;                                 // monotonic ns, less the age that it had then
+  int64_t fresh_until, stale_until, error_until;  // monotonic ns
+  std::atomic<int64_t> refresh_until;             // until then somebody is at fetching it anew
+  std::atomic<int64_t> failed_until;              // until then nobody tries: it has just failed
+  std::atomic<uint32_t> uses;                     // 0 to 3, since the queue was last asked
+  uint32_t coding;                                // enum askr_coding
+  uint32_t address;                               // WriteClock::index_of
   std::atomic<uint32_t> flags;
   uint32_t first_block, blocks;
   uint32_t key_size, vary_size, tag_count, head_size;
@@ -61,6 +65,7 @@ struct Fifo {
 
 struct ResponseHeader {
   TagClock tags;
+  WriteClock writes;
   alignas(64) askr_lock lock;
   std::atomic<uint32_t> changes;  // odd: buckets are being changed
   uint32_t entries, blocks, bucket_mask, ghost_mask;

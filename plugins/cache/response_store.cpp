@@ -201,6 +201,7 @@ bool ResponseStore::is_sound(const ResponseEntry& entry) const {
 
 bool ResponseStore::is_dead(const ResponseEntry& entry) const {
   if (header_.tags.is_flushed(entry.born)) return true;
+  if (header_.writes.is_written_since(entry.address, entry.began)) return true;
   const char* tags = block(entry.first_block) + entry.key_size + entry.vary_size;
   for (uint32_t i = 0; i < entry.tag_count; ++i) {
     uint32_t tag = 0;
@@ -328,6 +329,8 @@ bool ResponseStore::publish(uint32_t index, uint64_t hash, const NewResponse& re
   const Change change(header_);
   ResponseEntry& entry = entries_[index];
   entry.born = response.born;
+  entry.began = response.began;
+  entry.address = WriteClock::index_of(response.key.substr(0, response.key.find('\n')));
   entry.stored = response.stored;
   entry.fresh_until = response.fresh_until;
   entry.stale_until = response.stale_until;

@@ -19,21 +19,22 @@ namespace cache {
 
 // What is to be stored; all of it is copied. Times are monotonic nanoseconds.
 struct NewResponse {
-  std::string_view key = {};
+  std::string_view key = {};        // its first line is the address
   std::string_view vary = {};       // what the request must say for this to be its response; see request_key.hpp
   std::vector<uint32_t> tags = {};  // TagClock::index_of
   std::string_view head = {};       // fields, see fields.hpp
   std::string_view body = {};
   uint32_t coding = 0;
   uint32_t flags = 0;
-  uint64_t born = 0;
+  uint64_t born = 0;   // TagClock::now() before its request was made
+  uint64_t began = 0;  // WriteClock::now() likewise
   int64_t stored = 0, fresh_until = 0, stale_until = 0, error_until = 0;
   uint64_t version = 0;  // of the stored response that this is another coding of; 0: it is a new one
 };
 
 enum class Stored : uint8_t {
   yes,
-  dead,       // a tag was forgotten since it was born, or what it is a coding of has gone
+  dead,       // a tag was forgotten or its address written to meanwhile, or what it is a coding of has gone
   too_large,  // for the store as it was made
   no_room,    // all that could give way is being sent just now
 };
@@ -95,6 +96,7 @@ class ResponseStore {
   void take_over(uint32_t gateways);
 
   [[nodiscard]] TagClock& tags() const { return header_.tags; }
+  [[nodiscard]] WriteClock& writes() const { return header_.writes; }
   [[nodiscard]] uint64_t hash(std::string_view key) const;
 
   // The representation in `coding`, else the plain one. It may be too old: the caller looks at its times.

@@ -49,6 +49,16 @@ def test_values_end_with_their_time(serve):
     wait_until(lambda: call(app, ["get", ["short"]], ["get", ["long"]]) == [None, None], "both have expired", 5)
 
 
+def test_a_time_below_zero_is_over(serve):
+    app = serve()
+    assert call(app, ["set", ["a", "x"]], ["set", ["a", "y", -1]], ["get", ["a"]]) == [True, True, None]
+    assert call(app, ["add", ["b", "x", -1]], ["get", ["b"]], ["set", ["b", "x"]], ["add", ["b", "y", -5]], ["get", ["b"]]) == [
+        True, None, True, False, "x"]
+    assert call(app, ["touch", ["b", -1]], ["get", ["b"]], ["touch", ["b", -1]]) == [True, None, False]
+    assert call(app, ["increment", ["n", 3, -1]], ["get", ["n"]], ["set", ["n", "5"]], ["increment", ["n", 1, -1]], ["get", ["n"]]) == [
+        3, None, True, 6, "6"]
+
+
 def test_counters_are_shared_by_all_workers(serve):
     app = serve(workers=4)
     clients = [app.begin("POST", "/", body=b'[["increment", ["n"]]]') for _ in range(40)]

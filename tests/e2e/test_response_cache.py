@@ -1,5 +1,6 @@
 """--response-cache: pages that PHP has marked with Askr-Cache are answered without it."""
 
+import contextlib
 import gzip
 import json
 import time
@@ -7,7 +8,7 @@ import time
 import brotli
 import pytest
 
-from askrtest.server import kill, run_askr
+from askrtest.server import free_port, kill, run_askr
 from askrtest.wait import wait_until
 
 # Counts its runs per path, so that a test sees whether PHP ran; answers as `?do=` says.
@@ -115,6 +116,40 @@ def test_other_addresses_are_other_pages(site):
     assert it.seen("/a?x=1&y=2", {"Host": "OTHER"})[0] == "HIT"
     assert it.seen("/a?x=1&y=2", {"Host": "other", "X-Forwarded-Host": "evil"})[0] == "MISS"
     assert it.seen("/a?x=1&y=2", {"Host": "other"})[0] == "HIT"
+
+
+@pytest.mark.parametrize("one, other", [
+    ("order[a]=1&order[b]=2", "order[b]=2&order[a]=1"),
+    ("order%5Ba%5D=1&order%5Bb%5D=2", "order%5Bb%5D=2&order%5Ba%5D=1"),
+    ("a[]=1&a[]=2", "a[]=2&a[]=1"),
+    ("a.b=1&a_b=2", "a_b=2&a.b=1"),
+    ("a+b=1&a%2Eb=2", "a%2Eb=2&a+b=1"),
+])
+def test_parameters_that_php_puts_into_one_variable_keep_their_order(server, one, other):
+    app = server({"index.php": "<?php header('Askr-Cache: 60'); echo json_encode($_GET);"}, flags=["--response-cache", "8"])
+    first = app.get(f"/?x=1&{one}").text
+    second = app.get(f"/?x=1&{other}")
+    assert second.header("X-Askr-Cache") == "MISS" and second.text != first
+    assert app.get(f"/?{one}&x=1").header("X-Askr-Cache") == "HIT"
+
+
+def test_a_page_that_shows_where_it_is_reached_is_not_given_to_those_who_reach_it_otherwise(server):
+    page = """<?php header('Askr-Cache: 60');
+        foreach (['SERVER_PORT', 'SERVER_ADDR', 'SERVER_PROTOCOL', 'HTTP_FORWARDED', 'CONTENT_TYPE'] as $each) echo $_SERVER[$each] ?? '', ' ';"""
+    app = server({"index.php": page}, flags=["--response-cache", "8"], wait=False)
+    app.listen += [f"127.0.0.1:{free_port()}", f"127.0.0.2:{app.port}"]
+    app.start()
+    seen = set()
+    for address in app.listen:
+        for version in ("HTTP/1.1", "HTTP/1.0"):
+            with app.client(address) as client:
+                response = client.request("GET", "/", {"Host": "site"}, version=version)
+            assert response.header("X-Askr-Cache") == "MISS"
+            seen.add(response.text)
+    for name in ("Forwarded", "Content-Type"):
+        seen.add(app.get("/", {"Host": "site", name: "host=elsewhere"}).text)
+    assert len(seen) == 8
+    assert app.get("/", {"Host": "site"}).header("X-Askr-Cache") == "HIT"
 
 
 def test_parameters_that_make_no_difference_can_be_named(site):
@@ -242,6 +277,15 @@ def test_cookies_that_make_no_difference_can_be_named(site):
     assert it.seen("/a", {"Cookie": "_ga=1; session=2"})[0] == "MISS"
 
 
+def test_fields_that_connection_names_are_neither_sent_nor_stored(site):
+    it = site()
+    it.page("/a", Connection=["X-Hop, keep-alive", "x-other"], X_Hop="1", X_Other="2", X_Kept="3")
+    for seen in ("MISS", "HIT"):
+        response = it.get("/a")
+        assert response.header("X-Askr-Cache") == seen
+        assert (response.header("X-Hop"), response.header("X-Other"), response.header("X-Kept")) == (None, None, "3")
+
+
 def test_a_cookie_goes_to_the_one_who_made_it_only(site):
     it = site()
     it.page("/a", Set_Cookie="session=secret")
@@ -337,6 +381,135 @@ def test_what_is_rendered_while_its_tag_is_forgotten_is_dead_on_arrival(site):
     client.close()
     assert it.seen("/a") == ("MISS", "/a run 2")
     assert it.seen("/a") == ("HIT", "/a run 2")
+
+
+def test_several_fields_are_one_list_and_quotes_are_no_part_of_a_tag(site):
+    it = site()
+    it.page("/a", cache=["60, tags=\"posts\"", "tags=home"])
+    it.page("/b", cache=["60", "30"])
+    for tag in ("posts", "home"):
+        assert [it.seen("/a")[0] for _ in range(2)] == ["MISS", "HIT"]
+        assert it.app.askr("cache", "forget-tag", tag).returncode == 0
+    assert it.get("/a").all("Askr-Cache") == []
+    assert it.get("/b").header("Cache-Status") == "askr; fwd=uri-miss; detail=bad-askr-cache"
+    it.app.wait_log(r'/b is not stored, bad-askr-cache: "60, 30"; it should look like')
+
+
+# ---------------------------------------------------------------- writes
+
+WRITES = r"""<?php
+$folder = __DIR__ . '/../';
+function hold($name) { global $folder; touch("$folder$name-began"); for ($i = 0; file_exists("$folder$name-hold") && $i < 20000; ++$i) usleep(1000); }
+if ($_SERVER['REQUEST_METHOD'] === 'GET') {
+    $data = file_get_contents($folder . 'data');
+    header('Askr-Cache: ' . file_get_contents($folder . 'policy'));
+    hold('read');
+    echo $data;
+    return;
+}
+if (isset($_GET['fail'])) http_response_code(500);
+if (isset($_SERVER['HTTP_X_EARLY'])) { echo str_repeat(' ', 5000); ob_flush(); flush(); }
+hold('write');
+file_put_contents($folder . 'data', $_SERVER['REQUEST_METHOD']);
+echo 'written';
+"""
+
+
+class Written:
+    """A page that shows what was written last, and requests that stop where a test wants them to."""
+
+    def __init__(self, app):
+        self.app = app
+        self.folder = app.root.parent
+
+    def hold(self, what):
+        (self.folder / f"{what}-began").unlink(missing_ok=True)
+        (self.folder / f"{what}-hold").touch()
+
+    def wait(self, what):
+        wait_until((self.folder / f"{what}-began").exists, f"a {what} has begun")
+
+    def release(self, what):
+        (self.folder / f"{what}-hold").unlink()
+
+    def seen(self):
+        response = self.app.get("/")
+        return response.header("X-Askr-Cache"), response.text
+
+    def policy(self, text):
+        (self.folder / "policy").write_text(text)
+
+
+@pytest.fixture
+def written(server):
+    app = server({"index.php": WRITES, "../data": "old", "../policy": "60, swr=60"}, flags=["--response-cache", "8"], workers=8,
+                 gateways=2)
+    return Written(app)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_page_that_began_before_a_write_and_ends_after_it_is_not_kept(written, method):
+    written.hold("read")
+    with written.app.begin("GET", "/") as reader:
+        written.wait("read")
+        assert written.app.request(method, "/", {}, b"x").text == "written"
+        written.release("read")
+        assert reader.read_response().text == "old"
+    assert [written.seen() for _ in range(2)] == [("MISS", method), ("HIT", method)]
+
+
+def test_a_page_that_began_and_ended_while_a_write_was_under_way_is_forgotten(written):
+    written.hold("write")
+    with written.app.begin("POST", "/", body=b"x") as writer:
+        written.wait("write")
+        assert [written.seen() for _ in range(2)] == [("MISS", "old"), ("HIT", "old")]
+        written.release("write")
+        assert writer.read_response().text == "written"
+    assert written.seen() == ("MISS", "POST")
+
+
+def test_what_is_stored_between_the_first_byte_of_a_writes_response_and_its_end_is_forgotten_too(written):
+    written.hold("write")
+    with written.app.begin("POST", "/", {"X-Early": "1"}, body=b"x") as writer:
+        written.wait("write")
+        assert [written.seen() for _ in range(2)] == [("MISS", "old"), ("HIT", "old")]
+        written.release("write")
+        assert writer.read_response().text.endswith("written")
+    wait_until(lambda: written.seen() == ("HIT", "POST"), "the page was made anew")
+
+
+def test_those_who_waited_for_such_a_page_make_their_own(written):
+    written.hold("read")
+    with contextlib.ExitStack() as clients:
+        leader = clients.enter_context(written.app.begin("GET", "/"))
+        written.wait("read")
+        others = [clients.enter_context(written.app.begin("GET", "/")) for _ in range(5)]
+        time.sleep(0.1)  # they wait; nothing says so
+        written.app.post("/", b"x")
+        written.release("read")
+        assert leader.read_response().text == "old"
+        assert {client.read_response().text for client in others} == {"POST"}
+    assert written.seen() == ("HIT", "POST")
+
+
+def test_a_renewal_in_the_background_loses_against_a_write_as_well(written):
+    written.policy("1, swr=60")
+    assert written.seen() == ("MISS", "old")
+    wait_until(lambda: written.seen()[0] == "HIT", "it is stored")
+    written.hold("read")
+    wait_until(lambda: written.seen()[0] == "STALE", "it is stale", 5)
+    written.wait("read")
+    written.policy("60")
+    written.app.post("/", b"x")
+    written.release("read")
+    wait_until(lambda: written.seen() == ("HIT", "POST"), "the page was made anew")
+    assert written.seen() == ("HIT", "POST")
+
+
+def test_an_error_is_no_write(written):
+    written.app.get("/?fail")
+    written.app.post("/?fail", b"x")
+    assert written.app.get("/?fail").header("X-Askr-Cache") == "HIT"
 
 
 # ---------------------------------------------------------------- stale pages

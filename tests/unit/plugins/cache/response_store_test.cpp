@@ -336,4 +336,41 @@ TEST_CASE("no page is served that is older than a forgotten tag, however fast th
   CHECK(store->check() == "");
 }
 
+// ---------------------------------------------------------------- writes
+
+TEST_CASE("a response is older than a write to its address, whichever of the two ends first") {
+  Store store;
+  const uint32_t address = cache::WriteClock::index_of("http://host/a");
+  const uint64_t before = store->writes().now();
+  REQUIRE(store.put("http://host/a\nat:1", "old", {.began = before}) == Stored::yes);
+  REQUIRE(store.put("http://host/a\nat:2", "old", {.began = before}) == Stored::yes);
+  REQUIRE(store.put("http://host/b\nat:1", "other", {.began = before}) == Stored::yes);
+  store->writes().note(address);
+  CHECK_FALSE(store.find("http://host/a\nat:1"));
+  CHECK_FALSE(store.find("http://host/a\nat:2"));  // another key of the same address
+  CHECK(store.body("http://host/b\nat:1") == "other");
+  CHECK(store.put("http://host/a\nat:1", "late", {.began = before}) == Stored::dead);
+  CHECK(store.put("http://host/a\nat:1", "new", {.began = store->writes().now()}) == Stored::yes);
+  CHECK(store.body("http://host/a\nat:1") == "new");
+  CHECK(store->check().empty());
+}
+
+TEST_CASE("writes are numbered, and the last one counts") {
+  SharedMemory memory(sizeof(cache::WriteClock));
+  auto& clock = *new (memory.get()) cache::WriteClock;
+  const uint32_t a = cache::WriteClock::index_of("a");
+  const uint32_t b = cache::WriteClock::index_of("b");
+  REQUIRE(a != b);
+  CHECK_FALSE(clock.is_written_since(a, 0));
+  clock.note(a);
+  const uint64_t between = clock.now();
+  CHECK(clock.is_written_since(a, 0));
+  CHECK_FALSE(clock.is_written_since(a, between));
+  clock.note(b);
+  CHECK_FALSE(clock.is_written_since(a, between));
+  CHECK(clock.is_written_since(b, between));
+  clock.note(a);
+  CHECK(clock.is_written_since(a, between));
+}
+
 }  // namespace

@@ -3,7 +3,8 @@
 // The first becomes the leader of a flight, the others of all gateways are suspended. When the cache says what became
 // of the leader's response, all gateways that wait are woken: what was stored answers everybody; if there is nothing,
 // one of them leads anew (the worker or the client of the first is gone), or all go ahead at once, because the page is
-// not cacheable, which is remembered for a while. Nobody polls, and nobody waits longer than coalesce.timeout.
+// not cacheable or was outdated before it was made, which is remembered for a while. Nobody polls, and nobody waits
+// longer than coalesce.timeout.
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -20,7 +21,9 @@ using coalesce::Joined;
 using coalesce::Ticket;
 
 constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kAfterError = kSecond;  // nobody waits for a page that has just failed
+// Nobody waits for a page that has just failed, nor for one that was outdated before it was made: for as long as that
+// goes on, one after the other would be slower than all at once.
+constexpr int64_t kAfterError = kSecond;
 constexpr const char* kRegion = "flights";
 
 class Coalesce;
@@ -96,6 +99,7 @@ class Coalesce : public askr::Plugin {
   void land(Follower& follower);
   void go_on(Follower& follower, askr::Verdict verdict);
   void give_up(Follower& follower);
+  [[nodiscard]] int64_t remembered(int32_t outcome) const;
   void settle(askr::Request request, int32_t outcome);
 
   // --- settings
@@ -168,10 +172,23 @@ void Coalesce::stop_waiting(Follower& follower) {
 
 // ---------------------------------------------------------------- landing
 
+// How long nobody waits for the page.
+int64_t Coalesce::remembered(int32_t outcome) const {
+  switch (outcome) {
+    case ASKR_CACHE_UNCACHEABLE:
+      return remember_;
+    case ASKR_CACHE_ERROR:
+    case ASKR_CACHE_OUTDATED:
+      return kAfterError;
+    default:
+      return 0;
+  }
+}
+
 void Coalesce::settle(askr::Request request, int32_t outcome) {
   Leader* leader = leaders_.get(request);
   if (leader == nullptr) return;
-  leader->end(outcome == ASKR_CACHE_UNCACHEABLE ? remember_ : outcome == ASKR_CACHE_ERROR ? kAfterError : 0);
+  leader->end(remembered(outcome));
 }
 
 // Some flights that requests of this gateway wait for may be over.

@@ -14,6 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "php/engine_state.hpp"
 #include "php/state.hpp"
 
 struct askr_callable {
@@ -108,33 +109,10 @@ void settle_fatal(askr_outcome& outcome) {
   describe(outcome, ASKR_OUTCOME_FATAL, state.failure.line);
   // The memory of a worker script is in an unknown state now; per request, PHP throws all of it away at the end.
   state.recycle = true;
+  state.failure.fatal = false;  // it was the callable's, not the request's
 }
 
 // ---------------------------------------------------------------- the call
-
-// Builds that unwind when memory has run out remember that until the end of the script, and call nothing any more.
-template <class Globals>
-void forget_lack_of_memory(Globals& globals) {
-  if constexpr (requires { globals.delayed_oom; }) globals.delayed_oom = {};
-}
-
-// What a longjmp loses. Without a frame below it, PHP takes an exception for the end of the script.
-struct Engine {
-  zend_execute_data* frame = EG(current_execute_data);
-  zval* stack_top = EG(vm_stack_top);
-  zval* stack_end = EG(vm_stack_end);
-  zend_vm_stack stack = EG(vm_stack);
-  bool unclean = CG(unclean_shutdown);
-
-  void restore() const {
-    EG(current_execute_data) = frame;
-    EG(vm_stack_top) = stack_top;
-    EG(vm_stack_end) = stack_end;
-    EG(vm_stack) = stack;
-    CG(unclean_shutdown) = unclean;
-    forget_lack_of_memory(executor_globals);
-  }
-};
 
 zend_function* any_internal_function() {
   static constexpr char kName[] = "askr_defer";
@@ -182,7 +160,7 @@ askr_callable* keep_callable(zval* callable, const char* plugin) {
 
 askr_status invoke_callable(askr_callable* callable, int64_t limit, askr_outcome* outcome) {
   if (!state.ending) return ASKR_E_WRONG_STEP;
-  const Engine before;
+  const EngineState before;
   zend_execute_data floor{};
   if (EG(current_execute_data) == nullptr) {
     floor.func = any_internal_function();

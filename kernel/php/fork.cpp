@@ -11,6 +11,7 @@
 #include "php/crash.hpp"
 #include "php/fork_hazards.hpp"
 #include "php/random_state.hpp"
+#include "php/request_objects.hpp"
 #include "php/rewind.hpp"
 #include "php/sidecar.hpp"
 #include "php/state.hpp"
@@ -81,6 +82,7 @@ bool refuse(const std::vector<std::string>& hazards) {
 
 // Apart from fork_here() because nothing with a destructor may be alive when a hook runs.
 bool fork_unless_refused() {
+  if (state.options.isolate) remember_boot_objects();
   std::vector<std::string> hazards = find_fork_hazards();
   if (refuse(hazards)) return false;
   if (state.options.rewind && !take_image()) {

@@ -10,6 +10,7 @@
 #include "php/output.hpp"
 #include "php/output_filters.hpp"
 #include "php/request_copy.hpp"
+#include "php/request_objects.hpp"
 #include "php/session.hpp"
 #include "php/state.hpp"
 #include "php/time_limit.hpp"
@@ -184,16 +185,15 @@ void begin_request() {
   restart_time_limit();
 }
 
-void end_request_of_loop(void (*settle)()) {
-  call_shutdown_functions();
-  settle();
-  php_output_end_all();
-  settle();
-  renew_session();
-  settle();
-  php_output_deactivate();
+// The first steps in the order of php_request_shutdown().
+void end_request_of_loop(RunStep run) {
+  run(call_shutdown_functions);
+  if (state.options.isolate) run(destruct_request_objects);
+  run(php_output_end_all);
+  run(renew_session);
+  run(php_output_deactivate);
   if (has_callables()) keep_request();
-  complete_response();
+  run(complete_response);
   idle_output();
   run_request_end();
   php_output_discard_all();
@@ -214,6 +214,12 @@ void end_request_of_loop(void (*settle)()) {
 void end_pause() {
   renew_session();
   keep_shutdown_functions();
+}
+
+void end_pause_for_good() {
+  run_step_alone(call_shutdown_functions);
+  run_step_alone(destruct_request_objects);
+  run_step_alone(renew_session);
 }
 
 void rejoin_shutdown_functions() {

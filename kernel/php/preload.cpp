@@ -16,7 +16,6 @@
 #include "php/script_file.hpp"
 #include "php/sidecar.hpp"
 #include "php/state.hpp"
-#include "php/uncaught.hpp"
 #include "php/zend.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -47,26 +46,34 @@ bool run_preload_script(zval* result) {
   return Z_TYPE_P(result) != IS_UNDEF;
 }
 
+void call_starter(zval* starter) {
+  if (zend_is_callable(starter, 0, nullptr)) {
+    zval result;
+    ZVAL_UNDEF(&result);
+    call_user_function(nullptr, nullptr, starter, &result, 0, nullptr);
+    zval_ptr_dtor(&result);
+  }
+  zval_ptr_dtor(starter);
+}
+
+// Returns where the worker has to end.
+void end_and_start_over() {
+  rejoin_shutdown_functions();
+  note_broken_response();
+  end_request_of_loop(run_step_alone);
+  recycling.count();
+  if (!recycling.is_due()) start_over();
+}
+
 void run_front_controller(zval* starter) {
   state.request = &state.port->request();
   begin_request();
   zend_try {
-    if (zend_is_callable(starter, 0, nullptr)) {
-      zval result;
-      ZVAL_UNDEF(&result);
-      call_user_function(nullptr, nullptr, starter, &result, 0, nullptr);
-      zval_ptr_dtor(&result);
-    }
-    zval_ptr_dtor(starter);
+    call_starter(starter);
     execute_script_file();
-    if (state.rewinds && !CG(unclean_shutdown)) {
-      rejoin_shutdown_functions();
-      end_request_of_loop(settle_exception);
-      recycling.count();
-      if (!recycling.is_due()) start_over();
-    }
   }
   zend_end_try();
+  if (state.rewinds) end_and_start_over();
   end_script();
 }
 
@@ -92,7 +99,7 @@ End serve_preloaded(zval* starter) {
   if (state.sidecar != nullptr) return run_preloaded_sidecar(starter);
   end_boot();
   state.booting = false;
-  state.failure.seen = false;
+  state.failure.seen = state.failure.fatal = false;
   recycling.start();
   state.port->mark_ready();
   begin_rewinding();

@@ -14,13 +14,6 @@
 namespace askr::php {
 namespace {
 
-// A fatal error after the head went out: a client must not take what it got for the whole. Not so when the operator
-// wants to see errors, which are then part of the body.
-void note_broken_response() {
-  if (!request_is_open()) return;
-  state.response_broken = state.failure.seen && state.port->head_sent() && !PG(display_errors);
-}
-
 // A plugin keeps callables for the time after the response, and PHP completes that only when it takes everything apart.
 // So what belongs to the response is done before: shutdown functions, output buffers, the session.
 void end_response_early() {
@@ -35,6 +28,13 @@ void end_response_early() {
 }
 
 }  // namespace
+
+// A client must not take what it got for the whole, once the head is out. Not so when the operator wants to see errors,
+// which are then part of the body.
+void note_broken_response() {
+  if (!request_is_open()) return;
+  state.response_broken = state.failure.seen && state.port->head_sent() && !PG(display_errors);
+}
 
 void execute_script_file() {
   zend_file_handle file;
@@ -61,7 +61,7 @@ void run_script() {
 
 void serve_request(const exchange::RequestView& request) {
   state.request = &request;
-  state.failure.seen = state.response_broken = state.drop_body = false;
+  state.failure.seen = state.failure.fatal = state.response_broken = state.drop_body = false;
   state.script_filename.assign(state.options.root).append(request.script_name);
   run_request_begin();
   switch (check_script(state.script_filename)) {

@@ -13,5 +13,7 @@ void run_script();
 // Its parts: state.script_filename is run, in a request of PHP that is open; and that request ends.
 void execute_script_file();
 void end_script();
+// Before a request ends: what a fatal error has cut off is no whole response.
+void note_broken_response();
 
 }  // namespace askr::php

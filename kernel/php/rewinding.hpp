@@ -8,8 +8,8 @@ namespace askr::php {
 // state.rewinds; not in a worker that only rehearses.
 void begin_rewinding();
 
-// After a request whose response is complete: destructors of what it has made, then back. Returns where that cannot be
-// done; state.recycle is set then.
+// After a request whose response is complete, and what the script has done since: the end of what is still open, then
+// back. Returns where that cannot be done; state.recycle is set then.
 void start_over();
 
 }  // namespace askr::php

@@ -61,6 +61,7 @@ void copy_text(const zend_string* from, char* to, size_t capacity) {
 extern "C" void askr_php_error(int type, zend_string* file, const uint32_t line, zend_string* message) {
   if ((type & kFatal) != 0) {
     state.failure.seen = true;
+    if ((type & E_DONT_BAIL) == 0) state.failure.fatal = true;
     state.failure.line = line;
     copy_text(file, state.failure.file, sizeof state.failure.file);
     copy_text(message, state.failure.message, sizeof state.failure.message);

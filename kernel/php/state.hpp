@@ -14,6 +14,7 @@ namespace askr::php {
 // PHP is about to longjmp.
 struct Failure {
   bool seen = false;
+  bool fatal = false;  // not an exception: PHP has left the code by longjmp
   uint32_t line = 0;
   char file[1024] = {};
   char message[2048] = {};

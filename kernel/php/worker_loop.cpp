@@ -5,20 +5,25 @@
 // How a request can end:
 // - the handler returns, or calls exit() (which PHP implements as an exception): the response is completed here;
 // - an exception escapes: reported as PHP does at the end of a script, status 500;
-// - a fatal error: PHP leaves the script by longjmp, past this file, to run_script(), whose shutdown completes the
-//   response (the application's shutdown functions may still draw an error page). The memory of the script is in an
-//   unknown state then, so the worker is replaced.
+// - a fatal error: PHP leaves the handler by longjmp. With isolation the response is completed here as well, and then
+//   the worker is rewound or the script left; without, longjmp leads past this file to run_script(), whose shutdown
+//   completes the response (the application's shutdown functions may still draw an error page). The memory of the
+//   script is in an unknown state then, so the worker is replaced.
+// What the script does behind a request comes before the worker is rewound: that happens when it asks for the next one.
 #include "php/worker_loop.hpp"
 
 #include "base/log.hpp"
 #include "php/boot_info.hpp"
+#include "php/engine_state.hpp"
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
+#include "php/last_steps.hpp"
 #include "php/leaks.hpp"
 #include "php/output.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/request_array.hpp"
+#include "php/request_objects.hpp"
 #include "php/rewinding.hpp"
 #include "php/script_file.hpp"
 #include "php/sidecar.hpp"
@@ -39,8 +44,9 @@ void start_loop() {
   loop.started = true;
   loop.recycling.start();
   state.booting = false;
-  state.failure.seen = false;
+  state.failure.seen = state.failure.fatal = false;
   end_boot();
+  if (state.options.isolate) remember_boot_objects();
   state.port->mark_ready();
 }
 
@@ -51,7 +57,7 @@ bool wait_for_request() {
     return false;
   }
   state.request = &state.port->request();
-  state.failure.seen = state.response_broken = state.drop_body = false;
+  state.failure.seen = state.failure.fatal = state.response_broken = state.drop_body = false;
   return true;
 }
 
@@ -69,6 +75,46 @@ void call_handler(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache
   settle_exception();
   zval_ptr_dtor(&result);
   zval_ptr_dtor(&request);
+}
+
+void serve_in_lasting_memory(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+  call_handler(handler, handler_cache);
+  end_request_of_loop(run_step_in_frame);
+}
+
+void call_handler_to_its_end(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+  zend_try {
+    call_handler(handler, handler_cache);
+  }
+  zend_end_try();
+  state.handling = false;
+}
+
+// The request ends as a script does. Then the code behind it goes on, unless there was a fatal error, which ends that
+// as well.
+void serve_isolated(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+  const EngineState engine;
+  call_handler_to_its_end(handler, handler_cache);
+  note_broken_response();
+  end_request_of_loop(run_step_alone);
+  engine.restore();
+  if (!state.failure.fatal) return;
+  loop.recycling.count();
+  if (state.rewinds && !loop.recycling.is_due()) start_over();
+  zend_bailout();
+}
+
+// The script asks for its next request. False: it has left an exception, which ends it.
+bool end_last_request() {
+  if (!loop.started) return true;
+  if (state.rewinds && !loop.recycling.is_due()) {
+    const EngineState engine;
+    start_over();
+    engine.restore();
+    return true;
+  }
+  end_pause();
+  return EG(exception) == nullptr;
 }
 
 std::string describe_failure() {
@@ -133,10 +179,8 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   }
   if (can_fork()) warn_of_late_fork();
   if (!reach_fork_point()) return false;
-  if (loop.started) {
-    end_pause();
-    if (EG(exception) != nullptr) return false;
-  } else {
+  if (!end_last_request()) return false;
+  if (!loop.started) {
     start_loop();
     begin_rewinding();
   }
@@ -144,10 +188,9 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   if (!wait_for_request()) return false;
   begin_request();
   if (state.options.paranoid) remember_state(*state.request);
-  call_handler(handler, handler_cache);
-  end_request_of_loop(settle_exception);
+  const auto serve = state.options.isolate ? serve_isolated : serve_in_lasting_memory;
+  serve(handler, handler_cache);
   loop.recycling.count();
-  if (state.rewinds && !loop.recycling.is_due()) start_over();
   state.port->leave_request();
   return true;
 }

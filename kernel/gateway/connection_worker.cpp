@@ -166,9 +166,12 @@ void Connection::settle_running() {
 void Connection::settle_complete() {
   RequestContext& context = *context_;
   const bool too_short = context.received < context.promised.value_or(0) && !is_bodiless();
-  if (!context.committed) {
-    if (!commit(!too_short)) return;
-  } else if (!too_short) {
+  const bool was_committed = context.committed;
+  if (!was_committed && !commit(!too_short)) return;
+  // Of a body that is not complete the client gets what there is of it: filters may have kept some back.
+  if (too_short) {
+    emit({}, ASKR_PIECE_FLUSH);
+  } else if (was_committed) {
     emit({}, ASKR_PIECE_LAST);
   }
   const bool has_length = context.framing == BodyFraming::content_length && !context.discard_body;

@@ -176,6 +176,25 @@ def test_ranges_are_of_the_plain_bytes(app):
     assert (response.status, decoded(response).decode()) == (200, STYLE)
 
 
+@pytest.mark.parametrize("flush", ["", "ob_flush(); flush();"])
+@pytest.mark.parametrize("coding, start", [("br", brotli.Decompressor), ("gzip", lambda: zlib.decompressobj(31)), (None, None)])
+def test_a_script_that_announces_too_much_is_cut_after_what_it_has_sent(server, coding, start, flush):
+    app = server({"index.php": f"<?php header('Content-Length: 50000'); echo str_repeat('0123456789', 3000); {flush}"})
+    seen = b""
+    with app.begin("GET", "/", [("Accept-Encoding", coding)] if coding else []) as client:
+        head = client.read_head()
+        assert head.header("Content-Encoding") == coding
+        try:
+            while piece := (client.read_chunk() if coding else client.read_some(65536)):
+                seen += piece
+        except Exception:  # the end of the connection is what tells that it is not all
+            pass
+    if coding:
+        decoder = start()
+        seen = decoder.process(seen) if coding == "br" else decoder.decompress(seen)
+    assert seen == b"0123456789" * 3000
+
+
 @pytest.mark.parametrize("target", ["/style.css", "/lib.js", "/page.php"])
 def test_head_says_what_get_would(app, target):
     get, head = ask(app, target, "br"), ask(app, target, "br", "HEAD")

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "arena/owner_lock.hpp"
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "plugin/host.hpp"
 #include "plugin/interfaces.hpp"
@@ -15,14 +16,19 @@ namespace {
 
 // ---------------------------------------------------------------- shared memory
 
-askr_status request_region(askr_shm_plan* plan, const char* name, uint64_t bytes, uint32_t layout_version) {
+askr_status request_region_for(askr_shm_plan* plan, const char* name, uint64_t bytes, uint32_t layout_version,
+                               uint32_t writers) {
   ActivePlugin& plugin = plan->plugin;
-  if (name == nullptr || *name == '\0' || bytes == 0) return ASKR_E_INVALID;
+  if (name == nullptr || *name == '\0' || bytes == 0 || writers > ASKR_WRITERS_ALL) return ASKR_E_INVALID;
   const std::string full = fmt::format("{}.{}", plugin.id(), name);
   const auto taken = [&](const arena::Region& region) { return region.name == full; };
   if (std::any_of(plugin.regions.begin(), plugin.regions.end(), taken)) return ASKR_E_EXISTS;
   plugin.regions.push_back({full, std::string(plugin.id()), bytes, layout_version});
   return ASKR_OK;
+}
+
+askr_status request_region(askr_shm_plan* plan, const char* name, uint64_t bytes, uint32_t layout_version) {
+  return request_region_for(plan, name, bytes, layout_version, ASKR_WRITERS_ALL);
 }
 
 void* region(const askr_host* host, const char* name, uint64_t* bytes) {
@@ -32,13 +38,29 @@ void* region(const askr_host* host, const char* name, uint64_t* bytes) {
 
 static_assert(sizeof(askr_lock) == sizeof(arena::OwnerLock));
 
+arena::OwnerLock& as_lock(askr_lock* word) {
+  return *reinterpret_cast<arena::OwnerLock*>(word);
+}
+
+int32_t answer(arena::Acquired how) {
+  if (how == arena::Acquired::busy) return ASKR_LOCK_BUSY;
+  return how == arena::Acquired::from_dead_owner ? ASKR_LOCK_RECOVERED : ASKR_LOCK_CLEAN;
+}
+
 int32_t lock(askr_lock* word) {
-  const bool recovered = reinterpret_cast<arena::OwnerLock*>(word)->lock() == arena::Acquired::from_dead_owner;
-  return recovered ? ASKR_LOCK_RECOVERED : ASKR_LOCK_CLEAN;
+  return answer(as_lock(word).lock());
+}
+
+int32_t lock_within(askr_lock* word, uint64_t patience) {
+  return answer(as_lock(word).lock_within(static_cast<int64_t>(std::min<uint64_t>(patience, kSecond * 3600))));
+}
+
+int32_t renew(askr_lock* word) {
+  return as_lock(word).renew() ? 1 : 0;
 }
 
 void unlock(askr_lock* word) {
-  reinterpret_cast<arena::OwnerLock*>(word)->unlock();
+  as_lock(word).unlock();
 }
 
 int32_t process_is_alive(int32_t pid) {
@@ -149,7 +171,8 @@ askr_status php_add_function(askr_registrar* registrar, const askr_php_function*
   return ASKR_OK;
 }
 
-const askr_shm kShmInterface = {sizeof(askr_shm), request_region, region, lock, unlock, process_is_alive};
+const askr_shm kShmInterface = {sizeof(askr_shm), request_region,     region,      lock, unlock,
+                                process_is_alive, request_region_for, lock_within, renew};
 const askr_wake kWakeInterface = {sizeof(askr_wake), on_wake, wake_gateway, wake_all_gateways};
 const askr_log kLogInterface = {sizeof(askr_log), write_log, is_on};
 const askr_metrics kMetricsInterface = {sizeof(askr_metrics), add_metric, increment, set_metric, metric_value};

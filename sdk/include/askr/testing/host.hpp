@@ -108,8 +108,15 @@ class Host {
     std::string name;
     int64_t value = 0;
   };
+  struct Region {
+    void* memory;
+    uint64_t bytes;
+    uint32_t writers;
+  };
 
   void step(const char* name, askr_status status);
+  askr_status add_region(const char* name, uint64_t bytes, uint32_t writers);
+  void protect_regions(askr_role role);
   void read_options(const Options& options);
   void run(Exchange& exchange);
   bool run_phase(Exchange& exchange, uint32_t phase);
@@ -140,7 +147,7 @@ class Host {
   void (*on_wait_)(void*) = nullptr;
   Workers workers_;
   std::vector<void (*)(void*)> request_slots_, connection_slots_;
-  std::map<std::string, std::pair<void*, uint64_t>> regions_;
+  std::map<std::string, Region> regions_;
   std::vector<const askr_php_function*> functions_;
   std::vector<const askr_command*> commands_;
   std::map<std::string, std::pair<const void*, void*>> services_;

@@ -253,15 +253,13 @@ inline const void* Interfaces::find_interface(std::string_view name) {
   static const askr_shm shm = {
       sizeof(askr_shm),
       [](askr_shm_plan*, const char* region, uint64_t bytes, uint32_t) -> askr_status {
-        void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED) return ASKR_E_NO_MEMORY;
-        return I::host().regions_.emplace(region, std::pair(memory, bytes)).second ? ASKR_OK : ASKR_E_EXISTS;
+        return I::host().add_region(region, bytes, ASKR_WRITERS_ALL);
       },
       [](const askr_host*, const char* region, uint64_t* bytes) -> void* {
         const auto found = I::host().regions_.find(region);
         if (found == I::host().regions_.end()) return nullptr;
-        if (bytes != nullptr) *bytes = found->second.second;
-        return found->second.first;
+        if (bytes != nullptr) *bytes = found->second.bytes;
+        return found->second.memory;
       },
       // Processes of a test do not die while they hold a lock.
       [](askr_lock* lock) -> int32_t {
@@ -271,7 +269,17 @@ inline const void* Interfaces::find_interface(std::string_view name) {
         return ASKR_LOCK_CLEAN;
       },
       [](askr_lock* lock) { __atomic_store_n(&lock->word, 0U, __ATOMIC_RELEASE); },
-      [](int32_t pid) -> int32_t { return ::kill(pid, 0) == 0 ? 1 : 0; }};
+      [](int32_t pid) -> int32_t { return ::kill(pid, 0) == 0 ? 1 : 0; },
+      [](askr_shm_plan*, const char* region, uint64_t bytes, uint32_t, uint32_t writers) -> askr_status {
+        return writers > ASKR_WRITERS_ALL ? ASKR_E_INVALID : I::host().add_region(region, bytes, writers);
+      },
+      [](askr_lock* lock, uint64_t) -> int32_t {
+        uint32_t free = 0;
+        return __atomic_compare_exchange_n(&lock->word, &free, 1U, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+                   ? ASKR_LOCK_CLEAN
+                   : ASKR_LOCK_BUSY;
+      },
+      [](askr_lock*) -> int32_t { return 1; }};
   static const askr_wake wake = {
       sizeof(askr_wake),
       [](askr_registrar*, void (*callback)(void*)) -> askr_status { return I::host().on_wake_ = callback, ASKR_OK; },

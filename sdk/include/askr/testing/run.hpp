@@ -42,6 +42,7 @@ inline Host::Host(const askr_descriptor& descriptor, const Options& options, ask
   if (callbacks.shm_request != nullptr) step("shm_request", callbacks.shm_request(self_, &plan));
   if (callbacks.shm_init != nullptr) step("shm_init", callbacks.shm_init(self_));
   if (callbacks.master_start != nullptr) step("master_start", callbacks.master_start(self_));
+  protect_regions(role);
   if (callbacks.process_start != nullptr) step("process_start", callbacks.process_start(self_, &process));
 }
 
@@ -50,9 +51,25 @@ inline Host::~Host() {
   const askr_callbacks& callbacks = *descriptor_.callbacks;
   drain();
   if (callbacks.process_stop != nullptr) callbacks.process_stop(self_);
+  protect_regions(ASKR_ROLE_MASTER);
   if (callbacks.master_stop != nullptr) callbacks.master_stop(self_);
-  for (const auto& [name, region] : regions_) ::munmap(region.first, region.second);
+  for (const auto& [name, region] : regions_) ::munmap(region.memory, region.bytes);
   current() = nullptr;
+}
+
+inline askr_status Host::add_region(const char* name, uint64_t bytes, uint32_t writers) {
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return ASKR_E_NO_MEMORY;
+  return regions_.emplace(name, Region{memory, bytes, writers}).second ? ASKR_OK : ASKR_E_EXISTS;
+}
+
+// As in the server: what a process of that kind does not write to is read-only in it.
+inline void Host::protect_regions(askr_role role) {
+  const uint32_t self = role == ASKR_ROLE_GATEWAY ? ASKR_WRITERS_GATEWAYS : ASKR_WRITERS_WORKERS;
+  for (const auto& [name, region] : regions_) {
+    const bool writes = role == ASKR_ROLE_MASTER || (region.writers & self) != 0;
+    ::mprotect(region.memory, region.bytes, writes ? PROT_READ | PROT_WRITE : PROT_READ);
+  }
 }
 
 inline void Host::read_options(const Options& options) {

@@ -30,6 +30,14 @@ int64_t expiry(int64_t ttl) {
   return now() + std::min(ttl, kLongestTtl) * cache::kSecond;
 }
 
+// Not more than one line a second from each process: somebody may be writing rubbish all the time.
+void report(const std::string& line) {
+  static int64_t quiet_until = 0;
+  if (now() < quiet_until) return;
+  quiet_until = now() + cache::kSecond;
+  askr::log::error(line);
+}
+
 // A value goes straight into the string that PHP gets.
 class PhpResult final : public cache::Destination {
  public:
@@ -85,7 +93,8 @@ class Cache : public askr::Plugin {
  private:
   // Counters of the key-value store are chosen by process.
   void open() {
-    if (slots_ > 0) store_ = std::make_unique<cache::KvStore>(askr::shm_region("kv"), *askr::api().shm);
+    if (slots_ == 0) return;
+    store_ = std::make_unique<cache::KvStore>(askr::shm_region("kv"), slots_, *askr::api().shm, report);
   }
 
   // nullptr: the key-value cache is off.
@@ -228,6 +237,7 @@ std::string Cache::describe() const {
   line("expired", stats.expired);
   line("refused", stats.refused);
   line("recovered", stats.recovered);
+  line("mended", stats.mended);
   return text;
 }
 

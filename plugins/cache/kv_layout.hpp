@@ -5,6 +5,9 @@
 // Everything is indices, no pointers. A key and its value lie one after the other in a chain of small blocks of one
 // size: a value of a megabyte and one of ten bytes come from the same pool, so no memory is tied to a size that nobody
 // uses any more (which is what size classes suffer from).
+//
+// Every worker may write anything here at any time. So what says how large the parts are is not in here: each process
+// has it for itself (Geometry). Whatever is in here is read once, checked, and used then.
 #pragma once
 
 #include <array>
@@ -44,30 +47,41 @@ struct Entry {
   uint32_t key_size, value_size;
   std::atomic<int64_t> number;  // the value, when is_number
   uint32_t is_number;
-  uint32_t checksum;  // over what must not be torn: key, value, sizes
+  uint32_t
+      checksum;  // over what must not be torn: all of this that touch() and increment() do not change, and the value
+  uint32_t expires_check;  // over `expires`
 };
 
 struct alignas(64) Shard {
   askr_lock lock;
   std::atomic<uint32_t> version;  // odd: its structure is being changed
-  uint32_t bucket_mask;           // number of buckets - 1
-  uint32_t entries, blocks;       // how many there are
   uint32_t free_entry, free_block, free_blocks;
   uint32_t hand;
+  uint32_t writer;  // the process that changed it last
   uint64_t last_sequence;
 };
 
 // A cache line for each of a few processes, so that counting a hit does not make readers wait for each other.
 struct alignas(64) Counters {
-  std::atomic<uint64_t> hits, misses, stores, evictions, expired, recovered, refused;
+  std::atomic<uint64_t> hits, misses, stores, evictions, expired, recovered, refused, mended;
 };
 inline constexpr size_t kCounterStripes = 32;
 
 struct Header {
-  uint32_t shards, shard_mask;
-  uint64_t shard_bytes;
   std::atomic<uint64_t> epoch;  // raised by flush(): entries of others are gone
   std::array<Counters, kCounterStripes> counters;
 };
+
+// How much there is of everything; the same for each shard.
+struct Geometry {
+  uint32_t shards, entries, blocks, buckets;  // shards and buckets: powers of two
+  uint64_t shard_bytes;
+};
+
+// What another process may change at any moment: the compiler is to read it once, here.
+template <class T>
+T once(const T& shared) {
+  return __atomic_load_n(&shared, __ATOMIC_RELAXED);
+}
 
 }  // namespace cache

@@ -12,7 +12,7 @@ namespace cache {
 
 struct KvStats {
   uint64_t items = 0, bytes = 0;
-  uint64_t hits = 0, misses = 0, stores = 0, evictions = 0, expired = 0, recovered = 0, refused = 0;
+  uint64_t hits = 0, misses = 0, stores = 0, evictions = 0, expired = 0, recovered = 0, refused = 0, mended = 0;
 };
 
 // A handle; each process makes its own over the same region. `now` and `expires` are monotonic nanoseconds; 0: never.
@@ -23,7 +23,8 @@ class KvStore {
   // Lays an empty store out in zeroed memory. Once, before the first fork.
   static void format(void* region, uint64_t slots, const askr_shm& shm);
 
-  KvStore(void* region, const askr_shm& shm);
+  // `report` gets a line when a shard made no sense and was mended; nullptr: nobody wants to know.
+  KvStore(void* region, uint64_t slots, const askr_shm& shm, void (*report)(const std::string& line) = nullptr);
 
   bool get(std::string_view key, int64_t now, Destination& value) const;
   bool set(std::string_view key, std::string_view value, int64_t expires, int64_t now);
@@ -41,16 +42,18 @@ class KvStore {
   [[nodiscard]] std::string check() const;
 
  private:
-  [[nodiscard]] ShardView view(uint64_t hash) const;
   [[nodiscard]] Shard& shard_at(uint32_t index) const;
+  [[nodiscard]] uint32_t shard_of(uint64_t hash) const;
+  template <class Work>
+  auto with_lock(uint64_t hash, Work&& work) const;
+  void mend(ShardView& shard, uint32_t index, ShardView::Keep keep) const;
   [[nodiscard]] static bool fits(std::string_view key, std::string_view value) {
     return key.size() <= kLargestKey && value.size() <= kLargestValue;
   }
 
   char* region_;
-  Header& header_;
-  const askr_shm& shm_;
-  Counters& counters_;
+  ShardContext context_;
+  void (*report_)(const std::string& line);
 };
 
 }  // namespace cache

@@ -23,9 +23,9 @@ class Text final : public cache::Destination {
 constexpr int64_t kNow = 1'000'000'000;
 
 struct Store {
-  explicit Store(uint64_t slots = 1000) : memory(KvStore::bytes(slots)) {
+  explicit Store(uint64_t slots_in = 1000) : slots(slots_in), memory(KvStore::bytes(slots)) {
     KvStore::format(memory.get(), slots, kShm);
-    store.emplace(memory.get(), kShm);
+    store.emplace(memory.get(), slots, kShm);
   }
 
   std::optional<std::string> get(std::string_view key, int64_t now = kNow) {
@@ -34,6 +34,7 @@ struct Store {
   }
   KvStore* operator->() { return &*store; }
 
+  uint64_t slots;
   SharedMemory memory;
   std::optional<KvStore> store;
 };
@@ -150,8 +151,8 @@ TEST_CASE("a hundred thousand random operations agree with a map") {
 // ---------------------------------------------------------------- many processes
 
 // Runs until it is killed; exits with 1 when it reads what nobody has written.
-[[noreturn]] void torture(void* memory, unsigned seed) {
-  KvStore store(memory, kShm);
+[[noreturn]] void torture(void* memory, uint64_t slots, unsigned seed) {
+  KvStore store(memory, slots, kShm);
   std::mt19937 random(seed);
   Text text;
   for (;;) {
@@ -178,7 +179,7 @@ TEST_CASE("a hundred thousand random operations agree with a map") {
 
 TEST_CASE("eight processes on the same keys, some of them killed: nothing torn, nothing lost") {
   Store store(2000);
-  kill_at_random([&](size_t, unsigned seed) { torture(store.memory.get(), seed); });
+  kill_at_random([&](size_t, unsigned seed) { torture(store.memory.get(), store.slots, seed); });
   CHECK(store->check() == "");
   CHECK(store->stats(kNow).hits > 1000);
   // It still works.
@@ -195,7 +196,7 @@ TEST_CASE("of many who add, one wins, and no increment is lost") {
     pid = ::fork();
     if (pid != 0) continue;
     askr::refresh_process_id();
-    KvStore mine(store.memory.get(), kShm);
+    KvStore mine(store.memory.get(), store.slots, kShm);
     for (int round = 0; round < kRounds; ++round) {
       if (mine.add("lock " + std::to_string(round), "x", 0, kNow)) mine.increment("winners", 1, 0, kNow);
       mine.increment("all", 1, 0, kNow);

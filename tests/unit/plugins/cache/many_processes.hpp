@@ -21,17 +21,23 @@
 #include "base/process_id.hpp"
 #include "hash.hpp"
 
+inline askr::arena::OwnerLock& as_lock(askr_lock* lock) {
+  return *reinterpret_cast<askr::arena::OwnerLock*>(lock);
+}
+
 // The locks of the server.
 inline const askr_shm kShm = {sizeof(askr_shm),
                               nullptr,
                               nullptr,
                               [](askr_lock* lock) -> int32_t {
-                                const bool dead = reinterpret_cast<askr::arena::OwnerLock*>(lock)->lock() ==
-                                                  askr::arena::Acquired::from_dead_owner;
+                                const bool dead = as_lock(lock).lock() == askr::arena::Acquired::from_dead_owner;
                                 return dead ? ASKR_LOCK_RECOVERED : ASKR_LOCK_CLEAN;
                               },
-                              [](askr_lock* lock) { reinterpret_cast<askr::arena::OwnerLock*>(lock)->unlock(); },
-                              [](int32_t pid) -> int32_t { return askr::arena::process_is_alive(pid) ? 1 : 0; }};
+                              [](askr_lock* lock) { as_lock(lock).unlock(); },
+                              [](int32_t pid) -> int32_t { return askr::arena::process_is_alive(pid) ? 1 : 0; },
+                              nullptr,
+                              nullptr,
+                              [](askr_lock* lock) -> int32_t { return as_lock(lock).renew() ? 1 : 0; }};
 
 // A value that shows when it is torn: its checksum comes first.
 inline std::string sealed(uint64_t seed, size_t size) {
@@ -54,19 +60,26 @@ inline double seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// Memory that forked processes share.
+// Memory that forked processes share; who leaves it in either direction is ended.
 class SharedMemory {
  public:
-  explicit SharedMemory(size_t size) : size_(size) {
-    memory_ = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  explicit SharedMemory(size_t size) : size_((size + 4095) / 4096 * 4096) {
+    constexpr int kFlags = MAP_ANONYMOUS | MAP_NORESERVE;
+    around_ = ::mmap(nullptr, size_ + 2 * kGuard, PROT_NONE, MAP_PRIVATE | kFlags, -1, 0);
+    REQUIRE(around_ != MAP_FAILED);
+    memory_ = ::mmap(static_cast<char*>(around_) + kGuard, size_, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_FIXED | kFlags, -1, 0);
     REQUIRE(memory_ != MAP_FAILED);
   }
-  ~SharedMemory() { ::munmap(memory_, size_); }
+  ~SharedMemory() { ::munmap(around_, size_ + 2 * kGuard); }
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
   [[nodiscard]] void* get() const { return memory_; }
+  [[nodiscard]] size_t size() const { return size_; }
 
  private:
+  static constexpr size_t kGuard = 1UL << 32;
+  void* around_;
   void* memory_;
   size_t size_;
 };

@@ -92,10 +92,10 @@ Result<int> run_plugins(const Invocation& invocation) {
 Result<int> run_regions(const Invocation& invocation) {
   const process::ServerPlan plan = ASKR_TRY(plan_server(invocation));
   const auto host = ASKR_TRY(process::make_host(plan));
-  print(fmt::format("{:<18}{:<10}{:>12}{:>9}\n", "REGION", "OWNER", "SIZE", "LAYOUT"));
-  for (const arena::Region& region : process::all_regions(plan.loaded.settings, *host)) {
-    print(fmt::format("{:<18}{:<10}{:>9} KB{:>9}\n", region.name, region.owner, (region.size + 1023) >> 10,
-                      region.layout_version));
+  print(fmt::format("{:<18}{:<10}{:>12}{:>9}  {}\n", "REGION", "OWNER", "SIZE", "LAYOUT", "WRITTEN BY"));
+  for (const arena::Region& region : arena::in_order(process::all_regions(plan.loaded.settings, *host))) {
+    print(fmt::format("{:<18}{:<10}{:>9} KB{:>9}  {}\n", region.name, region.owner, (region.size + 1023) >> 10,
+                      region.layout_version, arena::describe_writers(region)));
   }
   print("Reserved, not used: a page costs memory only once a request has touched it.\n");
   return 0;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "arena/futex.hpp"
+#include "base/log.hpp"
 
 namespace askr::exchange {
 namespace {
@@ -104,12 +105,13 @@ std::vector<arena::Region> Exchange::regions(const ExchangeOptions& options) {
           {"kernel.workers", "kernel", record_count(options) * sizeof(ProcessRecord), 1, nullptr}};
 }
 
-Result<Exchange> Exchange::create(const arena::Arena& arena, const ExchangeOptions& options) {
+Result<Exchange> Exchange::create(arena::Arena& arena, const ExchangeOptions& options) {
   const Layout layout(options);
   char* base = reinterpret_cast<char*>(arena.find("kernel.exchange")->data);
   auto* records = reinterpret_cast<ProcessRecord*>(arena.find("kernel.workers")->data);
 
   Exchange exchange;
+  exchange.arena_ = &arena;
   exchange.options_ = options;
   exchange.processors_ = usable_processors();
   exchange.global_ = reinterpret_cast<Global*>(base + layout.global);
@@ -130,6 +132,30 @@ Result<Exchange> Exchange::create(const arena::Arena& arena, const ExchangeOptio
   exchange.master_event_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!exchange.master_event_) return system_error("cannot make an eventfd");
   return exchange;
+}
+
+void Exchange::enter(Role role, unsigned position) const {
+  using arena::Writers;
+  const auto restrict = [&]() -> Result<> {
+    switch (role) {
+      case Role::gateway:
+        return arena_->restrict_to(Writers::gateways);
+      case Role::template_:  // what its children write to
+        return arena_->restrict_to(Writers::workers | Writers::sidecars);
+      case Role::worker:
+        return arena_->restrict_to_part(Writers::workers, position);
+      case Role::sidecar:
+        return arena_->restrict_to_part(Writers::sidecars, worker_records() + position);
+      case Role::master:
+      case Role::none:
+        break;
+    }
+    return ok();
+  };
+  if (auto restricted = restrict(); !restricted) {
+    log::error("{}", restricted.error().message);
+    ::_exit(1);
+  }
 }
 
 unsigned Exchange::slots_per_gateway() const {

@@ -50,7 +50,11 @@ class Exchange {
  public:
   // The regions to ask the arena for.
   static std::vector<arena::Region> regions(const ExchangeOptions& options);
-  static Result<Exchange> create(const arena::Arena& arena, const ExchangeOptions& options);
+  static Result<Exchange> create(arena::Arena& arena, const ExchangeOptions& options);
+
+  // In a new process, before anything of it runs that is not ours: what is not its to write is read-only from here on.
+  // `position` is that of a worker or sidecar among those of its kind. Ends the process when that cannot be done.
+  void enter(Role role, unsigned position = 0) const;
 
   [[nodiscard]] const ExchangeOptions& options() const { return options_; }
   [[nodiscard]] Global& global() const { return *global_; }
@@ -110,6 +114,7 @@ class Exchange {
   Exchange() = default;
   unsigned wake_generation(uint32_t generation, unsigned count) const;
 
+  arena::Arena* arena_ = nullptr;
   ExchangeOptions options_;
   unsigned processors_ = 1;
   Global* global_ = nullptr;

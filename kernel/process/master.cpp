@@ -129,6 +129,7 @@ void Master::start_gateway(unsigned index) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     settle_child(master, SIGTERM);
+    options_.exchange.enter(exchange::Role::gateway);
     control_.forget();
     set_title("askr: gateway " + std::to_string(index));
     log::set_speaker("gateway " + std::to_string(index));

@@ -72,6 +72,7 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   prepare_last_resort(options.sidecars.shutdown_timeout);
   handle_signal(SIGRTMIN + 1, on_orphaned);
   settle_child(options.master, SIGRTMIN + 1);
+  options.exchange.enter(exchange::Role::sidecar, request.position);
   redirect_output();
   set_title(std::string("askr: ") + own_record->name);
   log::set_speaker(own_record->name);

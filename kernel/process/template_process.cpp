@@ -91,6 +91,7 @@ php::Forked TemplateProcess::become_worker(const ForkRequest& request) {
   prepare_last_resort(options_.patience_without_master);
   handle_signal(SIGRTMIN + 1, on_orphaned);
   settle_child(options_.master, SIGRTMIN + 1);
+  options_.exchange.enter(exchange::Role::worker, position);
   set_title(fmt::format("askr: worker {}", position));
   log::set_speaker(fmt::format("worker {}", position));
   port_ = std::make_unique<exchange::WorkerPort>(options_.exchange, position, options_.generation);
@@ -114,6 +115,7 @@ void start_plugins(const TemplateOptions& options, uint32_t index) {
 
 void run_template(TemplateOptions options) {
   settle_child(options.master, SIGKILL);
+  options.exchange.enter(exchange::Role::template_);
   // Meant for the master. And PHP learns of a broken pipe where it writes.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) disregard_signal(signal);
   set_title(fmt::format("askr: template (generation {})", options.generation));

@@ -9,7 +9,6 @@
 #include "exchange/codec.hpp"
 
 namespace askr::exchange {
-
 GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway)
     : exchange_(exchange),
       record_(exchange.records()[exchange.gateway_record(gateway)]),
@@ -106,8 +105,7 @@ void GatewayPort::request_kill(uint32_t slot) {
 
 void GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
   Slot& slot = exchange_.slots()[at];
-  SegmentView segment;
-  while (peek(at, segment)) consume(at);
+  consume_all(at);
   reclaim_blocks_of(at);
   slot.state.store(SlotState::filling, std::memory_order_relaxed);
   slot.ticket.fetch_add(1, std::memory_order_relaxed);
@@ -125,8 +123,7 @@ void GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
 }
 
 void GatewayPort::release(uint32_t slot) {
-  SegmentView segment;
-  while (peek(slot, segment)) consume(slot);
+  consume_all(slot);
   if (exchange_.slots()[slot].state.load(std::memory_order_acquire) == SlotState::crashed || broken_[slot - first_]) {
     reclaim_blocks_of(slot);
   }
@@ -144,8 +141,7 @@ bool GatewayPort::discard_if_abandoned(uint32_t at) {
     return slot.state.load(std::memory_order_acquire) == SlotState::free;
   }
   const Progress progress_now = progress(at);
-  SegmentView segment;
-  while (peek(at, segment)) consume(at);
+  consume_all(at);
   if (progress_now != Progress::running) release(at);
   return true;
 }
@@ -175,37 +171,43 @@ bool GatewayPort::streaming(uint32_t slot) const {
   return (exchange_.slots()[slot].flags.load(std::memory_order_relaxed) & kStreaming) != 0;
 }
 
-bool GatewayPort::peek(uint32_t at, SegmentView& segment, uint32_t ahead) {
-  Slot& slot = exchange_.slots()[at];
-  const uint32_t published = slot.published.load(std::memory_order_acquire);
-  const uint32_t consumed = slot.consumed.load(std::memory_order_relaxed);
-  if (published - consumed <= ahead || broken_[at - first_]) return false;
+uint32_t GatewayPort::waiting(uint32_t at) {
+  const Slot& slot = exchange_.slots()[at];
+  const uint32_t count = slot.published.load(std::memory_order_acquire) - slot.consumed.load(std::memory_order_relaxed);
+  if (count > kSegments) distrust(at);
+  return broken_[at - first_] ? 0 : count;
+}
 
-  const Segment raw = slot.segments[(consumed + ahead) % kSegments];
-  const uint32_t worker = slot.worker.load(std::memory_order_relaxed);
-  const uint32_t position = worker - 1 - exchange_.first_worker_record();
-  const bool sane = published - consumed <= kSegments && raw.kind <= SegmentKind::body && raw.offset <= kBlockSize &&
-                    raw.length <= kBlockSize - raw.offset && worker > exchange_.first_worker_record() &&
-                    position < exchange_.worker_records() && raw.block / kBlocksPerWorker == position;
+bool GatewayPort::peek(uint32_t at, SegmentView& segment, uint32_t ahead) {
+  if (waiting(at) <= ahead) return false;
+  const Slot& slot = exchange_.slots()[at];
+  const uint32_t place = (slot.consumed.load(std::memory_order_relaxed) + ahead) % kSegments;
+  const Segment read = slot.segments[place].load(std::memory_order_relaxed);
+  const uint32_t worker = slot.worker.load(std::memory_order_relaxed) - 1 - exchange_.first_worker_record();
+  const bool sane = read.kind <= SegmentKind::body && read.offset <= kBlockSize &&
+                    read.length <= kBlockSize - read.offset && read.block < kBlocksPerWorker &&
+                    worker < exchange_.worker_records();
   if (!sane) {
-    broken_[at - first_] = true;
+    distrust(at);
     return false;
   }
-  segment.kind = raw.kind;
-  segment.bytes = {exchange_.block(raw.block) + raw.offset, raw.length};
+  const uint32_t block = worker * kBlocksPerWorker + read.block;
+  segment = {read.kind, {exchange_.block(block) + read.offset, read.length}, block, read.last_of_block != 0};
   return true;
 }
 
-void GatewayPort::consume(uint32_t at) {
-  Slot& slot = exchange_.slots()[at];
-  const uint32_t consumed = slot.consumed.load(std::memory_order_relaxed);
-  const Segment raw = slot.segments[consumed % kSegments];
-  slot.consumed.store(consumed + 1, std::memory_order_release);
-  if (raw.last_of_block != 0) give_back(raw.block);
+void GatewayPort::consume(uint32_t at, const SegmentView& segment) {
+  std::atomic<uint32_t>& consumed = exchange_.slots()[at].consumed;
+  consumed.store(consumed.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  if (segment.last_of_block) give_back(segment.block);
+}
+
+void GatewayPort::consume_all(uint32_t at) {
+  SegmentView segment;
+  for (uint32_t left = waiting(at); left > 0 && peek(at, segment); --left) consume(at, segment);
 }
 
 void GatewayPort::give_back(uint32_t block) {
-  if (block >= exchange_.worker_records() * kBlocksPerWorker) return;
   ProcessRecord& worker = exchange_.workers()[block / kBlocksPerWorker];
   worker.free_blocks.fetch_or(uint64_t{1} << (block % kBlocksPerWorker));
   if (worker.window_waiting.load() != 0) {

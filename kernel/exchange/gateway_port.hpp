@@ -26,7 +26,9 @@ enum class Progress : uint8_t {
 
 struct SegmentView {
   SegmentKind kind;
-  std::string_view bytes;  // in shared memory, until consume()
+  std::string_view bytes;  // in shared memory, until consume(); what they are may change at any time, their number not
+  uint32_t block;
+  bool last_of_block;
 };
 
 class GatewayPort {
@@ -73,10 +75,15 @@ class GatewayPort {
 
   [[nodiscard]] Progress progress(uint32_t slot) const;
   [[nodiscard]] bool streaming(uint32_t slot) const;
-  // The oldest segment not consumed, or one `ahead` of it. False: none now. Garbage is reported as Progress::aborted
-  // from then on.
+  // How many segments there are now: what bounds a loop over them, because a worker may publish without end. Garbage is
+  // reported as Progress::aborted from then on.
+  uint32_t waiting(uint32_t slot);
+  // The oldest segment not consumed, or one `ahead` of it. False: none now, or garbage.
   bool peek(uint32_t slot, SegmentView& segment, uint32_t ahead = 0);
-  void consume(uint32_t slot);
+  // Gives back what was peeked. What the worker has put into its place meanwhile is not looked at.
+  void consume(uint32_t slot, const SegmentView& segment);
+  // What came makes no sense to who reads it: the same as garbage.
+  void distrust(uint32_t slot) { broken_[slot - first_] = true; }
 
   [[nodiscard]] const Slot& slot(uint32_t slot) const { return exchange_.slots()[slot]; }
   [[nodiscard]] bool first_attempt(uint32_t slot) const { return exchange_.slots()[slot].attempt == 0; }
@@ -89,6 +96,7 @@ class GatewayPort {
 
  private:
   bool discard_if_abandoned(uint32_t slot);
+  void consume_all(uint32_t slot);
   void free_slot(uint32_t slot);
   void give_back(uint32_t block);
   void reclaim_blocks_of(uint32_t slot);

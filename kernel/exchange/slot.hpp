@@ -17,16 +17,18 @@ namespace askr::exchange {
 
 enum class SlotState : uint32_t { free, filling, queued, running, done, crashed };
 
-enum class SegmentKind : uint32_t { interim, head, body };
+enum class SegmentKind : uint8_t { interim, head, body };
 
-// A piece of response in a block of the worker. The last segment of a block gives the block back.
-struct Segment {
-  uint32_t block;   // index over all workers' blocks
-  uint32_t offset;  // bytes into the block
-  uint32_t length;
-  SegmentKind kind : 8;
-  uint32_t last_of_block : 8;
+// A piece of response in a block of the worker. The last segment of a block gives the block back. Small enough to be
+// read in one go: who checks it and who uses it looks at the same copy.
+struct alignas(8) Segment {
+  uint16_t offset;  // bytes into the block
+  uint16_t length;
+  uint8_t block;  // of its worker
+  SegmentKind kind;
+  uint8_t last_of_block;
 };
+static_assert(std::atomic<Segment>::is_always_lock_free);
 
 // Two segments at most per block (head and body), and all blocks of a worker may be under way.
 inline constexpr uint32_t kSegments = 128;
@@ -59,7 +61,7 @@ struct alignas(128) Slot {
   // --- the response: published by the worker, consumed by the gateway
   alignas(64) std::atomic<uint32_t> published;
   std::atomic<uint32_t> consumed;
-  std::array<Segment, kSegments> segments;
+  std::array<std::atomic<Segment>, kSegments> segments;
 
   // When its worker began, as its gateway sees it. The worker notes that a little after it has taken the request, and
   // until then there is what an attempt before has noted, or nothing.

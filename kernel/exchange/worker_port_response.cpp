@@ -68,12 +68,13 @@ void WorkerPort::State::publish(SegmentKind kind, uint32_t begin, bool last) {
   }
   record.block_slot[block - first_block].store(slot_index + 1, std::memory_order_release);
   const uint32_t at = slot->published.load(std::memory_order_relaxed);
-  Segment& segment = slot->segments[at % kSegments];
-  segment.block = block;
-  segment.offset = begin;
-  segment.length = (kind == SegmentKind::head ? head_end : used) - begin;
-  segment.kind = kind;
-  segment.last_of_block = last ? 1 : 0;
+  const uint32_t end = kind == SegmentKind::head ? head_end : used;
+  const Segment segment{.offset = static_cast<uint16_t>(begin),
+                        .length = static_cast<uint16_t>(end - begin),
+                        .block = static_cast<uint8_t>(block - first_block),
+                        .kind = kind,
+                        .last_of_block = last ? uint8_t{1} : uint8_t{0}};
+  slot->segments[at % kSegments].store(segment, std::memory_order_relaxed);
   if (!announced_first) {
     announced_first = true;
     slot->first_byte.store(monotonic_now(), std::memory_order_relaxed);

@@ -20,7 +20,7 @@ using http::BodyFraming;
 namespace {
 
 constexpr size_t kHold = 256U << 10;
-constexpr uint32_t kSegmentsAtOnce = 30;
+constexpr uint32_t kSegmentsAtOnce = 31;
 
 }  // namespace
 
@@ -36,7 +36,9 @@ void Connection::take_segments() {
   if (progress == Progress::complete && !context.has_head && answer_at_once()) return;
 
   exchange::SegmentView segment;
-  while (gateway_.port.peek(context.slot, segment)) {
+  // What is published meanwhile is news again.
+  for (uint32_t left = gateway_.port.waiting(context.slot); left > 0; --left) {
+    if (!gateway_.port.peek(context.slot, segment)) break;
     if (is_client_behind()) {
       // Only a write that finds the socket full makes the loop call again.
       const Flow flow = context.output.write(*transport_);
@@ -53,13 +55,14 @@ void Connection::take_segments() {
         send_interim(segment.bytes);
         break;
       case SegmentKind::head:
-        if (!take_worker_head(segment.bytes)) return;
+        if (context.has_head) gateway_.port.distrust(context.slot);
+        if (!context.has_head && !take_worker_head(segment.bytes)) return;
         break;
       case SegmentKind::body:
         take_worker_body(segment.bytes);
         break;
     }
-    gateway_.port.consume(context.slot);
+    gateway_.port.consume(context.slot, segment);
     const bool begins = context.held.size() > kHold || (context.has_head && gateway_.port.streaming(context.slot));
     if (!context.committed && begins && !commit(false)) return;
   }
@@ -84,21 +87,24 @@ bool Connection::is_client_behind() const {
 // The common case: everything is there when we look first.
 bool Connection::answer_at_once() {
   RequestContext& context = *context_;
-  exchange::SegmentView segment;
-  if (!gateway_.port.peek(context.slot, segment) || segment.kind != SegmentKind::head) return false;
-  exchange::SegmentView body;
-  if (gateway_.port.peek(context.slot, body, kSegmentsAtOnce)) return false;
-
-  if (!take_worker_head(segment.bytes)) return true;
-  std::array<iovec, kSegmentsAtOnce + 1> pieces;
-  int count = 1;
+  std::array<iovec, kSegmentsAtOnce> pieces;  // the first one is for our head
+  const uint32_t count = gateway_.port.waiting(context.slot);
+  if (count == 0 || count > pieces.size()) return false;
   uint64_t length = 0;
-  for (uint32_t ahead = 1; gateway_.port.peek(context.slot, body, ahead); ++ahead) {
-    pieces[static_cast<size_t>(count++)] = as_iovec(body.bytes);
-    length += body.bytes.size();
+  exchange::SegmentView segment;
+  for (uint32_t ahead = 1; ahead < count; ++ahead) {
+    if (!gateway_.port.peek(context.slot, segment, ahead) || segment.kind != SegmentKind::body) return false;
+    pieces[ahead] = as_iovec(segment.bytes);
+    length += segment.bytes.size();
   }
+  if (!gateway_.port.peek(context.slot, segment) || segment.kind != SegmentKind::head) return false;
+  if (!take_worker_head(segment.bytes)) return true;
+
   if (!is_bodiless()) {
-    if (context.promised.value_or(length) != length) return false;
+    if (context.promised.value_or(length) != length) {
+      context.has_head = false;  // it is read again
+      return false;
+    }
     context.transaction.worker_length = length;
   }
   if (!run_response_head()) {
@@ -106,15 +112,14 @@ bool Connection::answer_at_once() {
     return true;
   }
   if (!context.transaction.filters.empty() || announced_length() != context.promised) {
-    for (int index = 1; index < count; ++index) take_worker_body(as_view(pieces[static_cast<size_t>(index)]));
+    for (uint32_t index = 1; index < count; ++index) take_worker_body(as_view(pieces[index]));
     settle_complete();
     return true;
   }
   choose_framing(true, length);
   pieces[0] = as_iovec(write_head());
-  if (context.discard_body) count = 1;
   if (!context.discard_body) context.transaction.body_bytes_sent = length;
-  const Flow flow = context.output.send(*transport_, pieces.data(), count);
+  const Flow flow = context.output.send(*transport_, pieces.data(), context.discard_body ? 1 : static_cast<int>(count));
   finish_body();
   after_write(flow);
   return true;

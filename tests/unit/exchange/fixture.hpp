@@ -39,7 +39,7 @@ struct TestExchange {
     SegmentView segment;
     while (gateway.peek(slot, segment)) {
       if (segment.kind == SegmentKind::body) body += segment.bytes;
-      gateway.consume(slot);
+      gateway.consume(slot, segment);
     }
     return body;
   }

@@ -64,12 +64,18 @@ uint64_t memory_in_all(const Json& processes) {
   return kilobytes;
 }
 
+// Queued requests that were dropped because their clients had gone.
+std::string shed(const Json& status) {
+  const uint64_t count = number(status, "shed");
+  return count == 0 ? "" : fmt::format(" ({} dropped)", count);
+}
+
 std::string headline(const Json& status, const Json& processes) {
   std::string out = fmt::format("askr {} on {}\n{}, generation {}, up {}\n", text(status, "version"), addresses(status),
                                 mode(status), number(status, "generation"), uptime(number(status, "uptime_secs")));
-  out += fmt::format("{} of {} workers{}, {} queued, {} respawned, {} in all\n\n", number(status, "workers_alive"),
+  out += fmt::format("{} of {} workers{}, {} queued{}, {} respawned, {} in all\n\n", number(status, "workers_alive"),
                      number(status, status.contains("workers_target") ? "workers_target" : "workers_configured"),
-                     range(status), number(status, "queue_depth"), number(status, "respawns"),
+                     range(status), number(status, "queue_depth"), shed(status), number(status, "respawns"),
                      memory(memory_in_all(processes)));
   return out;
 }

@@ -19,6 +19,7 @@ namespace askr::config {
 namespace {
 
 constexpr size_t kLongestSocketPath = 107;  // sun_path with its NUL
+constexpr uint64_t kMegabyte = 1ULL << 20;
 
 bool is_same_file(const char* a, const char* b) {
   struct stat first {
@@ -84,6 +85,17 @@ void resolve_auto(Loaded& loaded, std::string_view path, unsigned automatic, uns
   loaded.origin(path).note = ", auto";
 }
 
+// A folder that is not there is found later.
+void resolve_spool_limit(Loaded& loaded) {
+  ServerSettings& server = loaded.settings.server;
+  if (server.spool_limit != 0) return;
+  std::error_code failed;
+  const std::filesystem::space_info room = std::filesystem::space(server.spool_dir, failed);
+  const uint64_t quarter = failed ? 0 : room.available / 4;
+  server.spool_limit = std::max(quarter / kMegabyte, uint64_t{1}) * kMegabyte;
+  loaded.origin("server.spool_limit").note = ", a quarter of what is free";
+}
+
 // Where a command runs that does not say so.
 void place_sidecars(Settings& settings, const std::string& folder) {
   std::string usual = settings.worker.app_base;
@@ -110,6 +122,7 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   if (server.workers_max == 0) server.workers_max = server.workers;
   if (server.spool_dir.empty()) server.spool_dir = lookup(environment, "TMPDIR");
   if (server.spool_dir.empty()) server.spool_dir = "/tmp";
+  resolve_spool_limit(loaded);
   if (server.error_log == "-") server.error_log.clear();
   server.control = control_path(loaded.settings);
   place_sidecars(loaded.settings, folder);

@@ -40,6 +40,7 @@ struct ServerSettings {
   int64_t request_timeout = 60 * kSecond;
   int64_t queue_timeout = 10 * kSecond;
   unsigned queue_size = 1024;
+  std::string abandon = "never";  // queued requests whose clients have gone: "never" dropped, or from the "queue"
   std::string access_log;          // empty: off, "-": standard output
   std::string error_log;           // empty: standard error
   std::string log_level = "info";  // debug info warning error
@@ -53,6 +54,7 @@ struct ServerSettings {
   unsigned max_headers = 100;
   unsigned max_connections = 0;  // per gateway; 0: what the descriptor limit allows
   std::string spool_dir;         // default $TMPDIR or /tmp
+  uint64_t spool_limit = 0;      // bytes of all waiting bodies; resolved: never 0 after load
   std::string control;           // control socket; after load never empty
 
   // More than any disk takes, and still a number that PHP and its applications can calculate with.

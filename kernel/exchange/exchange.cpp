@@ -128,6 +128,7 @@ Result<Exchange> Exchange::create(arena::Arena& arena, const ExchangeOptions& op
   for (unsigned gateway = 0; gateway < options.gateways; ++gateway) {
     exchange.gateway_events_.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!exchange.gateway_events_.back()) return system_error("cannot make an eventfd");
+    exchange.body_channels_.push_back(ASKR_TRY(BodyChannel::create()));
   }
   exchange.master_event_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!exchange.master_event_) return system_error("cannot make an eventfd");
@@ -167,8 +168,20 @@ std::span<std::atomic<uint64_t>> Exchange::ready_bits(unsigned gateway) const {
   return {ready_ + words * gateway, words};
 }
 
+uint64_t Exchange::spooled() const {
+  uint64_t bytes = 0;
+  for (unsigned gateway = 0; gateway < options_.gateways; ++gateway) {
+    bytes += records_[gateway_record(gateway)].spooled.load(std::memory_order_relaxed);
+  }
+  return bytes;
+}
+
+void Exchange::close_gateway_ends() {
+  for (BodyChannel& channel : body_channels_) channel.close_gateway_end();
+}
+
 void Exchange::announce(uint32_t slot) {
-  const unsigned gateway = slot / slots_per_gateway();
+  const unsigned gateway = gateway_of(slot);
   const unsigned bit = slot % slots_per_gateway();
   ready_bits(gateway)[bit / 64].fetch_or(uint64_t{1} << (bit % 64));
   if (records_[gateway_record(gateway)].sleeping.exchange(0) != 0) poke_gateway(gateway);

@@ -11,6 +11,7 @@
 #include "arena/arena.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "exchange/body_channel.hpp"
 #include "exchange/process_table.hpp"
 #include "exchange/request_queue.hpp"
 #include "exchange/shared_warning.hpp"
@@ -79,6 +80,14 @@ class Exchange {
   [[nodiscard]] char* request_area(uint32_t slot) const { return areas_ + uint64_t{slot} * kRequestArea; }
   [[nodiscard]] RequestQueue& queue() { return queue_; }
 
+  // --- bodies that wait in files
+  [[nodiscard]] const BodyChannel& bodies(unsigned gateway) const { return body_channels_[gateway]; }
+  [[nodiscard]] unsigned gateway_of(uint32_t slot) const { return slot / slots_per_gateway(); }
+  // Bytes, of all gateways.
+  [[nodiscard]] uint64_t spooled() const;
+  // In processes that are no gateway and make none.
+  void close_gateway_ends();
+
   // --- blocks: index = worker position (record - first_worker_record) * kBlocksPerWorker + bit
   [[nodiscard]] char* block(uint32_t index) const { return blocks_ + uint64_t{index} * kBlockSize; }
 
@@ -125,6 +134,7 @@ class Exchange {
   char* blocks_ = nullptr;
   RequestQueue queue_;
   std::vector<UniqueFd> gateway_events_;
+  std::vector<BodyChannel> body_channels_;
   UniqueFd master_event_;
   int changes_ = -1;
 };

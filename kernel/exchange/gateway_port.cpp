@@ -5,23 +5,31 @@
 #include <cstring>
 
 #include "arena/futex.hpp"
-#include "base/process_id.hpp"
 #include "exchange/codec.hpp"
 
 namespace askr::exchange {
-GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway)
+namespace {
+
+// A worker asks once a request; more at once would keep the loop.
+constexpr int kQuestionsAtOnce = 64;
+
+}  // namespace
+
+GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway, Leftovers leftovers)
     : exchange_(exchange),
       record_(exchange.records()[exchange.gateway_record(gateway)]),
+      gateway_(gateway),
       first_(gateway * exchange.slots_per_gateway()),
       count_(exchange.slots_per_gateway()),
       ready_(exchange.ready_bits(gateway)),
       broken_(count_),
+      files_(count_),
       wake_ups_(exchange) {
   free_.reserve(count_);
-  recover();
+  recover(leftovers);
 }
 
-void GatewayPort::recover() {
+void GatewayPort::recover(Leftovers leftovers) {
   for (uint32_t index = count_; index-- > 0;) {
     const uint32_t at = first_ + index;
     Slot& slot = exchange_.slots()[at];
@@ -33,9 +41,11 @@ void GatewayPort::recover() {
         free_slot(at);
         break;
       case SlotState::queued:
-      case SlotState::running:
-        if (!withdraw(at)) abandon(at);
+      case SlotState::running: {
+        const bool may_run = leftovers == Leftovers::run && slot.spooled == 0;
+        if (may_run || !withdraw(at)) abandon(at);
         break;
+      }
       case SlotState::done:
       case SlotState::crashed:
         slot.flags.fetch_or(kAbandoned);
@@ -53,14 +63,13 @@ Submitted GatewayPort::submit(const RequestView& request, const Body& body, int6
 
   slot.state.store(SlotState::filling, std::memory_order_relaxed);
   slot.ticket.fetch_add(1, std::memory_order_relaxed);
-  const size_t head_size = encode_request(request, area, kRequestArea - kInlineBody);
+  const size_t head_size = encode_request(request, area, kLargestHead);
   if (head_size == 0) {
     slot.state.store(SlotState::free, std::memory_order_release);
     return Submitted::too_large;
   }
-  if (body.spool_fd < 0 && !body.bytes.empty()) std::memcpy(area + head_size, body.bytes.data(), body.bytes.size());
-  slot.gateway_pid = process_id();
-  slot.spool_fd = body.spool_fd;
+  if (body.file == nullptr && !body.bytes.empty()) std::memcpy(area + head_size, body.bytes.data(), body.bytes.size());
+  slot.spooled = body.file != nullptr ? 1 : 0;
   slot.head_size = static_cast<uint32_t>(head_size);
   slot.body_size = request.body_size;
   slot.attempt = 0;
@@ -75,7 +84,9 @@ Submitted GatewayPort::submit(const RequestView& request, const Body& body, int6
   slot.queued.store(monotonic_now(), std::memory_order_relaxed);
   broken_[at - first_] = false;
 
+  files_[at - first_] = body.file;
   if (!exchange_.queue().push(at, exchange_.options().queue_size)) {
+    files_[at - first_].reset();
     slot.state.store(SlotState::free, std::memory_order_release);
     return Submitted::queue_full;
   }
@@ -99,7 +110,8 @@ void GatewayPort::abandon(uint32_t slot) {
 void GatewayPort::request_kill(uint32_t slot) {
   const uint32_t worker = exchange_.slots()[slot].worker.load(std::memory_order_acquire);
   if (worker == 0 || worker > exchange_.records().size()) return;
-  exchange_.records()[worker - 1].kill_slot.store(slot + 1, std::memory_order_release);
+  const uint32_t ticket = exchange_.slots()[slot].ticket.load(std::memory_order_relaxed);
+  exchange_.records()[worker - 1].overdue.store(overdue_mark(slot, ticket), std::memory_order_release);
   exchange_.poke_master();
 }
 
@@ -131,6 +143,7 @@ void GatewayPort::release(uint32_t slot) {
 }
 
 void GatewayPort::free_slot(uint32_t slot) {
+  files_[slot - first_].reset();
   exchange_.slots()[slot].state.store(SlotState::free, std::memory_order_release);
   free_.push_back(slot);
 }
@@ -144,6 +157,18 @@ bool GatewayPort::discard_if_abandoned(uint32_t at) {
   consume_all(at);
   if (progress_now != Progress::running) release(at);
   return true;
+}
+
+void GatewayPort::hand_out_bodies() {
+  BodyChannel::Question question;
+  for (int count = 0; count < kQuestionsAtOnce && exchange_.bodies(gateway_).next(question); ++count) {
+    const uint32_t index = question.slot - first_;
+    if (!question.answer || index >= count_ || files_[index] == nullptr) continue;
+    const Slot& slot = exchange_.slots()[question.slot];
+    if (slot.state.load(std::memory_order_acquire) != SlotState::running) continue;
+    if (slot.ticket.load(std::memory_order_relaxed) != question.ticket) continue;
+    BodyChannel::answer(question, *files_[index]);
+  }
 }
 
 bool GatewayPort::has_news() const {

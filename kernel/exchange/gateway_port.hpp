@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -33,12 +34,14 @@ struct SegmentView {
 
 class GatewayPort {
  public:
+  // What becomes of requests that a dead predecessor has left in the queue, with bodies that did not die with it.
+  enum class Leftovers : uint8_t { withdraw, run };
   // Takes over the slots of this gateway; what a dead predecessor left is withdrawn, abandoned or released.
-  GatewayPort(Exchange& exchange, unsigned gateway);
+  GatewayPort(Exchange& exchange, unsigned gateway, Leftovers leftovers = Leftovers::withdraw);
 
   struct Body {
-    std::string_view bytes;  // at most kInlineBody, or
-    int spool_fd = -1;       // a file of request.body_size bytes; stays open until release()
+    std::string_view bytes;                // at most kInlineBody, or
+    std::shared_ptr<const UniqueFd> file;  // of request.body_size bytes; kept until the slot is free
   };
   // Encodes and queues a request. `slot` is valid when the answer is `queued`.
   Submitted submit(const RequestView& request, const Body& body, int64_t queue_deadline, uint32_t& slot);
@@ -47,10 +50,13 @@ class GatewayPort {
 
   // Takes back a request that no worker has begun; the slot is free then. False: it runs already.
   bool withdraw(uint32_t slot);
-  // Nobody waits for it any more: what still comes is thrown away, the slot is freed when the worker is done.
+  // Nobody waits for it any more: it runs, what still comes is thrown away, and the slot is freed when the worker is
+  // done.
   void abandon(uint32_t slot);
   // The worker is over its time: the master is asked to end it. Goes with abandon().
   void request_kill(uint32_t slot);
+  // The wake-up for a queued request may have gone to a worker that cannot run: another one is woken.
+  void wake_again() const { exchange_.wake_workers(1); }
   // Queues a crashed request once more, in front of the others.
   void retry(uint32_t slot, int64_t queue_deadline);
   // Frees the slot of a request whose segments are consumed.
@@ -85,6 +91,13 @@ class GatewayPort {
   // What came makes no sense to who reads it: the same as garbage.
   void distrust(uint32_t slot) { broken_[slot - first_] = true; }
 
+  // Answers workers that ask for the file of a body.
+  void hand_out_bodies();
+  [[nodiscard]] int body_questions() const { return exchange_.bodies(gateway_).gateway_end(); }
+
+  // No slot is in use: neither a client nor a worker needs this gateway.
+  [[nodiscard]] bool idle() const { return free_.size() == count_; }
+
   [[nodiscard]] const Slot& slot(uint32_t slot) const { return exchange_.slots()[slot]; }
   [[nodiscard]] bool first_attempt(uint32_t slot) const { return exchange_.slots()[slot].attempt == 0; }
 
@@ -100,14 +113,16 @@ class GatewayPort {
   void free_slot(uint32_t slot);
   void give_back(uint32_t block);
   void reclaim_blocks_of(uint32_t slot);
-  void recover();
+  void recover(Leftovers leftovers);
 
   Exchange& exchange_;
   ProcessRecord& record_;
+  const unsigned gateway_;
   const uint32_t first_, count_;
   std::span<std::atomic<uint64_t>> ready_;
   std::vector<uint32_t> free_;  // last in, first out: warm memory first
   std::vector<bool> broken_;    // by slot: the worker published garbage
+  std::vector<std::shared_ptr<const UniqueFd>> files_;  // by slot: its request's body, if it is not inline
   WakeUps wake_ups_;
 };
 

@@ -66,8 +66,8 @@ struct alignas(128) ProcessRecord {
   // --- worker: 1: it has made its folder for uploads. Set by the worker, cleared by the master, which removes that.
   std::atomic<uint32_t> has_uploads;
 
-  // --- worker: over its time limit. slot + 1, set by a gateway, cleared by the master.
-  std::atomic<uint32_t> kill_slot;
+  // --- worker: over its time limit, in that request (see overdue_mark). Set by a gateway, cleared by the master.
+  std::atomic<uint64_t> overdue;
 
   // --- gateway: index + 1 of a plugin. Which one it was in when it died, and which one has blocked its loop (set when
   // that is noticed, taken back by the master when it has said so).
@@ -77,6 +77,8 @@ struct alignas(128) ProcessRecord {
   std::atomic<uint32_t> sleeping;      // 1: in epoll_wait, wants a poke
   std::atomic<uint32_t> root_version;  // of Global, that it follows
   std::atomic<uint32_t> connections;   // open client connections
+  std::atomic<uint64_t> shed;          // queued requests that were dropped because their clients had gone
+  std::atomic<uint64_t> spooled;       // bytes of bodies that wait in files
 
   // --- last words of a dying worker or sidecar (leave_note)
   std::atomic<uint32_t> note_size;
@@ -87,6 +89,13 @@ struct alignas(128) ProcessRecord {
 inline int64_t idle_since(const ProcessRecord& worker) {
   return std::max({worker.started.load(std::memory_order_relaxed), worker.last_request.load(std::memory_order_relaxed),
                    worker.slept_at.load(std::memory_order_relaxed)});
+}
+// Names one request for ProcessRecord::overdue; 0 names none. The slot alone would soon be another one's.
+inline uint64_t overdue_mark(uint32_t slot, uint32_t ticket) {
+  return uint64_t{ticket} << 32 | (slot + 1);
+}
+inline uint32_t slot_of_mark(uint64_t mark) {
+  return static_cast<uint32_t>(mark) - 1;
 }
 // Async-signal-safe: what a process was doing when it died, "PHP at /a/b.php:12" or a backtrace of several lines, for
 // the master to log. Truncated to what fits.

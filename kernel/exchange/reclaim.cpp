@@ -43,7 +43,7 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
   record.current_slot.store(0, std::memory_order_relaxed);
   record.parked.store(0, std::memory_order_relaxed);
   record.window_waiting.store(0, std::memory_order_relaxed);
-  record.kill_slot.store(0, std::memory_order_relaxed);
+  record.overdue.store(0, std::memory_order_relaxed);
   record.left_at.store(0, std::memory_order_relaxed);
   record.state.store(ProcessState::none, std::memory_order_relaxed);
   record.ready.store(0, std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// RequestView: one request as a worker reads it out of its slot. All views point into shared memory of the slot and are
-// valid until WorkerPort::finish() or the next WorkerPort::wait().
+// RequestView: one request as a worker has read it out of its slot. All views point into memory of the worker and are
+// valid until the next WorkerPort::wait().
 #pragma once
 
 #include <cstdint>

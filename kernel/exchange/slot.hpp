@@ -34,6 +34,7 @@ static_assert(std::atomic<Segment>::is_always_lock_free);
 inline constexpr uint32_t kSegments = 128;
 inline constexpr uint32_t kRequestArea = 128U << 10;  // bytes per slot: encoded head, then an inline body
 inline constexpr uint32_t kInlineBody = 64U << 10;    // bodies above go to a spool file
+inline constexpr uint32_t kLargestHead = kRequestArea - kInlineBody;
 
 enum SlotFlag : uint32_t {
   kAbandoned = 1,  // gateway: nobody waits for the response any more
@@ -48,8 +49,7 @@ struct alignas(128) Slot {
   std::atomic<uint32_t> flags;
 
   // --- written by the gateway while filling
-  int32_t gateway_pid;
-  int32_t spool_fd;    // in the gateway's descriptor table, -1: the body is inline
+  uint32_t spooled;    // 1: the body is in a file (BodyChannel), 0: inline
   uint32_t head_size;  // bytes of the encoded head; an inline body follows it
   uint32_t attempt;    // 0: first
   uint64_t body_size;

@@ -32,6 +32,7 @@ constexpr int64_t kAverageOver = 8;
 WorkerPort::WorkerPort(Exchange& exchange, unsigned worker_index, uint32_t generation)
     : state_(std::make_unique<State>(exchange, worker_index, generation)) {
   state_->request.fields.reserve(128);
+  state_->head.reserve(kLargestHead);
   watch_forks(state_.get());
 }
 
@@ -147,10 +148,33 @@ bool WorkerPort::State::take(Since since) {
   record.last_request.store(now, std::memory_order_relaxed);
   slot->started.store(now, std::memory_order_relaxed);
 
-  const char* area = exchange.request_area(taken);
-  open_request({area, kRequestArea});
-  inline_body = slot->spool_fd < 0 ? area + slot->head_size : nullptr;
-  return true;
+  head.assign(exchange.request_area(taken), std::min(slot->head_size, kLargestHead));
+  open_request(head);
+  if (open_body()) return true;
+  decline();
+  return false;
+}
+
+// A body that waits in a file is asked for before anything runs: a request without its body must not.
+bool WorkerPort::State::open_body() {
+  inline_body = nullptr;
+  if (slot->spooled == 0) {
+    inline_body = exchange.request_area(slot_index) + std::min(slot->head_size, kLargestHead);
+    return true;
+  }
+  spool = exchange.bodies(exchange.gateway_of(slot_index)).ask(slot_index, slot->ticket);
+  return static_cast<bool>(spool);
+}
+
+void WorkerPort::State::decline() {
+  log::error("{} {}: not run, because its gateway has no body for it (request {})", request.method, request.uri,
+             request.id);
+  record.current_slot.store(0, std::memory_order_relaxed);
+  slot->done.store(monotonic_now(), std::memory_order_relaxed);
+  slot->flags.fetch_or(kAborted);
+  slot->state.store(SlotState::done, std::memory_order_release);
+  slot = nullptr;
+  announce();
 }
 
 void WorkerPort::State::open_request(std::string_view encoded) {

@@ -67,8 +67,7 @@ class WorkerPort {
   Written body(const char* data, size_t size);
   // What was written so far goes to the client now, and from here on as it comes (streaming).
   Written flush();
-  // The response is complete. Further output is dropped; request() stays valid for the script's remaining work only
-  // through copies. Calling it again does nothing.
+  // The response is complete. Further output is dropped. Calling it again does nothing.
   void finish();
   // The response cannot be completed (fatal error after the head was sent): the client is made to notice.
   void abort();

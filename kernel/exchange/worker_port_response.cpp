@@ -3,11 +3,9 @@
 // Output goes into the current block. A block is published when it is full, at flush() and at finish(), as one segment
 // for the head and one for the body that shares the block with it. A small response is thus one block, two segments,
 // one announcement. Nothing here allocates.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
 #include "arena/futex.hpp"
@@ -26,13 +24,6 @@ int64_t WorkerPort::read_body(char* buffer, size_t size) {
     std::memcpy(buffer, s.inline_body + s.body_read, wanted);
     s.body_read += wanted;
     return static_cast<int64_t>(wanted);
-  }
-  if (!s.spool) {
-    // The file has no name any more; its gateway's descriptor is the only way to it.
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/%d/fd/%d", s.slot->gateway_pid, s.slot->spool_fd);
-    s.spool.reset(::open(path, O_RDONLY | O_CLOEXEC));
-    if (!s.spool) return -1;
   }
   const ssize_t got = ::pread(s.spool.get(), buffer, wanted, static_cast<off_t>(s.body_read));
   if (got <= 0) return -1;

@@ -29,6 +29,8 @@ struct WorkerPort::State {
         log_reopened(log::reopenings()) {}
 
   bool take(Since since);
+  bool open_body();
+  void decline();
   [[nodiscard]] Takes takes() const;
   void note_pace(int64_t now);
   bool take_rehearsal();
@@ -56,6 +58,7 @@ struct WorkerPort::State {
   const uint32_t generation;
   const uint32_t log_reopened;
 
+  std::string head;  // the encoded request, copied: the slot is another request's before the script has ended
   RequestView request;
   uint32_t slot_index = kNoSlot;
   Slot* slot = nullptr;  // of the current request; nullptr once the response is complete

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -11,23 +11,26 @@
 
 namespace askr::gateway {
 
-enum class Intake : uint8_t { ok, too_large, no_space };
+enum class Intake : uint8_t { ok, too_large, over_limit, no_space };
 
 class BodyIntake {
  public:
-  // `limit`: most bytes accepted. `spool_folder` outlives this.
-  void begin(uint64_t limit, const std::string& spool_folder);
+  // `limit`: most bytes accepted. `spool` outlives this, and everybody who has file().
+  void begin(uint64_t limit, Spool& spool);
   Intake add(std::string_view bytes);
-  [[nodiscard]] uint64_t size() const { return spool_ ? spool_->size() : memory_.size(); }
+  [[nodiscard]] uint64_t size() const { return file_ ? file_->size() : memory_.size(); }
   [[nodiscard]] std::string_view bytes() const { return memory_; }
-  [[nodiscard]] int spool_fd() const { return spool_ ? spool_->fd() : -1; }
+  // nullptr: the body is in memory. Whoever has it keeps the file, which clear() only lets go.
+  [[nodiscard]] std::shared_ptr<const UniqueFd> file() const;
   void clear();
 
  private:
+  Intake add_to_file(std::string_view bytes);
+
   std::string memory_;
-  std::optional<SpoolFile> spool_;
+  std::shared_ptr<SpoolFile> file_;
   uint64_t limit_ = 0;
-  const std::string* folder_ = nullptr;
+  Spool* spool_ = nullptr;
 };
 
 }  // namespace askr::gateway

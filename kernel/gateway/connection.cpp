@@ -1,6 +1,7 @@
 // Life of a connection: accepted, idle, timed out, closed.
 #include "gateway/connection.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace askr::gateway {
@@ -111,7 +112,8 @@ void Connection::on_timeout(Timeout kind) {
     case Timeout::request:
       on_request_timeout();
       return;
-    case Timeout::file_cache:  // none of ours
+    case Timeout::file_cache:
+    case Timeout::memory:  // none of ours
       return;
   }
 }
@@ -127,7 +129,9 @@ void Connection::on_request_timeout() {
   if (state == exchange::SlotState::queued) {
     if (gateway_.now < slot.queue_deadline) {
       gateway_.exchange.wake_workers(1);
-      gateway_.timers.arm(timer_, Timeout::request, slot.queue_deadline);
+      // Not later than it could be over its time if it were taken now.
+      const int64_t end = gateway_.now + gateway_.settings.server.request_timeout;
+      gateway_.timers.arm(timer_, Timeout::request, std::min(slot.queue_deadline, end));
     } else if (gateway_.port.withdraw(context_->slot)) {
       leave_worker();
       answer_error(503, 1);

@@ -62,7 +62,7 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void run_phases();
   void enter(pipeline::Phase phase);
   bool passed_hooks();
-  void refuse(int status, const char* reason);
+  void refuse(int status, const char* reason, unsigned retry_after = 0);
   void note_request_line();
   void begin_body(uint64_t limit);
   void on_body();
@@ -70,12 +70,10 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void dispatch();
   void on_request_timeout();
   void on_client_gone();
+  bool shed();
   void leave_worker();
   void note_times();
 
-  // When a queued request is looked at first: its wake-up may have gone to a worker that cannot run (stopped, swapped
-  // out), so another one is woken then.
-  static constexpr int64_t kWakeAgain = 20 * kMillisecond;
   // How far a streaming worker may be ahead of its client.
   static constexpr uint64_t kStreamWindow = 256U << 10;
 

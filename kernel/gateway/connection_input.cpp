@@ -4,6 +4,11 @@
 #include "gateway/connection.hpp"
 
 namespace askr::gateway {
+namespace {
+
+constexpr unsigned kRetryAfterFull = 10;  // seconds; slow clients take a while to make room
+
+}  // namespace
 
 bool Connection::wants_input() const {
   return state_ == State::idle || state_ == State::head || state_ == State::body || state_ == State::lingering;
@@ -113,6 +118,10 @@ size_t Connection::take_body(const char* data, size_t size) {
       return size;
     }
     refuse(413, "the body is larger than server.max_body_size");
+    return size;
+  }
+  if (sink.result == Intake::over_limit) {
+    refuse(503, "the spool is full (server.spool_limit)", kRetryAfterFull);
     return size;
   }
   if (sink.result == Intake::no_space) {

@@ -154,12 +154,12 @@ void Connection::deliver_body(askr_status status) {
   const BodyReader reader = std::exchange(context_->reader, {});
   const BodyIntake& body = context_->body;
   std::string spooled;
-  if (status == ASKR_OK && body.spool_fd() >= 0) {
-    const pipeline::BodyPart part{
-        {}, std::make_shared<const UniqueFd>(::dup(body.spool_fd())), nullptr, 0, body.size()};
+  const std::shared_ptr<const UniqueFd> file = body.file();
+  if (status == ASKR_OK && file != nullptr) {
+    const pipeline::BodyPart part{{}, file, nullptr, 0, body.size()};
     if (!append_file(part, spooled)) status = ASKR_E_FAILED;
   }
-  const std::string_view bytes = body.spool_fd() >= 0 ? spooled : body.bytes();
+  const std::string_view bytes = file != nullptr ? spooled : body.bytes();
   const askr_str view{bytes.data(), bytes.size()};
   pipeline::contain(gateway_.pipeline.plugin_before(context_->phase, context_->position), "a body callback", 0,
                     [&] { return reader.callback(reader.context, context_->transaction.handle, status, view), 0; });

@@ -79,7 +79,7 @@ bool Connection::passed_hooks() {
 
 // The request cannot be understood or taken: one answer, then the connection ends, because where the next request
 // would begin is not certain.
-void Connection::refuse(int status, const char* reason) {
+void Connection::refuse(int status, const char* reason, unsigned retry_after) {
   pipeline::Transaction& transaction = context_->transaction;
   if (transaction.endpoint == nullptr) {  // the head never became complete
     note_request_line();
@@ -92,7 +92,7 @@ void Connection::refuse(int status, const char* reason) {
             transaction.id());
   close_after_ = true;
   state_ = State::sending;
-  answer_error(status);
+  answer_error(status, retry_after);
 }
 
 // A message is for reading.
@@ -130,7 +130,7 @@ void Connection::prepare_dispatch() {
 
 void Connection::begin_body(uint64_t limit) {
   const http::RequestHead& head = context_->transaction.head;
-  context_->body.begin(limit, gateway_.settings.server.spool_dir);
+  context_->body.begin(limit, gateway_.spool);
   if (!head.chunked && head.content_length == 0) {
     on_body();
     return;
@@ -159,7 +159,7 @@ void Connection::on_body() {
 void Connection::dispatch() {
   RequestContext& context = *context_;
   fill_worker_request(context.transaction, endpoint_, context.body.size(), gateway_.request);
-  const exchange::GatewayPort::Body body{context.body.bytes(), context.body.spool_fd()};
+  const exchange::GatewayPort::Body body{context.body.bytes(), context.body.file()};
   const int64_t queue_deadline = gateway_.now + gateway_.settings.server.queue_timeout;
   state_ = State::waiting;
   switch (gateway_.port.submit(gateway_.request, body, queue_deadline, context.slot)) {
@@ -198,9 +198,11 @@ void Connection::note_times() {
   times.first_byte = slot.first_byte.load(std::memory_order_relaxed);
 }
 
+// A request that is at the workers runs, whoever waits for it, as it would behind php-fpm: clients that fire and forget
+// rely on it. One that plugins still hold ends here, as in nginx: it was not let in yet, or another one like it runs.
 void Connection::on_client_gone() {
   if (context_->slot != kNoSlot) {
-    if (!gateway_.port.withdraw(context_->slot)) gateway_.stragglers.abandon(context_->slot);
+    if (!shed()) gateway_.stragglers.abandon(context_->slot);
     leave_worker();
   }
   pipeline::Transaction& transaction = context_->transaction;
@@ -212,6 +214,14 @@ void Connection::on_client_gone() {
   conclude(transaction);
   gateway_.contexts.give_back(std::move(context_));
   close(Ending::abort);
+}
+
+// False: it runs already, or is going to.
+bool Connection::shed() {
+  const bool wanted = gateway_.drops_queued() || gateway_.queue_is_half_full();
+  if (!wanted || !gateway_.port.withdraw(context_->slot)) return false;
+  gateway_.note_shed();
+  return true;
 }
 
 }  // namespace askr::gateway

@@ -56,6 +56,16 @@ class Poke final : public Watcher {
   bool poked_ = false;
 };
 
+// Workers ask for the bodies of their requests.
+class BodyDesk final : public Watcher {
+ public:
+  explicit BodyDesk(exchange::GatewayPort& port) : port_(port) {}
+  void on_ready(uint32_t /*events*/) override { port_.hand_out_bodies(); }
+
+ private:
+  exchange::GatewayPort& port_;
+};
+
 class Gateway {
  public:
   Gateway(const GatewayOptions& options, EventLoop& loop, TrustedProxies proxies)
@@ -95,6 +105,7 @@ class Gateway {
   UniqueFd signals_;
   std::unique_ptr<Bell> signal_bell_;
   Poke poke_;
+  BodyDesk body_desk_{state_.port};
   bool requests_wait_ = false;  // this turn has queued some that no worker could be woken for
   uint32_t log_reopened_ = log::reopenings();
   uint32_t root_version_ = 0;
@@ -120,6 +131,7 @@ Result<> Gateway::prepare() {
   signal_bell_ = std::make_unique<Bell>(signals_.get());
   ASKR_TRY(loop_.add(signals_.get(), EPOLLIN, *signal_bell_));
   ASKR_TRY(loop_.add(options_.exchange.gateway_event(options_.index), EPOLLIN | EPOLLET, poke_));
+  ASKR_TRY(loop_.add(state_.port.body_questions(), EPOLLIN, body_desk_));
 
   limit_connections();
   plugin_loop_.set_now(monotonic_now());
@@ -149,7 +161,8 @@ int Gateway::run() {
   state_.record.state.store(exchange::ProcessState::idle, std::memory_order_relaxed);
   state_.record.ready.store(1, std::memory_order_release);
   options_.exchange.poke_master();
-  while (!(state_.stopping && state_.connections.empty())) turn();
+  // Requests whose clients have gone still run, and may still ask for their bodies.
+  while (!(state_.stopping && state_.connections.empty() && state_.port.idle())) turn();
   delete_closed();
   options_.plugins.stop_process();
   plugin_loop_.report_leftovers();

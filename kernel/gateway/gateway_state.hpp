@@ -35,6 +35,12 @@ struct GatewayState {
   std::string_view date();
   [[nodiscard]] bool is_full() const { return connections.size() >= max_connections; }
 
+  // Queued requests whose clients have gone: by its settings this server drops them; or there are too many to run what
+  // nobody waits for.
+  [[nodiscard]] bool drops_queued() const { return settings.server.abandon == "queue"; }
+  [[nodiscard]] bool queue_is_half_full() const;
+  void note_shed();
+
   const config::Settings& settings;
   exchange::Exchange& exchange;
   exchange::ProcessRecord& record;
@@ -45,6 +51,7 @@ struct GatewayState {
   Timers timers;
   Stragglers stragglers;
   RequestIds ids;
+  Spool spool;
   ContextPool contexts;
   DocumentRoot root;
   bool stopping = false;
@@ -67,6 +74,8 @@ struct GatewayState {
   exchange::RequestView request;
 
  private:
+  int64_t told_of_shedding_ = 0;
+  uint64_t shed_then_ = 0;
   std::string date_;
   int64_t date_second_ = -1;
 };

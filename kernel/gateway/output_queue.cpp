@@ -66,29 +66,35 @@ void OutputQueue::append(std::shared_ptr<const UniqueFd> file, uint64_t offset, 
   pending_ += length;
 }
 
-// False: there is no room on the disk. Then the bytes stay in memory and full() holds the worker back.
+// False: there is no room. Then the bytes stay in memory and full() holds the worker back.
 bool OutputQueue::spool(std::string_view bytes) {
   if (spool_failed_) return false;
-  if (!spool_) {
-    auto made = SpoolFile::create(spool_folder_);
-    if (made) spool_.emplace(std::move(made).value());
-  }
-  const uint64_t offset = spool_ ? spool_->size() : 0;
-  if (!spool_ || !spool_->append(bytes)) {
-    spool_failed_ = true;
-    log::warning("the spool folder {} takes no more; workers wait for slow clients until it does", spool_folder_);
-    return false;
-  }
+  spool_failed_ = !append_to_file(bytes);
+  if (spool_failed_) return false;
   if (!pieces_.empty() && pieces_.back().spooled) {
     pieces_.back().length += bytes.size();
   } else {
     Piece& piece = pieces_.emplace_back();
     piece.spooled = true;
-    piece.offset = offset;
+    piece.offset = file_->size() - bytes.size();
     piece.length = bytes.size();
   }
   pending_ += bytes.size();
   return true;
+}
+
+bool OutputQueue::append_to_file(std::string_view bytes) {
+  if (!spool_.has_room_for(bytes.size())) {
+    spool_.note_full();
+    return false;
+  }
+  if (!file_) {
+    auto made = SpoolFile::create(spool_);
+    if (made) file_ = std::move(made).value();
+  }
+  if (file_ && file_->append(bytes)) return true;
+  log::warning("the spool folder {} takes no more; workers wait for slow clients until it does", spool_.folder());
+  return false;
 }
 
 Flow OutputQueue::write_memory(Transport& transport) {
@@ -116,7 +122,7 @@ Flow OutputQueue::write(Transport& transport) {
       if (flow != Flow::done) return flow;
       continue;
     }
-    const int fd = front.spooled ? spool_->fd() : front.file->get();
+    const int fd = front.spooled ? file_->file().get() : front.file->get();
     const auto wanted = static_cast<size_t>(std::min<uint64_t>(front.length, kFilePiece));
     const ssize_t sent = transport.send_file(fd, front.offset, wanted);
     if (sent == kBroken) return Flow::broken;
@@ -139,21 +145,21 @@ void OutputQueue::advance(uint64_t bytes) {
     if (front.length == 0) pieces_.pop_front();
   }
   if (pieces_.empty()) {
-    spool_.reset();
+    file_.reset();
     spool_failed_ = false;
   }
 }
 
 bool OutputQueue::full() const {
   if (spool_failed_) return in_memory_ >= kMemoryLimit;
-  return spool_ && spool_->size() >= kSpoolLimit;
+  return file_ && file_->size() >= kSpoolLimit;
 }
 
 void OutputQueue::clear() {
   pieces_.clear();
   pending_ = 0;
   in_memory_ = 0;
-  spool_.reset();
+  file_.reset();
   spool_failed_ = false;
 }
 

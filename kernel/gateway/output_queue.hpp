@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,7 +24,7 @@ class OutputQueue {
   // Bytes on disk per response; above, the worker has to wait (back-pressure).
   static constexpr uint64_t kSpoolLimit = 1ULL << 30;
 
-  explicit OutputQueue(const std::string& spool_folder) : spool_folder_(spool_folder) {}
+  explicit OutputQueue(Spool& spool) : spool_(spool) {}
 
   // Sends pieces at once if nothing waits before them; copies what the client did not take.
   Flow send(Transport& transport, const iovec* pieces, int count);
@@ -53,14 +52,15 @@ class OutputQueue {
     uint64_t offset = 0, length = 0;
   };
   bool spool(std::string_view bytes);
+  bool append_to_file(std::string_view bytes);
   Flow write_memory(Transport& transport);
   void advance(uint64_t bytes);
 
-  const std::string& spool_folder_;
+  Spool& spool_;
   std::deque<Piece> pieces_;
   uint64_t pending_ = 0;
   size_t in_memory_ = 0;
-  std::optional<SpoolFile> spool_;
+  std::unique_ptr<SpoolFile> file_;
   bool spool_failed_ = false;
 };
 

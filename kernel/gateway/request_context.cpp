@@ -1,11 +1,17 @@
 #include "gateway/request_context.hpp"
 
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "base/clock.hpp"
 #include "pipeline/request_table.hpp"
 
 namespace askr::gateway {
 namespace {
 
 constexpr size_t kKeptCapacity = 16 << 10;
+constexpr int64_t kTrimAfter = kSecond;
 
 void shrink(std::string& text) {
   text.clear();
@@ -56,18 +62,32 @@ void RequestContext::clear() {
 std::unique_ptr<RequestContext> ContextPool::take() {
   std::unique_ptr<RequestContext> context;
   if (free_.empty()) {
-    context = std::make_unique<RequestContext>(limits_, spool_folder_);
+    context = std::make_unique<RequestContext>(limits_, spool_);
   } else {
     context = std::move(free_.back());
     free_.pop_back();
   }
+  most_in_use_ = std::max(most_in_use_, ++in_use_);
   pipeline::request_table().enter(context->transaction);
   return context;
 }
 
 void ContextPool::give_back(std::unique_ptr<RequestContext> context) {
   context->clear();
-  if (free_.size() < kKept) free_.push_back(std::move(context));
+  --in_use_;
+  if (free_.size() < kKept) {
+    free_.push_back(std::move(context));
+  } else if (!timer_.armed()) {
+    timers_.arm(timer_, Timeout::memory, monotonic_now() + kTrimAfter);
+  }
+}
+
+// Only when most of them are gone: it takes a few milliseconds, and under load they would soon be needed again. Who is
+// given back next asks anew.
+void ContextPool::on_timeout(Timeout /*kind*/) {
+  if (in_use_ > most_in_use_ / 4) return;
+  ::malloc_trim(0);
+  most_in_use_ = in_use_;
 }
 
 }  // namespace askr::gateway

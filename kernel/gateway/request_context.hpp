@@ -9,6 +9,7 @@
 
 #include "gateway/body_intake.hpp"
 #include "gateway/output_queue.hpp"
+#include "gateway/timers.hpp"
 #include "http/request_parser.hpp"
 #include "pipeline/transaction.hpp"
 
@@ -24,8 +25,7 @@ struct BodyReader {
 };
 
 struct RequestContext {
-  RequestContext(const http::ParserLimits& limits, const std::string& spool_folder)
-      : parser(limits), output(spool_folder) {}
+  RequestContext(const http::ParserLimits& limits, Spool& spool) : parser(limits), output(spool) {}
 
   // Copies a head that was parsed in borrowed memory, so that it lives as long as the request.
   void keep_head(const char* base, size_t size);
@@ -65,18 +65,26 @@ struct RequestContext {
   bool keep_alive = true;
 };
 
-class ContextPool {
+// Keeps some for the next requests. Memory of many more that were there at a time goes back to the system once they are
+// gone: the C library keeps it by itself, because those that are kept lie scattered among them.
+class ContextPool final : Timed {
  public:
-  ContextPool(const http::ParserLimits& limits, const std::string& spool_folder)
-      : limits_(limits), spool_folder_(spool_folder) {}
+  ContextPool(const http::ParserLimits& limits, Spool& spool, Timers& timers)
+      : limits_(limits), spool_(spool), timers_(timers) {}
   std::unique_ptr<RequestContext> take();
   void give_back(std::unique_ptr<RequestContext> context);
 
  private:
   static constexpr size_t kKept = 256;
+  void on_timeout(Timeout kind) override;
+
   http::ParserLimits limits_;
-  const std::string& spool_folder_;
+  Spool& spool_;
+  Timers& timers_;
   std::vector<std::unique_ptr<RequestContext>> free_;
+  size_t in_use_ = 0;
+  size_t most_in_use_ = 0;  // since memory was given back last
+  Timer timer_{*this};
 };
 
 }  // namespace askr::gateway

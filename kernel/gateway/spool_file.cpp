@@ -7,7 +7,8 @@
 
 namespace askr::gateway {
 
-Result<SpoolFile> SpoolFile::create(const std::string& folder) {
+Result<std::unique_ptr<SpoolFile>> SpoolFile::create(Spool& spool) {
+  const std::string& folder = spool.folder();
   UniqueFd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!file && (errno == EOPNOTSUPP || errno == EISDIR)) {  // file systems without O_TMPFILE
     std::string name = folder + "/askr-spool-XXXXXX";
@@ -15,7 +16,7 @@ Result<SpoolFile> SpoolFile::create(const std::string& folder) {
     if (file) ::unlink(name.c_str());
   }
   if (!file) return system_error("cannot make a spool file in " + folder);
-  return SpoolFile(std::move(file));
+  return std::unique_ptr<SpoolFile>(new SpoolFile(spool, std::move(file)));
 }
 
 Result<> SpoolFile::append(std::string_view bytes) {
@@ -27,6 +28,7 @@ Result<> SpoolFile::append(std::string_view bytes) {
     at += static_cast<uint64_t>(written);
     bytes.remove_prefix(static_cast<size_t>(written));
   }
+  spool_.take(at - size_);
   size_ = at;
   return ok();
 }

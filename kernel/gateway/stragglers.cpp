@@ -1,5 +1,7 @@
 #include "gateway/stragglers.hpp"
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 
 namespace askr::gateway {
@@ -10,23 +12,41 @@ class Stragglers::Straggler final : public Timed {
 
   void watch() {
     ticket_ = slot().ticket.load(std::memory_order_relaxed);
-    all_.timers_.arm(timer_, Timeout::request, deadline());
+    const bool waits = state() == exchange::SlotState::queued;
+    arm(waits ? monotonic_now() + kWakeAgain : end_of_run());
   }
 
   void on_timeout(Timeout /*kind*/) override {
-    const bool runs = slot().state.load(std::memory_order_acquire) == exchange::SlotState::running &&
-                      slot().ticket.load(std::memory_order_relaxed) == ticket_;
-    if (!runs) return;
-    if (monotonic_now() < deadline()) {
+    if (slot().ticket.load(std::memory_order_relaxed) != ticket_) return;
+    if (state() == exchange::SlotState::queued) {
+      on_still_queued();
+    } else if (state() == exchange::SlotState::running) {
+      on_still_running();
+    }
+  }
+
+ private:
+  void on_still_queued() {
+    if (monotonic_now() < slot().queue_deadline) {
+      all_.port_.wake_again();
+      arm(std::min(slot().queue_deadline, monotonic_now() + all_.limit_));
+    } else if (!all_.port_.withdraw(slot_)) {
+      watch();  // taken this very moment
+    }
+  }
+
+  void on_still_running() {
+    if (monotonic_now() < end_of_run()) {
       watch();
     } else {
       all_.port_.request_kill(slot_);
     }
   }
 
- private:
+  void arm(int64_t deadline) { all_.timers_.arm(timer_, Timeout::request, deadline); }
   [[nodiscard]] const exchange::Slot& slot() const { return all_.port_.slot(slot_); }
-  [[nodiscard]] int64_t deadline() const { return slot().begun() + all_.limit_; }
+  [[nodiscard]] exchange::SlotState state() const { return slot().state.load(std::memory_order_acquire); }
+  [[nodiscard]] int64_t end_of_run() const { return slot().begun() + all_.limit_; }
 
   Stragglers& all_;
   const uint32_t slot_;
@@ -47,7 +67,8 @@ void Stragglers::abandon(uint32_t slot) {
 }
 
 void Stragglers::watch(uint32_t slot) {
-  if (port_.slot(slot).state.load(std::memory_order_acquire) != exchange::SlotState::running) return;
+  const exchange::SlotState state = port_.slot(slot).state.load(std::memory_order_acquire);
+  if (state != exchange::SlotState::queued && state != exchange::SlotState::running) return;
   std::unique_ptr<Straggler>& straggler = by_slot_[slot - first_slot_];
   if (straggler == nullptr) straggler = std::make_unique<Straggler>(*this, slot);
   straggler->watch();

@@ -1,14 +1,20 @@
-// Stragglers: requests whose clients have gone while their workers still run. The request timeout holds for them as for
-// others, or a script that never ends would keep its worker for ever.
+// Stragglers: requests whose clients have gone, and which run all the same, now or when a worker gets to them. The
+// timeouts of the queue and of requests hold for them as for others, or a script that never ends would keep its worker
+// for ever.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "exchange/gateway_port.hpp"
 #include "gateway/timers.hpp"
 
 namespace askr::gateway {
+
+// When a queued request is looked at first: its wake-up may have gone to a worker that cannot run (stopped, swapped
+// out), so another one is woken then.
+inline constexpr int64_t kWakeAgain = 20 * kMillisecond;
 
 class Stragglers {
  public:

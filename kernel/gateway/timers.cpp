@@ -9,7 +9,9 @@ void Timer::cancel() {
   previous_ = next_ = nullptr;
 }
 
-Timers::Timers() : lists_{List(*this), List(*this), List(*this), List(*this), List(*this), List(*this), List(*this)} {}
+Timers::Timers()
+    : lists_{List(*this), List(*this), List(*this), List(*this),
+             List(*this), List(*this), List(*this), List(*this)} {}
 
 void Timers::arm(Timer& timer, Timeout kind, int64_t deadline) {
   timer.cancel();

@@ -7,8 +7,8 @@
 
 namespace askr::gateway {
 
-enum class Timeout : uint8_t { idle, head, body, send, request, linger, file_cache };
-inline constexpr unsigned kTimeoutKinds = 7;
+enum class Timeout : uint8_t { idle, head, body, send, request, linger, file_cache, memory };
+inline constexpr unsigned kTimeoutKinds = 8;
 
 class Timed {
  public:

@@ -192,7 +192,6 @@ void end_request_of_loop(RunStep run) {
   run(php_output_end_all);
   run(renew_session);
   run(php_output_deactivate);
-  if (has_callables()) keep_request();
   run(complete_response);
   idle_output();
   run_request_end();

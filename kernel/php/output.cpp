@@ -184,7 +184,6 @@ void complete_response() {
 bool finish_early() {
   if (!request_is_open()) return false;
   php_output_end_all();
-  keep_request();
   complete_response();
   return true;
 }

@@ -22,7 +22,6 @@ void end_response_early() {
   php_output_end_all();
   end_session();
   read_rest_of_body();
-  keep_request();
   complete_response();
   run_request_end();
 }
@@ -53,7 +52,12 @@ void end_script() {
 
 void run_script() {
   zend_first_try {
-    if (php_request_startup() == SUCCESS) execute_script_file();
+    const bool started = php_request_startup() == SUCCESS;
+    if (state.body_broken) {
+      SG(sapi_headers).http_response_code = 500;
+    } else if (started) {
+      execute_script_file();
+    }
     end_script();
   }
   zend_end_try();
@@ -61,7 +65,7 @@ void run_script() {
 
 void serve_request(const exchange::RequestView& request) {
   state.request = &request;
-  state.failure.seen = state.failure.fatal = state.response_broken = state.drop_body = false;
+  state.failure.seen = state.failure.fatal = state.response_broken = state.body_broken = state.drop_body = false;
   state.script_filename.assign(state.options.root).append(request.script_name);
   run_request_begin();
   switch (check_script(state.script_filename)) {

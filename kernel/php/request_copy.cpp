@@ -26,15 +26,12 @@ class Strings {
     bytes_.push_back('\0');
     return start;
   }
-  std::string_view keep_view(std::string_view text) { return {keep(text), text.size()}; }
 
  private:
   std::vector<char> bytes_;
 };
 
 Strings info_strings;
-Strings kept_strings;
-RequestView kept;
 std::string cookies;
 
 // The fields that PHP itself looks at. `cookies` collects, because HTTP/2 clients split the Cookie field. The first of
@@ -59,12 +56,15 @@ KnownFields find_fields(const RequestView& request) {
   return known;
 }
 
-size_t size_of(const RequestView& request) {
-  size_t size = request.id.size() + request.method.size() + request.uri.size() + request.query.size() +
-                request.script_name.size() + request.path_info.size() + request.protocol.size() +
-                request.server_name.size() + request.remote_address.size() + request.server_address.size() + 16;
-  for (const FieldView& field : request.fields) size += field.name.size() + field.value.size() + 2;
-  return size;
+bool script_runs() {
+  if (state.worker_mode) return state.handling;
+  return EG(current_execute_data) != nullptr && !PG(during_request_startup);
+}
+
+void note_broken_body() {
+  log::error("[{}] the request body cannot be read to its end", state.request->id);
+  state.body_broken = true;
+  if (script_runs()) end_for_broken_body();
 }
 
 }  // namespace
@@ -92,17 +92,22 @@ extern "C" char* askr_php_read_cookies() {
   return state.request != nullptr && !cookies.empty() ? cookies.data() : nullptr;
 }
 
-// PHP takes fewer bytes than it asked for as the end of the body.
+// PHP takes fewer bytes than it asked for as the end of the body, so an error has to end the script. Before the script
+// runs it keeps it from running.
 extern "C" size_t askr_php_read_body(char* buffer, size_t size) {
   if (!request_is_open()) return 0;
   size_t filled = 0;
   while (filled < size) {
     const int64_t got = state.port->read_body(buffer + filled, size - filled);
-    if (got < 0) log::error("[{}] the request body cannot be read to its end", state.request->id);
+    if (got < 0) note_broken_body();
     if (got <= 0) break;
     filled += static_cast<size_t>(got);
   }
   return filled;
+}
+
+void end_for_broken_body() {
+  php_error_docref(nullptr, E_ERROR, "The request body cannot be read to its end");
 }
 
 // PHP keeps what was read of php://input for later readers.
@@ -114,21 +119,6 @@ void read_rest_of_body() {
   while (php_stream_read(input, buffer, sizeof buffer) > 0) {
   }
   php_stream_close(input);
-}
-
-void keep_request() {
-  const RequestView& request = *state.request;
-  kept_strings.reserve(size_of(request));
-  kept = request;
-  for (std::string_view* text : {&kept.id, &kept.method, &kept.uri, &kept.query, &kept.script_name, &kept.path_info,
-                                 &kept.protocol, &kept.server_name, &kept.remote_address, &kept.server_address}) {
-    *text = kept_strings.keep_view(*text);
-  }
-  for (FieldView& field : kept.fields) {
-    field.name = kept_strings.keep_view(field.name);
-    field.value = kept_strings.keep_view(field.value);
-  }
-  state.request = &kept;
 }
 
 }  // namespace askr::php

@@ -33,6 +33,7 @@ struct State {
   bool handling = false;         // worker mode: the handler of a request runs
   bool booting = false;          // the worker script runs and has not yet asked for a request
   bool response_broken = false;  // the body cannot be completed; the client has to notice
+  bool body_broken = false;      // the request's body cannot be read to its end: the script must not run
   bool drop_body = false;        // an error response was sent in place of what PHP writes
   bool ending = false;           // the hooks of request_end run
   bool rewinds = false;          // this worker goes back to its checkpoint after each request

@@ -57,7 +57,7 @@ bool wait_for_request() {
     return false;
   }
   state.request = &state.port->request();
-  state.failure.seen = state.failure.fatal = state.response_broken = state.drop_body = false;
+  state.failure.seen = state.failure.fatal = state.response_broken = state.body_broken = state.drop_body = false;
   return true;
 }
 
@@ -66,6 +66,7 @@ void call_handler(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache
   zval request;
   ZVAL_UNDEF(&result);
   make_request_array(&request);
+  if (state.body_broken) end_for_broken_body();
   handler.retval = &result;
   handler.params = &request;
   handler.param_count = 1;

@@ -1,5 +1,7 @@
 #include "plugin/gateway_loop.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "base/clock.hpp"
@@ -111,7 +113,10 @@ askr_status GatewayLoop::watch(const ActivePlugin& plugin, int fd, uint32_t even
   watched->plugin = &plugin;
   watched->callback = callback;
   watched->context = context;
-  if (!loop_.add(fd, to_epoll(events), *watched)) return ASKR_E_FAILED;
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0 || !loop_.add(fd, to_epoll(events), *watched)) return ASKR_E_FAILED;
+  watched->device = facts.st_dev;
+  watched->inode = facts.st_ino;
   watched_[fd] = std::move(watched);
   return ASKR_OK;
 }
@@ -119,11 +124,17 @@ askr_status GatewayLoop::watch(const ActivePlugin& plugin, int fd, uint32_t even
 bool GatewayLoop::unwatch(int fd) {
   const auto found = watched_.find(fd);
   if (found == watched_.end()) return false;
-  loop_.remove(fd);
+  if (found->second->is_still(fd)) loop_.remove(fd);
   found->second->callback = nullptr;
   removed_.push_back(std::move(found->second));
   watched_.erase(found);
   return true;
+}
+
+// A plugin may have closed it without a word, and the number may be that of a client since.
+bool GatewayLoop::Watched::is_still(int fd) const {
+  struct stat facts {};
+  return ::fstat(fd, &facts) == 0 && facts.st_dev == device && facts.st_ino == inode;
 }
 
 void GatewayLoop::Watched::on_ready(uint32_t events) {

@@ -52,7 +52,10 @@ class GatewayLoop {
     const ActivePlugin* plugin = nullptr;
     ReadyCallback callback = nullptr;
     void* context = nullptr;
+    dev_t device = 0;  // what the descriptor stood for: its number is given to others once it is closed
+    ino_t inode = 0;
     void on_ready(uint32_t events) override;
+    [[nodiscard]] bool is_still(int fd) const;
   };
 
   EventLoop& loop_;

@@ -330,10 +330,11 @@ void Generation::end_overdue(unsigned record_index) {
   });
   if (found == workers_.end()) return;
   (*found)->signal(php::over_time_signal());
-  host_.alarms.at(monotonic_now() + kKillGrace, [this, alive = alive_, pid = (*found)->pid()] {
-    if (!*alive) return;
+  const int64_t started = host_.exchange.records()[record_index].started;  // no other one in that place has the same
+  host_.alarms.at(monotonic_now() + kKillGrace, [this, alive = alive_, record_index, started] {
+    if (!*alive || host_.exchange.records()[record_index].started != started) return;
     for (const auto& worker : workers_) {
-      if (worker->pid() == pid) worker->signal(SIGKILL);
+      if (worker->identity().record == record_index) worker->signal(SIGKILL);
     }
   });
 }

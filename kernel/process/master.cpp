@@ -122,6 +122,7 @@ void Master::start_gateway(unsigned index) {
   record.state = exchange::ProcessState::starting;
   record.sleeping = 0;
   record.connections = 0;
+  record.spooled = record.shed = 0;
   record.requests = 0;
   record.ready = 0;
   record.crashed_in = record.blocked_in = 0;
@@ -169,6 +170,7 @@ void Master::on_gateway_exit(Child& child, int status) {
   const bool was_ready = record.ready.load() != 0;
   const pid_t pid = child.pid();
   record.pid = 0;
+  record.spooled = 0;
   record.state = exchange::ProcessState::none;
   gateways_[index].reset();
   if (phase_ == Phase::draining || phase_ == Phase::ending) {
@@ -212,6 +214,7 @@ void Master::note_crash(unsigned gateway, uint32_t plugin) {
 void Master::close_in_child() {
   if (options_.access_log != nullptr) options_.access_log->close();
   options_.listeners.clear();
+  options_.exchange.close_gateway_ends();
   control_.forget();
   deployment_.forget_sockets();
 }

@@ -11,10 +11,12 @@ void Master::end_overdue_workers() {
   const unsigned first = options_.exchange.first_worker_record();
   for (unsigned position = 0; position < options_.exchange.worker_records(); ++position) {
     exchange::ProcessRecord& record = options_.exchange.records()[first + position];
-    const uint32_t marked = record.kill_slot.exchange(0);
-    if (marked == 0 || marked > options_.exchange.slots().size()) continue;
-    const exchange::Slot& slot = options_.exchange.slots()[marked - 1];
+    const uint64_t mark = record.overdue.exchange(0);
+    const uint32_t at = exchange::slot_of_mark(mark);
+    if (mark == 0 || at >= options_.exchange.slots().size()) continue;
+    const exchange::Slot& slot = options_.exchange.slots()[at];
     if (slot.state != exchange::SlotState::running || slot.worker != first + position + 1) continue;
+    if (exchange::overdue_mark(at, slot.ticket) != mark) continue;
     deployment_.end_overdue(first + position);
   }
 }

@@ -73,8 +73,9 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
 }  // namespace
 
 Result<> check_spool(const std::string& folder) {
-  gateway::SpoolFile file = ASKR_TRY(gateway::SpoolFile::create(folder));
-  if (auto written = file.append("askr"); !written) {
+  gateway::Spool spool(folder);
+  const std::unique_ptr<gateway::SpoolFile> file = ASKR_TRY(gateway::SpoolFile::create(spool));
+  if (auto written = file->append("askr"); !written) {
     return Error{"spool folder " + folder + ": " + written.error().message + " (see server.spool_dir)"};
   }
   return ok();

@@ -29,6 +29,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                         const plugin::Host& plugins, int64_t started) {
   nlohmann::json processes = nlohmann::json::array();
   uint64_t rss_total = 0;
+  uint64_t shed = 0;
   unsigned workers_alive = 0;
   const uint32_t generation = exchange.global().active_generation.load();
   for (const exchange::ProcessRecord& record : exchange.records()) {
@@ -37,6 +38,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
     const ProcessMemory memory = memory_of(pid);
     rss_total += memory.resident >> 10;
     if (record.role == exchange::Role::worker && record.generation == generation) ++workers_alive;
+    shed += record.shed.load();
     const bool draining = record.retire.load() != 0;
     processes.push_back({{"role", exchange::role_name(record.role)},
                          {"name", record.role == exchange::Role::sidecar ? record.name : ""},
@@ -45,6 +47,8 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                          {"state", draining ? "draining" : exchange::state_name(record.state)},
                          {"requests", record.requests.load()},
                          {"connections", record.connections.load()},
+                         {"shed", record.shed.load()},
+                         {"spooled", record.spooled.load()},
                          {"rss_kb", memory.resident >> 10},
                          {"pss_kb", memory.proportional >> 10},
                          {"private_kb", memory.own >> 10},
@@ -76,6 +80,8 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                                  {"workers_alive", workers_alive},
                                  {"respawns", exchange.global().respawns.load()},
                                  {"queue_depth", usage.queue_depth},
+                                 {"shed", shed},
+                                 {"spool", {{"used", exchange.spooled()}, {"limit", settings.server.spool_limit}}},
                                  {"rss_kb_total", rss_total},
                                  {"exchange",
                                   {{"slots", usage.slots},

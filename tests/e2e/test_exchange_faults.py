@@ -117,8 +117,8 @@ def test_a_request_that_waits_too_long_is_503_and_never_reaches_php(gated):
     app.assert_nothing_is_held()
 
 
-def test_a_client_that_leaves_the_queue_never_reaches_php(gated):
-    app, gate = gated()
+def test_a_client_that_leaves_the_queue_never_reaches_php_if_so_wished(gated):
+    app, gate = gated(abandon="queue")
     running = gate.hold("a")
     leaving = app.begin("GET", gate.target("b"))
     gate.wait_queued(1)
@@ -128,6 +128,8 @@ def test_a_client_that_leaves_the_queue_never_reaches_php(gated):
     assert running.read_response().body == b"a"
     assert app.get(gate.target("c")).body == b"c"
     assert gate.began() == ["a", "c"]
+    assert app.status()["shed"] == 1
+    app.wait_log("dropped from the queue because their clients had gone: 1 .*server.abandon")
     app.assert_nothing_is_held()
 
 

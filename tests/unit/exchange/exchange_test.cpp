@@ -130,6 +130,56 @@ TEST_CASE("a worker that has scribbled over its request before it died takes nob
   CHECK(gateway.progress(slot) == Progress::crashed);
 }
 
+TEST_CASE("what a worker knows of its request stays so when the slot is another request's") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t slot = test.submit(gateway, "/mine");
+  WorkerPort worker(*test.exchange, 0, 1);
+  REQUIRE(worker.wait() == Wait::request);
+  worker.head(200, "", nullptr, 0);
+  worker.finish();
+  gateway.release(slot);
+  REQUIRE(test.submit(gateway, "/other") == slot);
+  CHECK(worker.request().uri == "/mine");
+  CHECK(worker.request().id == "id");
+}
+
+TEST_CASE("a worker is marked for one request, not for the next one in the same slot") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
+  WorkerPort worker(*test.exchange, 0, 1);
+  const auto mark_of_next = [&] {
+    const uint32_t slot = test.submit(gateway, "/");
+    REQUIRE(worker.wait() == Wait::request);
+    gateway.request_kill(slot);
+    worker.finish();
+    gateway.release(slot);
+    CHECK(slot_of_mark(test.exchange->workers()[0].overdue) == slot);
+    return test.exchange->workers()[0].overdue.exchange(0);
+  };
+  CHECK(mark_of_next() != mark_of_next());
+}
+
+TEST_CASE("a new gateway lets run what is queued, if it is told to and has its body") {
+  TestExchange test;
+  uint32_t whole = 0;
+  {
+    GatewayPort dead(*test.exchange, 0);
+    whole = test.submit(dead, "/whole", "body");
+    const uint32_t lost = test.submit(dead, "/lost", "body");
+    test.exchange->slots()[lost].spooled = 1;
+  }
+  GatewayPort gateway(*test.exchange, 0, GatewayPort::Leftovers::run);
+  CHECK(usage(*test.exchange).slots_used == 1);
+  WorkerPort worker(*test.exchange, 0, 1);
+  REQUIRE(worker.wait() == Wait::request);
+  CHECK(worker.request().uri == "/whole");
+  CHECK(worker.client_gone());
+  worker.finish();
+  gateway.drain([](uint32_t) { FAIL("nobody waits for it"); });
+  CHECK(test.exchange->slots()[whole].state == SlotState::free);
+}
+
 TEST_CASE("whether a worker may take a request is decided before a later one is queued") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);

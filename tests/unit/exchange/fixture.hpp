@@ -29,7 +29,7 @@ struct TestExchange {
     request.uri = uri;
     request.body_size = body.size();
     uint32_t slot = 0;
-    last = gateway.submit(request, {body, -1}, monotonic_now() + kSecond, slot);
+    last = gateway.submit(request, {body, nullptr}, monotonic_now() + kSecond, slot);
     return slot;
   }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "spool_fixture.hpp"
+
 namespace askr::gateway {
 namespace {
 
@@ -43,7 +45,7 @@ class SlowClient final : public Transport {
   [[nodiscard]] int fd() const override { return -1; }
 };
 
-const std::string kFolder = "/tmp";
+Spool spool("/tmp");
 
 std::string pattern(size_t size, unsigned seed) {
   std::string bytes(size, '\0');
@@ -54,7 +56,7 @@ std::string pattern(size_t size, unsigned seed) {
 }  // namespace
 
 TEST_CASE("what the client does not take at once waits, in order") {
-  OutputQueue queue(kFolder);
+  OutputQueue queue(spool);
   SlowClient client;
   client.room = 7;
   std::string head = "head";
@@ -69,7 +71,7 @@ TEST_CASE("what the client does not take at once waits, in order") {
 }
 
 TEST_CASE("a slow client's response goes through the spool file byte for byte") {
-  OutputQueue queue(kFolder);
+  OutputQueue queue(spool);
   SlowClient client;
   std::string expected;
   for (unsigned piece = 0; piece < 300; ++piece) {
@@ -89,7 +91,7 @@ TEST_CASE("a slow client's response goes through the spool file byte for byte") 
 }
 
 TEST_CASE("without room on the disk the bytes stay in memory and the worker is held back") {
-  const std::string nowhere = "/nonexistent-folder";
+  Spool nowhere("/nonexistent-folder");
   OutputQueue queue(nowhere);
   SlowClient client;
   const std::string bytes = pattern(OutputQueue::kMemoryLimit + 5, 1);
@@ -101,8 +103,28 @@ TEST_CASE("without room on the disk the bytes stay in memory and the worker is h
   CHECK_FALSE(queue.full());
 }
 
+TEST_CASE("beyond the spool's limit the bytes stay in memory until the client has read them") {
+  SpoolFixture test(1, 3 << 20);
+  OutputQueue queue(test.spools[0]);
+  SlowClient client;
+  std::string expected;
+  for (unsigned piece = 0; !queue.full(); ++piece) {
+    const std::string bytes = pattern(100'000, piece);
+    expected += bytes;
+    queue.append(bytes);
+    REQUIRE(expected.size() < 6 << 20);
+  }
+  CHECK(test.used() > 2 << 20);
+  CHECK(test.used() <= 3 << 20);
+  client.room = expected.size();
+  CHECK(queue.write(client) == Flow::done);
+  CHECK(client.received == expected);
+  CHECK_FALSE(queue.full());
+  CHECK(test.used() == 0);
+}
+
 TEST_CASE("a client that has gone is told apart from a slow one") {
-  OutputQueue queue(kFolder);
+  OutputQueue queue(spool);
   SlowClient client;
   queue.append("x");
   CHECK(queue.write(client) == Flow::blocked);
@@ -111,15 +133,15 @@ TEST_CASE("a client that has gone is told apart from a slow one") {
 }
 
 TEST_CASE("shared memory and files are sent from where they are") {
-  OutputQueue queue(kFolder);
+  OutputQueue queue(spool);
   SlowClient client;
-  auto spool = SpoolFile::create(kFolder);
-  REQUIRE(spool);
-  REQUIRE(spool.value().append("0123456789"));
+  auto file = SpoolFile::create(spool);
+  REQUIRE(file);
+  REQUIRE(file.value()->append("0123456789"));
   auto text = std::make_shared<const std::string>("abcdef");
   queue.append(text, std::string_view(*text).substr(2, 3));
   CHECK(text.use_count() == 2);
-  queue.append(std::make_shared<const UniqueFd>(::dup(spool.value().fd())), 4, 5);
+  queue.append(std::make_shared<const UniqueFd>(::dup(file.value()->file().get())), 4, 5);
   for (int turn = 0; turn < 100 && !queue.empty(); ++turn) {
     client.room = 1;
     REQUIRE(queue.write(client) != Flow::broken);

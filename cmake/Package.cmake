@@ -4,6 +4,8 @@ include(GNUInstallDirs)
 install(TARGETS askr RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES README.md askr.toml.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN ".gitignore" EXCLUDE PATTERN "data" EXCLUDE)
 install(FILES packaging/askr.service DESTINATION lib/systemd/system)
 # Only the package puts something into /etc: an installation below another prefix keeps to it.
 install(CODE "if(CMAKE_INSTALL_PREFIX STREQUAL \"/usr\")
@@ -21,7 +23,12 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION web)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libphp8.2-embed, media-types") # libphp has no shlibs file to find it by
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libphp8.2-embed, media-types, passwd") # libphp has no shlibs file to find it by
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "php8.2-opcache")
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/conffiles)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+    ${CMAKE_SOURCE_DIR}/packaging/scripts/conffiles
+    ${CMAKE_SOURCE_DIR}/packaging/scripts/postinst
+    ${CMAKE_SOURCE_DIR}/packaging/scripts/prerm
+    ${CMAKE_SOURCE_DIR}/packaging/scripts/postrm)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 include(CPack)

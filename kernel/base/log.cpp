@@ -1,26 +1,30 @@
 #include "base/log.hpp"
 
-#include <fcntl.h>
 #include <spdlog/logger.h>
 
 #include <memory>
 #include <utility>
 
+#include "base/descriptor_shelf.hpp"
 #include "base/log_file.hpp"
 #include "base/log_sink.hpp"
+#include "base/utf8.hpp"
 
 namespace askr::log {
 namespace {
 
-constexpr mode_t kMode = 0666;  // minus the umask
+constexpr mode_t kMode = 0640;  // minus the umask
 const std::atomic<uint32_t> never_reopened{0};
 
 struct State {
   std::string path;
+  DescriptorShelf shelf;  // the file of `path`, for children
+  bool is_child = false;
   std::string speaker;
   const std::atomic<uint32_t>* reopenings = &never_reopened;
   uint32_t seen = 0;  // of these
-  spdlog::logger logger{"askr", std::make_shared<LogSink>()};
+  std::shared_ptr<LogSink> sink = std::make_shared<LogSink>();
+  spdlog::logger logger{"askr", sink};
 };
 
 spdlog::level::level_enum to_spdlog(Level level) {
@@ -55,57 +59,91 @@ State& state() {
   return instance;
 }
 
-Result<spdlog::sink_ptr> make_sink(const std::string& path) {
-  if (path.empty()) return spdlog::sink_ptr(std::make_shared<LogSink>());
-  return spdlog::sink_ptr(std::make_shared<LogSink>(ASKR_TRY(open_log_file("error log", path, kMode))));
-}
-
-Result<> attach(State& state, const std::string& path) {
-  spdlog::sink_ptr sink = ASKR_TRY(make_sink(path));
-  state.path = path;
-  state.logger.sinks() = {std::move(sink)};
-  apply_pattern(state);
-  return ok();
-}
-
-// Control characters could forge a line or drive the reader's terminal.
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+void append_escaped(std::string_view bytes, char32_t code, std::string& out) {
+  if (code == '\n') {
+    out += "\\n";
+  } else if (code == '\r') {
+    out += "\\r";
+  } else if (code == '\t' || !acts_on_reader(code)) {
+    out += bytes;
+  } else if (code < 0x80) {
+    out += fmt::format("\\x{:02x}", static_cast<uint32_t>(code));
+  } else {
+    out += fmt::format("\\u{:04x}", static_cast<uint32_t>(code));
+  }
 }
 
 std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size() + 16);
-  for (char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (c == '\t' || !is_control(c)) {
-      out += c;
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    if (character.size == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
+      text.remove_prefix(1);
     } else {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      append_escaped(text.substr(0, character.size), character.code, out);
+      text.remove_prefix(character.size);
     }
   }
   return out;
+}
+
+void attach(State& state, std::shared_ptr<LogSink> sink) {
+  state.sink = std::move(sink);
+  state.logger.sinks() = {state.sink};
+  apply_pattern(state);
+}
+
+// The master opens a file, for itself and for its children.
+Result<> open_for_all(State& state, const std::string& path) {
+  UniqueFd file = ASKR_TRY(open_log_file("error log", path, kMode));
+  DescriptorShelf shelf = ASKR_TRY(DescriptorShelf::create());
+  ASKR_TRY(shelf.put(file.get()));
+  state.shelf = std::move(shelf);
+  state.path = path;
+  attach(state, std::make_shared<LogSink>(std::move(file)));
+  return ok();
+}
+
+// Without a new file the old one goes on: a line in the wrong place beats a lost one.
+void reopen(State& state) {
+  if (state.path.empty()) return;
+  auto file = open_log_file("error log", state.path, kMode);
+  auto shelved = file ? state.shelf.put(file.value().get()) : Result<>(file.error());
+  if (shelved) {
+    attach(state, std::make_shared<LogSink>(std::move(file).value()));
+  } else {
+    state.logger.error("{}; the old one goes on", escape(shelved.error().message));
+  }
+}
+
+// False: the master is just putting it there.
+bool take(State& state) {
+  if (state.path.empty()) return true;
+  UniqueFd file = state.shelf.copy();
+  if (!file) return false;
+  attach(state, std::make_shared<LogSink>(std::move(file)));
+  return true;
 }
 
 }  // namespace
 
 Result<> open(const std::string& path, Level threshold) {
   State& current = state();
-  ASKR_TRY(attach(current, path));
+  if (path.empty()) {
+    current.path.clear();
+    attach(current, std::make_shared<LogSink>());
+  } else {
+    ASKR_TRY(open_for_all(current, path));
+  }
   current.logger.set_level(to_spdlog(threshold));
   return ok();
 }
 
-UniqueFd open_copy() {
-  const std::string& path = state().path;
-  if (path.empty()) return UniqueFd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
-  auto file = open_log_file("error log", path, kMode);
-  if (!file) return {};
-  ::fcntl(file.value().get(), F_SETFL, O_APPEND);  // others write there, as they are used to
-  return std::move(file).value();
+void pass_on(std::string_view line) {
+  reopen_if_asked();
+  state().sink->pass_on(escape(line));
 }
 
 void set_speaker(std::string_view name) {
@@ -135,12 +173,27 @@ void reopen_if_asked() {
   State& current = state();
   const uint32_t asked = current.reopenings->load();
   if (asked == current.seen) return;
-  current.seen = asked;
-  if (current.path.empty()) return;
-  // Without a new file the old one goes on: a line in the wrong place beats a lost one.
-  if (auto reopened = attach(current, current.path); !reopened) {
-    current.logger.error("{}; the old one goes on", escape(reopened.error().message));
+  if (!current.is_child) {
+    reopen(current);
+  } else if (!take(current)) {
+    return;
   }
+  current.seen = asked;
+}
+
+void reopen_for_all(std::atomic<uint32_t>& reopenings) {
+  State& current = state();
+  reopen(current);
+  current.seen = reopenings.fetch_add(1) + 1;
+}
+
+void settle_child() {
+  state().is_child = true;
+  state().shelf.lock();
+}
+
+void leave_standard_error() {
+  state().sink->leave_standard_error();
 }
 
 uint32_t reopenings() {

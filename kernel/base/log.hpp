@@ -1,8 +1,9 @@
 // The error log: lines for a person, on standard error or in a file. One per process, opened by the master, inherited.
 //
 // A line: `2026-01-31 12:00:00.123 warning worker 3: text`. The format strings are fmt's. Messages of one line only:
-// newlines inside an argument are written as `\n`, so a request cannot forge a line. Nothing here waits for a reader:
-// lines that a pipe or a terminal does not take are lost and counted (log_sink.hpp).
+// newlines inside an argument are written as `\n`, so a request cannot forge a line; neither do bytes that are no UTF-8
+// get through, nor what acts on a terminal or on the direction of the text. Nothing here waits for a reader: lines that
+// a pipe or a terminal does not take are lost and counted (log_sink.hpp).
 #pragma once
 
 #include <spdlog/fmt/fmt.h>
@@ -12,7 +13,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace askr::log {
@@ -21,8 +21,9 @@ enum class Level { debug, info, warning, error };
 
 // Opens `path` (empty: standard error) for appending. Called once by the master before it forks.
 Result<> open(const std::string& path, Level threshold);
-// Log rotation: each process opens the same path again before its next line when `reopenings`, in shared memory, has
-// changed. No signal tells it to, which would cut short what PHP sleeps in. Made once by the master before it forks.
+// Log rotation: the master opens the same path again (reopen_for_all), since others may not have the rights to. Each
+// other process takes a copy of that descriptor before its next line when `reopenings`, in shared memory, has changed.
+// No signal tells it to, which would cut short what PHP sleeps in. Made once by the master before it forks.
 class Following {
  public:
   explicit Following(const std::atomic<uint32_t>& reopenings);
@@ -30,12 +31,18 @@ class Following {
   Following(const Following&) = delete;
   Following& operator=(const Following&) = delete;
 };
+// In the master: the new file is there for all before `reopenings` tells them.
+void reopen_for_all(std::atomic<uint32_t>& reopenings);
+// In a child of the master: it takes what the master opens, and puts nothing there itself.
+void settle_child();
+// Before this process makes its standard error something else: lines go where they went.
+void leave_standard_error();
 // For a process that is about to wait, and would hold the old file meanwhile.
 void reopen_if_asked();
 // What the counter was when this process last looked.
 uint32_t reopenings();
-// Where the lines go, for a program that is not ours and writes its own. None when the file cannot be opened.
-UniqueFd open_copy();
+// A line of a program that is not ours: with nothing in front, and with what could forge a line escaped.
+void pass_on(std::string_view line);
 // Who is speaking: "master", "gateway 0", "worker 3". Called once after each fork.
 void set_speaker(std::string_view name);
 // Level from "debug", "info", "warning", "error"; error for anything else.

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <climits>
 
+#include "base/append_lines.hpp"
+
 namespace askr::log {
 namespace {
 
@@ -30,16 +32,12 @@ bool takes_something(int file) {
   return ::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
 }
 
-// A file takes a line at once. A pipe that poll() calls writable takes PIPE_BUF bytes without waiting for room.
-size_t largest_piece(int file) {
-  return is_of_kind(file, S_IFREG) ? SIZE_MAX : PIPE_BUF;
-}
-
-// How much of `text` got there.
+// How much of `text` got there. A pipe that poll() calls writable takes PIPE_BUF bytes without waiting for room.
 size_t write_now(int file, std::string_view text) {
+  if (is_of_kind(file, S_IFREG)) return append_lines(file, text);
   size_t done = 0;
   while (done < text.size() && takes_something(file)) {
-    const ssize_t written = ::write(file, text.data() + done, std::min(text.size() - done, largest_piece(file)));
+    const ssize_t written = ::write(file, text.data() + done, std::min<size_t>(text.size() - done, PIPE_BUF));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) break;
     done += static_cast<size_t>(written);
@@ -63,10 +61,19 @@ void LogSink::sink_it_(const spdlog::details::log_msg& message) {
 
 bool LogSink::tell_losses(const spdlog::details::log_msg& next) {
   if (lost_ == 0) return true;
-  const std::string text = fmt::format("{} line{} of this log lost: nobody took them", lost_, lost_ == 1 ? "" : "s");
+  const std::string text =
+      fmt::format("{} line{} of this log lost: there was no room for them", lost_, lost_ == 1 ? "" : "s");
   if (!put(format({next.time, {}, next.logger_name, spdlog::level::warn, text}))) return false;
   lost_ = 0;
   return true;
+}
+
+void LogSink::leave_standard_error() {
+  if (!own_) own_.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
+void LogSink::pass_on(std::string_view line) {
+  if (!put(std::string(line) + '\n')) ++lost_;
 }
 
 bool LogSink::put(std::string_view line) {

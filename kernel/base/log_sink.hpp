@@ -22,6 +22,11 @@ class LogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mute
   // On a descriptor of its own, non-blocking.
   explicit LogSink(UniqueFd own) : own_(std::move(own)) {}
 
+  // Goes on with a descriptor of its own.
+  void leave_standard_error();
+  // A line that is complete but for its end.
+  void pass_on(std::string_view line);
+
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override;
   void flush_() override {}

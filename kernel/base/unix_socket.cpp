@@ -1,5 +1,6 @@
 #include "base/unix_socket.hpp"
 
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,12 +16,15 @@ Error because(int number) {
   return Error{std::strerror(number)};
 }
 
-// A chmod() after bind() would leave some time for a client whom the rights keep out.
-int bind_with_mode(int socket, const sockaddr_un& name, unsigned mode) {
-  const mode_t before = ::umask(~mode & 0777);
+// A chmod() after bind() would leave some time for a client whom the rights keep out, and a chown() would be led astray
+// by a link that took the place of the socket.
+int bind_with_rights(int socket, const sockaddr_un& name, unsigned mode, std::optional<gid_t> group) {
+  const mode_t mask_before = ::umask(~mode & 0777);
+  const int group_before = group ? ::setfsgid(*group) : 0;
   const int bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&name), sizeof name);
   const int problem = errno;
-  ::umask(before);
+  if (group) ::setfsgid(static_cast<gid_t>(group_before));
+  ::umask(mask_before);
   errno = problem;
   return bound;
 }
@@ -48,17 +52,17 @@ void SocketFile::remove() const {
   ::unlink(path.c_str());
 }
 
-Result<UnixSocket> bind_unix_socket(const std::string& path, unsigned mode) {
+Result<UnixSocket> bind_unix_socket(const std::string& path, unsigned mode, std::optional<gid_t> group) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   if (path.size() >= sizeof name.sun_path) return usage_error("the path is longer than 107 bytes");
   std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
   UnixSocket socket{UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), {}};
   if (!socket.fd) return because(errno);
-  int bound = bind_with_mode(socket.fd.get(), name, mode);
+  int bound = bind_with_rights(socket.fd.get(), name, mode, group);
   if (bound != 0 && errno == EADDRINUSE) {
     ASKR_TRY(remove_dead_socket(name));
-    bound = bind_with_mode(socket.fd.get(), name, mode);
+    bound = bind_with_rights(socket.fd.get(), name, mode, group);
   }
   struct stat made {};
   if (bound != 0 || ::lstat(name.sun_path, &made) != 0) return because(errno);

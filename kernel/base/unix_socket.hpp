@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
@@ -26,7 +27,8 @@ struct UnixSocket {
   SocketFile file;
 };
 
-// Error: why not, for a person, to follow "cannot listen on ...: ". Nothing is removed then.
-Result<UnixSocket> bind_unix_socket(const std::string& path, unsigned mode);
+// `group`: whose the file is, else that of this process. Error: why not, for a person, to follow "cannot listen on
+// ...: ". Nothing is removed then.
+Result<UnixSocket> bind_unix_socket(const std::string& path, unsigned mode, std::optional<gid_t> group = {});
 
 }  // namespace askr

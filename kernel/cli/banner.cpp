@@ -21,6 +21,8 @@ std::string opcache_text(const process::StartReport& report, Colors colors) {
 std::string mode_text(const process::StartReport& report, const config::Settings& settings) {
   const config::WorkerSettings& worker = settings.worker;
   std::string text = settings.worker_mode() ? "worker, " + worker.script : "per request, " + settings.server.front;
+  if (!report.has_front)
+    text = fmt::format("per request, no {}: scripts and files by their paths", settings.server.front);
   if (!worker.preload_script.empty()) text += ", preloads " + worker.preload_script;
   if (settings.isolates())
     return text + (settings.rewinds() ? ", rewound after each request" : ", a process for each request");

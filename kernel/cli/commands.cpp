@@ -1,6 +1,11 @@
 #include "cli/command.hpp"
 
 namespace askr::cli {
+namespace {
+
+constexpr std::string_view kStrict = "An ASKR_ variable that is no setting is an error, not a warning";
+
+}  // namespace
 
 std::span<const Command> commands() {
   static const Command kCommands[] = {
@@ -10,7 +15,8 @@ std::span<const Command> commands() {
        "Runs the server in the foreground. INT or TERM stops it when running requests are done (a second one at once), "
        "HUP or USR2 reloads, USR1 opens the logs again.",
        HelpScope::all_settings,
-       {},
+       {{"--strict", kStrict},
+        {"--yes-serve-this", "Serve a document root that is a whole project, with its database, logs and libraries"}},
        0,
        run_serve},
       {"config-check",
@@ -19,7 +25,7 @@ std::span<const Command> commands() {
        "Checks askr.toml (or FILE), the environment and the flags as `serve` would, and prints the settings in effect "
        "as an askr.toml with the origin of each.",
        HelpScope::all_settings,
-       {},
+       {{"--strict", kStrict}},
        1,
        run_config_check},
       {"doctor",
@@ -44,7 +50,10 @@ std::span<const Command> commands() {
        "reload [options]",
        "load new code in a running server",
        "Starts a new generation of workers in a running server and waits until it serves. When the new code does not "
-       "boot, the old generation goes on and the exit code is 1. Which server: see `askr status --help`.",
+       "boot, the old generation goes on and the exit code is 1. Which server: that of --control or --listen, of the "
+       "environment or of askr.toml; without any of these, the one server that this user runs, if it was started in "
+       "this "
+       "folder.",
        HelpScope::which_server,
        {},
        0,

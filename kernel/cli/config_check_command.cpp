@@ -15,6 +15,7 @@ Result<int> run_config_check(const Invocation& invocation) {
   }
   const process::ServerPlan plan = ASKR_TRY(plan_server(checked));
   std::fputs(config::effective_toml(plan.loaded).c_str(), stdout);
+  for (const std::string& warning : plan.loaded.warnings) std::fputs(("askr: " + warning + "\n").c_str(), stderr);
   ASKR_TRY(config::check_files(plan.loaded));
   return 0;
 }

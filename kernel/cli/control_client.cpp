@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
 #include "config/control_path.hpp"
@@ -65,6 +67,15 @@ Result<std::string> read_all(int socket) {
   }
 }
 
+bool is_same_place(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return !a.empty() && (a == b || std::filesystem::equivalent(a, b, ignored));
+}
+
+std::string text_in(const nlohmann::json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
+}
+
 }  // namespace
 
 Result<std::string> find_server(const Invocation& invocation) {
@@ -76,6 +87,20 @@ Result<std::string> find_server(const Invocation& invocation) {
   const bool listed = std::find(answering.begin(), answering.end(), configured) != answering.end();
   if (answering.empty() || (listed && !loaded.settings.config_file.empty())) return configured;
   return usage_error(fmt::format("several servers run, say which with --control FILE: {}", fmt::join(answering, " ")));
+}
+
+Result<std::string> find_own_server(const Invocation& invocation) {
+  const config::Loaded loaded = ASKR_TRY(config::load(invocation.line, invocation.environment, invocation.folder));
+  std::string path = ASKR_TRY(find_server(invocation));
+  if (names_a_server(invocation, loaded)) return path;
+  const std::string answer = ASKR_TRY(ask_server(path, "status"));
+  const nlohmann::json status = nlohmann::json::parse(answer, nullptr, false);
+  const std::string folder = text_in(status, "folder");
+  if (is_same_place(folder, invocation.folder)) return path;
+  if (is_same_place(text_in(status, "config_file"), loaded.settings.config_file)) return path;
+  return usage_error(
+      fmt::format("the server that runs was started in {}, and not here: if it is meant, say --control {}",
+                  folder.empty() ? "another folder" : folder, path));
 }
 
 Result<std::string> ask_server(const std::string& path, const std::string& command) {

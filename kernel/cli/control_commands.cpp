@@ -15,7 +15,7 @@ Result<int> run_status(const Invocation& invocation) {
 }
 
 Result<int> run_reload(const Invocation& invocation) {
-  const std::string text = ASKR_TRY(ask_server(ASKR_TRY(find_server(invocation)), "reload"));
+  const std::string text = ASKR_TRY(ask_server(ASKR_TRY(find_own_server(invocation)), "reload"));
   const nlohmann::json answer = nlohmann::json::parse(text, nullptr, false);
   if (!answer.is_object() || !answer.contains("ok") || !answer["ok"].is_boolean()) {
     return Error{"the server's answer makes no sense: " + text.substr(0, 80)};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/account.hpp"
 #include "config/load.hpp"
 
 namespace askr::cli {
@@ -33,11 +34,12 @@ struct PhpFacts {
   std::string opcache_memory, opcache_files, opcache_strings, opcache_timestamps, realpath_cache, display_errors;
 };
 
-PhpFacts start_php_once(const config::Settings& settings);
+// `account` here and below: who the server will run as, where that is another than who looks.
+PhpFacts start_php_once(const config::Settings& settings, const Account* account = nullptr);
 
 Findings examine_php(const PhpFacts& facts);
-Findings examine_machine(const config::Settings& settings);
+Findings examine_machine(const config::Settings& settings, const Account* account = nullptr);
 // `facts` for the extensions that the application asks for.
-Findings examine_application(const config::Loaded& loaded, const PhpFacts& facts);
+Findings examine_application(const config::Loaded& loaded, const PhpFacts& facts, const Account* account = nullptr);
 
 }  // namespace askr::cli

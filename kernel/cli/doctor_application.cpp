@@ -1,13 +1,18 @@
+#include <pwd.h>
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/file_access.hpp"
 #include "cli/doctor.hpp"
+#include "cli/exposed_root.hpp"
 #include "cli/framework.hpp"
+#include "cli/version_constraint.hpp"
 #include "config/values.hpp"
 
 namespace askr::cli {
@@ -16,7 +21,7 @@ namespace {
 using Json = nlohmann::json;
 
 bool exists(const std::string& path) {
-  return ::access(path.c_str(), F_OK) == 0;
+  return may_access(path, F_OK);
 }
 
 std::string read_file(const std::string& path) {
@@ -31,7 +36,8 @@ bool contains(const std::string& file, std::string_view text) {
 
 class ApplicationExaminer {
  public:
-  ApplicationExaminer(const config::Loaded& loaded, const PhpFacts& facts) : loaded_(loaded), facts_(facts) {}
+  ApplicationExaminer(const config::Loaded& loaded, const PhpFacts& facts, const Account* account)
+      : loaded_(loaded), facts_(facts), account_(account) {}
 
   Findings run() {
     const config::Settings& settings = loaded_.settings;
@@ -39,11 +45,12 @@ class ApplicationExaminer {
       for (const std::string& problem : config::split_list(checked.error().message, '\n')) fail(problem, "");
       return std::move(findings_);
     }
+    const ActingAs acting(account_);
     application_ = find_application(settings.server.root);
     ok(fmt::format("root {}", settings.server.root));
     examine_script();
     ok(fmt::format("{} in {}", framework_name(application_.framework), application_.base));
-    examine_root();
+    examine_exposure();
     examine_composer();
     examine_framework();
     return std::move(findings_);
@@ -64,37 +71,72 @@ class ApplicationExaminer {
 
   void examine_script() {
     const config::Settings& settings = loaded_.settings;
-    if (!settings.worker_mode()) return ok("front controller " + settings.server.front);
+    if (!settings.worker_mode()) return examine_front(settings.server);
     if (facts_.script_error.empty()) return ok("worker script " + settings.worker.script);
     fail("the worker script does not compile: " + facts_.script_error, "correct it");
   }
 
-  void examine_root() {
-    const bool is_project = application_.base == loaded_.settings.server.root && exists(in_base("vendor"));
-    if (is_project && exists(in_base("public"))) {
-      warn("the root is the whole project, its sources and logs included", "serve " + in_base("public"));
-    }
+  void examine_front(const config::ServerSettings& server) {
+    if (exists(server.root + "/" + server.front)) return ok("front controller " + server.front);
+    ok(fmt::format("no front controller: there is no {}, so scripts and files are served by their paths alone",
+                   server.front));
+  }
+
+  void examine_exposure() {
+    const ExposedRoot exposed = examine_root(loaded_.settings.server.root);
+    if (!exposed.is_exposed()) return;
+    fail("the root is the whole project: " + exposed.what(), "serve " + exposed.meant);
   }
 
   void examine_composer() {
     if (!exists(in_base("composer.json"))) return;
     const Json project = Json::parse(read_file(in_base("composer.json")), nullptr, false);
     if (!project.is_object()) return fail("composer.json is not valid JSON", "correct it");
-    examine_extensions(project);
-    if (!exists(in_base("vendor/autoload.php"))) return fail("vendor/autoload.php is missing", "composer install");
-    examine_autoloader(project);
+    examine_requirements(project);
+    vendor_ = in_base(vendor_folder(project));
+    if (exists(vendor_ + "/autoload.php")) return examine_autoloader(project);
+    if (!is_packaged()) report_missing_packages();
   }
 
-  void examine_extensions(const Json& project) {
+  static std::string vendor_folder(const Json& project) {
+    const Json::json_pointer place("/config/vendor-dir");
+    return project.contains(place) && project[place].is_string() ? project[place].get<std::string>() : "vendor";
+  }
+
+  // A package of Debian has its libraries from other packages, and a composer.json that nobody uses.
+  [[nodiscard]] bool is_packaged() const {
+    std::error_code ignored;
+    return std::filesystem::canonical(application_.base, ignored).native().starts_with("/usr/share/");
+  }
+
+  // Where nothing says that they are needed, the application may well do without.
+  void report_missing_packages() {
+    const std::string text = vendor_.substr(application_.base.size() + 1) + "/autoload.php is missing";
+    const std::string front = loaded_.settings.server.root + "/" + loaded_.settings.server.front;
+    if (application_.framework != Framework::unknown || contains(front, "autoload.php")) {
+      fail(text, "composer install");
+    } else {
+      warn(text, "composer install, if the application needs it");
+    }
+  }
+
+  void examine_requirements(const Json& project) {
     const auto require = project.find("require");
     if (require == project.end() || !require->is_object() || !facts_.error.empty()) return;
     for (const auto& [name, version] : require->items()) {
+      if (name == "php" && version.is_string()) examine_version(version.get<std::string>());
       if (!name.starts_with("ext-")) continue;
       const std::string extension = name.substr(4);
       if (!has_extension(extension)) {
         fail("composer.json asks for the extension " + extension, "apt install php-" + extension);
       }
     }
+  }
+
+  void examine_version(const std::string& wanted) {
+    if (facts_.version.empty() || fits(facts_.version, wanted) != Fit::no) return;
+    fail(fmt::format("composer.json asks for PHP {}, and this is {}", wanted, facts_.version),
+         "install a version of the application for this PHP, or a server that was built with another");
   }
 
   // Names in composer.json and in PHP differ in case and in the blank of "zend opcache".
@@ -109,12 +151,12 @@ class ApplicationExaminer {
 
   // An optimised class map lists the classes of the project itself, a plain one only what packages list there.
   void examine_autoloader(const Json& project) {
-    if (contains(in_base("vendor/composer/autoload_real.php"), "setClassMapAuthoritative(true)")) {
+    if (contains(vendor_ + "/composer/autoload_real.php", "setClassMapAuthoritative(true)")) {
       return ok("Composer's class map is complete");
     }
     const std::string prefix = first_namespace(project);
     if (prefix.empty()) return;
-    if (contains(in_base("vendor/composer/autoload_classmap.php"), "'" + prefix)) {
+    if (contains(vendor_ + "/composer/autoload_classmap.php", "'" + prefix)) {
       return ok("Composer's autoloader is optimised");
     }
     warn("Composer searches the disk for classes",
@@ -150,13 +192,16 @@ class ApplicationExaminer {
   void want_writable(std::string_view folder, std::string_view user) {
     const std::string path = in_base(folder);
     if (!exists(path)) return;
-    if (::access(path.c_str(), W_OK | X_OK) == 0) return ok(fmt::format("{} is writable", folder));
+    if (may_access(path, W_OK | X_OK)) return ok(fmt::format("{} is writable", folder));
     fail(fmt::format("{} is not writable for {}", folder, user), fmt::format("chown -R {} {}", user, path));
   }
 
-  [[nodiscard]] static std::string user_name() {
-    const char* name = std::getenv("USER");
-    return name != nullptr && name[0] != '\0' ? name : fmt::format("user {}", ::geteuid());
+  // Who the server runs as: $USER may be left over from before sudo or su.
+  [[nodiscard]] std::string user_name() const {
+    const std::string& user = loaded_.settings.server.user;
+    if (!user.empty()) return user;
+    const passwd* entry = ::getpwuid(::geteuid());
+    return entry != nullptr ? entry->pw_name : fmt::format("{}", ::geteuid());
   }
 
   void examine_laravel() {
@@ -198,14 +243,16 @@ class ApplicationExaminer {
 
   const config::Loaded& loaded_;
   const PhpFacts& facts_;
+  const Account* account_;
   Application application_;
+  std::string vendor_;
   Findings findings_;
 };
 
 }  // namespace
 
-Findings examine_application(const config::Loaded& loaded, const PhpFacts& facts) {
-  return ApplicationExaminer(loaded, facts).run();
+Findings examine_application(const config::Loaded& loaded, const PhpFacts& facts, const Account* account) {
+  return ApplicationExaminer(loaded, facts, account).run();
 }
 
 }  // namespace askr::cli

@@ -1,10 +1,12 @@
 #include <spdlog/fmt/fmt.h>
+#include <unistd.h>
 
 #include <cstdio>
 
 #include "cli/command.hpp"
 #include "cli/doctor.hpp"
 #include "cli/terminal.hpp"
+#include "config/account.hpp"
 
 namespace askr::cli {
 namespace {
@@ -35,11 +37,13 @@ unsigned print(std::string_view heading, const Findings& findings, Colors colors
 
 Result<int> run_doctor(const Invocation& invocation) {
   const config::Loaded loaded = ASKR_TRY(config::load(invocation.line, invocation.environment, invocation.folder));
+  const std::optional<Account> found = ASKR_TRY(config::find_account(loaded));
+  const Account* account = found && ::geteuid() == 0 ? &*found : nullptr;
   const Colors colors = colors_of(stdout);
-  const PhpFacts facts = start_php_once(loaded.settings);
+  const PhpFacts facts = start_php_once(loaded.settings, account);
   unsigned failed = print("PHP", examine_php(facts), colors);
-  failed += print("\nMachine", examine_machine(loaded.settings), colors);
-  failed += print("\nApplication", examine_application(loaded, facts), colors);
+  failed += print("\nMachine", examine_machine(loaded.settings, account), colors);
+  failed += print("\nApplication", examine_application(loaded, facts, account), colors);
   return failed == 0 ? 0 : 1;
 }
 

@@ -10,7 +10,9 @@
 #include <cstdio>
 #include <fstream>
 
+#include "base/file_access.hpp"
 #include "cli/doctor.hpp"
+#include "config/account.hpp"
 #include "config/machine.hpp"
 #include "config/values.hpp"
 #include "process/serve.hpp"
@@ -90,14 +92,19 @@ Finding examine_descriptors() {
   return {Grade::ok, text};
 }
 
-void examine_spool(const config::Settings& settings, Findings& findings) {
+bool may_write(const std::string& folder, const Account* account) {
+  const ActingAs acting(account);
+  return may_access(folder, W_OK | X_OK);
+}
+
+void examine_spool(const config::Settings& settings, const Account* account, Findings& findings) {
   const std::string& folder = settings.server.spool_dir;
   struct statvfs space {};
-  if (::statvfs(folder.c_str(), &space) != 0 || ::access(folder.c_str(), W_OK | X_OK) != 0) {
+  if (::statvfs(folder.c_str(), &space) != 0 || !may_write(folder, account)) {
     findings.push_back({Grade::fail, system_error("spool folder " + folder).message, "set server.spool_dir"});
     return;
   }
-  if (auto usable = process::check_spool(folder); !usable) {
+  if (auto usable = process::check_spool(folder, account); !usable) {
     findings.push_back({Grade::fail, usable.error().message, "make room there"});
     return;
   }
@@ -113,19 +120,27 @@ void examine_spool(const config::Settings& settings, Findings& findings) {
   }
 }
 
-void examine_user(Findings& findings) {
-  if (::geteuid() != 0) return;
-  findings.push_back({Grade::warn, "a server of this user runs PHP as root: a hole in a script opens the whole machine",
-                      "use User= in the unit, or setpriv or su"});
+void examine_user(const config::Settings& settings, Findings& findings) {
+  const std::string& user = settings.server.user;
+  if (config::runs_php_as_root(settings)) {
+    findings.push_back({Grade::warn,
+                        "a server of this user runs PHP as root: a hole in a script opens the whole machine",
+                        "use User= in the unit, or server.user (--user)"});
+  } else if (!user.empty() && ::geteuid() != 0) {
+    findings.push_back({Grade::warn, fmt::format("only root can start a server that runs as {}", user),
+                        fmt::format("run doctor as root, and it looks with the eyes of {}", user)});
+  } else if (!user.empty()) {
+    findings.push_back({Grade::ok, fmt::format("all but the master run as {}", user)});
+  }
 }
 
 }  // namespace
 
-Findings examine_machine(const config::Settings& settings) {
+Findings examine_machine(const config::Settings& settings, const Account* account) {
   Findings findings{examine_kernel(), examine_cores(settings), examine_memory(settings), examine_shared_memory(),
                     examine_descriptors()};
-  examine_spool(settings, findings);
-  examine_user(findings);
+  examine_spool(settings, account, findings);
+  examine_user(settings, findings);
   return findings;
 }
 

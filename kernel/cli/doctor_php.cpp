@@ -131,13 +131,16 @@ void examine_opcache(const PhpFacts& facts, Findings& findings) {
 
 }  // namespace
 
-PhpFacts start_php_once(const config::Settings& settings) {
+PhpFacts start_php_once(const config::Settings& settings, const Account* account) {
   int ends[2];
   if (::pipe(ends) != 0) return not_started(system_error("cannot make a pipe").message);
   UniqueFd read_end(ends[0]), write_end(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return not_started(system_error("cannot fork").message);
-  if (child == 0) tell_facts(settings, write_end.get());
+  if (child == 0) {
+    become(account);
+    tell_facts(settings, write_end.get());
+  }
   write_end.reset();
   const std::string text = read_all(read_end.get());
   int status = 0;

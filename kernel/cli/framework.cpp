@@ -5,23 +5,30 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/file_access.hpp"
+
 namespace askr::cli {
 namespace {
 
 bool exists(const std::string& path) {
-  return ::access(path.c_str(), F_OK) == 0;
+  return may_access(path, F_OK);
 }
 
 std::string parent_of(const std::string& path) {
   return std::filesystem::path(path).parent_path().string();
 }
 
+// SimpleSAMLphp, for one, is built of Symfony's parts and has another layout.
+bool is_symfony(const std::string& folder) {
+  if (exists(folder + "/src/SimpleSAML")) return false;
+  if (exists(folder + "/config/bundles.php")) return true;
+  return exists(folder + "/vendor/symfony/framework-bundle") && exists(folder + "/src/Kernel.php");
+}
+
 // WordPress and MediaWiki are served from their own folder, or from one below the root (/blog, /wiki).
 Framework detect_in(const std::string& folder) {
   if (exists(folder + "/artisan") && exists(folder + "/bootstrap/app.php")) return Framework::laravel;
-  if (exists(folder + "/config/bundles.php") || exists(folder + "/vendor/symfony/framework-bundle")) {
-    return Framework::symfony;
-  }
+  if (is_symfony(folder)) return Framework::symfony;
   if (exists(folder + "/wp-includes/version.php")) return Framework::wordpress;
   if (exists(folder + "/includes/WebStart.php") && exists(folder + "/api.php")) return Framework::mediawiki;
   return Framework::unknown;

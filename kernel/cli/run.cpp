@@ -40,6 +40,7 @@ Result<int> run_command(const Command& command, const Words& words) {
   const std::string folder = config::working_directory();
   const config::Environment environment = config::process_environment();
   if (command.plugins == PluginUse::options) ASKR_TRY(open_plugins(words, environment, folder));
+  config::hide_secrets();
   config::CommandLine line = ASKR_TRY(config::parse_command_line(words, switches, command.most_operands, folder));
   return command.run({std::move(line), environment, folder});
 }
@@ -51,6 +52,7 @@ Result<int> run_plugin_command(const std::string& name, Words words) {
   const std::string folder = config::working_directory();
   const config::Environment environment = config::process_environment();
   ASKR_TRY(open_plugins(words, environment, folder));
+  config::hide_secrets();
   config::CommandLine line = ASKR_TRY(config::parse_command_line(words, {}, kMostOperands, folder));
   if (help) line.operands = {"--help"};
   return ask_plugin(name, {std::move(line), environment, folder});

@@ -62,6 +62,9 @@ const std::vector<plugin::Library>& installed_plugins() {
 
 Result<process::ServerPlan> plan_server(const Invocation& invocation) {
   config::Loaded loaded = ASKR_TRY(config::load(invocation.line, invocation.environment, invocation.folder));
+  if (invocation.line.has_switch("--strict") && !loaded.warnings.empty()) {
+    return config::join_problems(loaded.warnings);
+  }
   ASKR_TRY(check_plugin_names(loaded, installed_plugins()));
   auto active = ASKR_TRY(plugin::select_active(installed_plugins(), loaded));
   return process::ServerPlan{std::move(loaded), std::move(active)};

@@ -59,7 +59,16 @@ Result<int64_t> parse_integer(const Option& option, std::string_view text) {
   return static_cast<int64_t>(ASKR_TRY(parse_number(text)));
 }
 
-Result<int64_t> parse_checked(const Option& option, std::string_view text) {
+// "1" is a number there.
+std::string_view without_boolean(const Option& option, std::string_view text) {
+  if (option.if_true.empty() || text == "1" || text == "0") return text;
+  const auto boolean = parse_boolean(text);
+  if (!boolean) return text;
+  return boolean.value() != 0 ? option.if_true : "0";
+}
+
+Result<int64_t> parse_checked(const Option& option, std::string_view given) {
+  const std::string_view text = without_boolean(option, given);
   const int64_t value = ASKR_TRY(parse_integer(option, text));
   const bool automatic = option.kind == Kind::count_or_auto && text == "auto";
   if (!automatic) ASKR_TRY(check_range(option, value, text));

@@ -31,6 +31,7 @@ struct Assignment {
 struct Given {
   std::vector<Assignment> assignments;
   std::vector<std::string> problems;
+  std::vector<std::string> warnings = {};  // what is no setting, and perhaps none of ours
 };
 
 // Parses and checks the values and stores them in `settings`. Error: one line with place and name.

@@ -1,5 +1,4 @@
 #include <dirent.h>
-#include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "config/load.hpp"
+#include "base/file_access.hpp"
+#include "config/account.hpp"
 
 namespace askr::config {
 namespace {
@@ -17,32 +17,38 @@ std::string folder_of(const std::string& path) {
   return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
 }
 
-// As the server itself will find it: with the capabilities that it was given (access() forgets them).
-bool allows(const std::string& path, int mode) {
-  return faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
-}
-
 class FileChecker {
  public:
-  explicit FileChecker(const Loaded& loaded) : loaded_(loaded) {}
+  // `account`: who will look for them, unless it is this process itself.
+  FileChecker(const Loaded& loaded, const Account* account) : loaded_(loaded), account_(account) {}
 
   std::vector<std::string> run() {
+    check_files_of_master();
+    for_whom_ = account_ != nullptr ? " for " + account_->name : "";
+    const ActingAs acting(account_);
+    check_files_of_account();
+    return std::move(problems_);
+  }
+
+ private:
+  void check_files_of_master() {
+    check_log("server.access_log", loaded_.settings.server.access_log);
+    check_log("server.error_log", loaded_.settings.server.error_log);
+    check_control();
+  }
+
+  void check_files_of_account() {
     const Settings& settings = loaded_.settings;
     if (check_folder("server.root", settings.server.root, R_OK | X_OK)) check_front();
     check_folder("server.spool_dir", settings.server.spool_dir, W_OK | X_OK);
-    check_log("server.access_log", settings.server.access_log);
-    check_log("server.error_log", settings.server.error_log);
-    check_control();
     if (settings.worker_mode()) check_file("worker.script", settings.worker.script);
     if (!settings.worker.preload_script.empty()) check_file("worker.preload_script", settings.worker.preload_script);
     if (!settings.worker.app_base.empty()) check_folder("worker.app_base", settings.worker.app_base, X_OK);
     if (!settings.queue.script.empty()) check_file("queue.script", settings.queue.script);
     if (!settings.scheduler.script.empty()) check_file("scheduler.script", settings.scheduler.script);
     for (const SidecarSettings& sidecar : settings.sidecars) check_folder("sidecar", sidecar.folder, X_OK);
-    return std::move(problems_);
   }
 
- private:
   // In worker mode every path that is no file belongs to the worker script. Without, a root that nobody named and that
   // has no front controller is a start in the wrong folder, which must not be served to anybody.
   void check_front() {
@@ -50,7 +56,7 @@ class FileChecker {
     const bool front_was_named = loaded_.origin("server.front").source != Source::default_value;
     const bool root_was_named = loaded_.origin("server.root").source != Source::default_value;
     const std::string front = server.root + "/" + server.front;
-    if (loaded_.settings.worker_mode() || allows(front, R_OK)) return;
+    if (loaded_.settings.worker_mode() || may_access(front, R_OK)) return;
     if (front_was_named || errno == EACCES) {  // one that PHP may not read would answer every page with 403
       check_file("server.front", front);
     } else if (!root_was_named) {
@@ -73,9 +79,9 @@ class FileChecker {
 
   bool check_folder(std::string_view option, const std::string& path, int mode) {
     struct stat status {};
-    if (stat(path.c_str(), &status) != 0) return add(option, path + ": " + std::strerror(errno));
+    if (stat(path.c_str(), &status) != 0) return add(option, path + ": " + why());
     if (!S_ISDIR(status.st_mode)) return add(option, path + " is not a folder");
-    if (!allows(path, mode)) return add(option, path + ": " + std::strerror(errno));
+    if (!may_access(path, mode)) return add(option, path + ": " + why());
     return true;
   }
 
@@ -85,10 +91,10 @@ class FileChecker {
     const bool exists = stat(path.c_str(), &status) == 0;
     if (exists && S_ISDIR(status.st_mode)) {
       add(option, path + " is a folder");
-    } else if (exists && !allows(path, W_OK)) {
-      add(option, path + ": " + std::strerror(errno));
+    } else if (exists && !may_access(path, W_OK)) {
+      add(option, path + ": " + why());
     } else if (!exists) {
-      if (!allows(folder_of(path), W_OK | X_OK)) add(option, path + ": " + std::strerror(errno));
+      if (!may_access(folder_of(path), W_OK | X_OK)) add(option, path + ": " + why());
     }
   }
 
@@ -102,17 +108,22 @@ class FileChecker {
       return;
     }
     const std::string folder = folder_of(path);
-    const bool exists = allows(folder, F_OK);
+    const bool exists = may_access(folder, F_OK);
     check_folder("server.control", exists ? folder : folder_of(folder), W_OK | X_OK);
   }
 
   void check_file(std::string_view option, const std::string& path) {
     struct stat status {};
-    if (stat(path.c_str(), &status) != 0 || !allows(path, R_OK)) {
-      add(option, path + ": " + std::strerror(errno));
+    if (stat(path.c_str(), &status) != 0 || !may_access(path, R_OK)) {
+      add(option, path + ": " + why());
     } else if (!S_ISREG(status.st_mode)) {
       add(option, path + " is not a file");
     }
+  }
+
+  [[nodiscard]] std::string why() const {
+    const int number = errno;
+    return std::strerror(number) + (number == EACCES ? for_whom_ : "");
   }
 
   bool add(std::string_view option, const std::string& message) {
@@ -121,13 +132,17 @@ class FileChecker {
   }
 
   const Loaded& loaded_;
+  const Account* account_;
+  std::string for_whom_;
   std::vector<std::string> problems_;
 };
 
 }  // namespace
 
 Result<> check_files(const Loaded& loaded) {
-  const std::vector<std::string> problems = FileChecker(loaded).run();
+  const std::optional<Account> account = ASKR_TRY(find_account(loaded));
+  const bool can_act = account && ::geteuid() == 0;
+  const std::vector<std::string> problems = FileChecker(loaded, can_act ? &*account : nullptr).run();
   if (problems.empty()) return ok();
   return join_problems(problems);
 }

@@ -1,6 +1,7 @@
 #include "config/command_line.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "config/nearest.hpp"
@@ -53,6 +54,16 @@ Error unknown_flag(const std::string& flag, const std::vector<std::string>& swit
   return usage_error(flag + ": unknown flag" + suggestion(flag, known));
 }
 
+// `askr serve public`.
+std::string meant_by(const std::string& word, const std::string& folder) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(std::filesystem::path(folder) / word, ignored)) {
+    return ", did you mean --root " + word + "?";
+  }
+  if (word.ends_with(".toml")) return ", did you mean --config " + word + "?";
+  return {};
+}
+
 // A list flag given again adds to the list, any other replaces what was said before.
 void add_assignment(const Option& option, const std::string& value, const std::string& folder, CommandLine& line) {
   std::vector<std::string> values{value};
@@ -102,7 +113,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& words, co
     } else if (word.size() > 1 && word[0] == '-') {
       return unknown_flag(word, switches);
     } else if (line.operands.size() == most_operands) {
-      return usage_error("unexpected word " + quote(word));
+      return usage_error("unexpected word " + quote(word) + meant_by(word, folder));
     } else {
       line.operands.push_back(word);
     }

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 
 #include "config/nearest.hpp"
 #include "config/reserved.hpp"
@@ -25,6 +27,14 @@ bool is_in_known_section(std::string_view name) {
                      [&](const Option& option) { return name.starts_with(environment_name(option.section()) + '_'); });
 }
 
+// What scripts are told this way, in sections of ours.
+constexpr std::string_view kOfScripts[] = {"ASKR_QUEUE", "ASKR_QUEUE_CONNECTION", "ASKR_SCHEDULER_INTERVAL",
+                                           "ASKR_SCHEDULER_TICKS", "ASKR_CACHE_DB"};
+
+bool is_for_scripts(std::string_view name) {
+  return std::find(std::begin(kOfScripts), std::end(kOfScripts), name) != std::end(kOfScripts);
+}
+
 std::vector<std::string> variable_names() {
   std::vector<std::string> names;
   for (const Option& option : options()) names.push_back(environment_name(option.path));
@@ -43,10 +53,25 @@ Environment process_environment() {
   return result;
 }
 
+bool is_secret(std::string_view name) {
+  if (!name.starts_with("ASKR_")) return false;
+  if (name.ends_with("SECRET") || name.ends_with("TOKEN")) return true;
+  const Option* option = find_variable(name);
+  return option != nullptr && option->secret;
+}
+
+void hide_secrets() {
+  for (const auto& [name, value] : process_environment()) {
+    if (!is_secret(name)) continue;
+    if (char* text = ::getenv(name.c_str())) ::explicit_bzero(text, std::strlen(text));
+    ::unsetenv(name.c_str());
+  }
+}
+
 Given read_environment(const Environment& environment, const std::string& folder) {
   Given given;
   for (const auto& [name, value] : environment) {
-    if (!name.starts_with("ASKR_")) continue;
+    if (!name.starts_with("ASKR_") || is_for_scripts(name)) continue;
     if (const Option* option = find_variable(name)) {
       std::vector<std::string> values{value};
       if (option->is_list()) values = split_list(value, option->separator);
@@ -54,7 +79,7 @@ Given read_environment(const Environment& environment, const std::string& folder
     } else if (is_reserved_environment(name)) {
       given.problems.push_back(name + ": not part of this build");
     } else if (is_in_known_section(name)) {
-      given.problems.push_back(name + ": unknown setting" + suggestion(name, variable_names()));
+      given.warnings.push_back(name + ": unknown setting" + suggestion(name, variable_names()));
     }
   }
   return given;

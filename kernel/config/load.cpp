@@ -59,24 +59,30 @@ class Merger {
   explicit Merger(Loaded& loaded) : loaded_(loaded) {}
 
   void add(const Given& given) {
-    problems_.insert(problems_.end(), given.problems.begin(), given.problems.end());
+    for (const std::string& problem : given.problems) add_problem(problem);
+    loaded_.warnings.insert(loaded_.warnings.end(), given.warnings.begin(), given.warnings.end());
+    said_.insert(said_.end(), given.warnings.begin(), given.warnings.end());
     for (const Assignment& assignment : given.assignments) add(assignment);
   }
 
   void add(const Assignment& assignment) {
     auto assigned = assign(assignment, loaded_.settings);
-    if (!assigned) problems_.push_back(assigned.error().message);
+    if (!assigned) add_problem(assigned.error().message);
     loaded_.origins[static_cast<size_t>(assignment.option - options().data())] = assignment.origin;
   }
 
-  [[nodiscard]] Result<> result() const {
-    if (problems_.empty()) return ok();
-    return join_problems(problems_);
-  }
+  // Warnings too, when there is an error: they may be about the same mistake.
+  [[nodiscard]] Result<> result() const { return fails_ ? Result<>(join_problems(said_)) : ok(); }
 
  private:
+  void add_problem(const std::string& problem) {
+    said_.push_back(problem);
+    fails_ = true;
+  }
+
   Loaded& loaded_;
-  std::vector<std::string> problems_;
+  std::vector<std::string> said_;
+  bool fails_ = false;
 };
 
 void resolve_auto(Loaded& loaded, std::string_view path, unsigned automatic, unsigned& field) {
@@ -291,6 +297,7 @@ Result<Loaded> load(const CommandLine& line, const Environment& environment, con
   ASKR_TRY(set_plugin_defaults(loaded.settings));
   Merger merger(loaded);
   const ConfigFile file = find_config_file(line, folder);
+  loaded.settings.folder = folder;
   loaded.settings.config_file = file.path;
   if (!file.path.empty()) merger.add(read_toml_file(file.path, file.shown));
   merger.add(read_environment(environment, folder));

@@ -14,7 +14,8 @@ namespace askr::config {
 
 struct Loaded {
   Settings settings;
-  std::vector<Origin> origins;  // in the order of options()
+  std::vector<Origin> origins;        // in the order of options()
+  std::vector<std::string> warnings;  // what the environment has that is no setting, a line each
 
   [[nodiscard]] const Origin& origin(std::string_view path) const;
   [[nodiscard]] Origin& origin(std::string_view path);

@@ -50,6 +50,7 @@ struct Option {
   std::string_view plugin = {};         // id of whose option it is; empty: the server's own
   size_t plugin_value = 0;              // index into Settings::plugin_values
   bool secret = false;                  // its value is not shown
+  std::string_view if_true = {};        // what `true` stands for, where it is no boolean; `false` is 0
   bool needed = false;                  // of Kind::path: "" is a mistake, not the way to say "none"
 
   [[nodiscard]] std::string_view section() const;

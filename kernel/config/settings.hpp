@@ -30,6 +30,8 @@ struct ServerSettings {
   unsigned socket_mode = 0660;        // of the files of Unix sockets
   std::string root;                   // as written; each generation resolves it again (symlinked releases)
   std::string front = "index.php";    // relative to the root
+  bool https = false;                 // clients come over TLS that somebody in front ends
+  std::string user, group;            // what all but the master run as; empty: as it was started
   unsigned workers = 0;               // resolved: never 0 after load
   unsigned gateways = 0;              // resolved: never 0 after load
   unsigned workers_min = 0, workers_max = 0;
@@ -66,6 +68,8 @@ struct ServerSettings {
 struct WorkerSettings {
   std::string script;            // empty: per-request mode
   std::string app_base;          // exported as ASKR_APP_BASE
+  bool clear_env = false;        // PHP gets none of the server's environment
+  bool files = false;            // worker mode: other scripts below the root run as well
   std::vector<std::string> ini;  // extra php.ini lines, later wins
   bool cow = false;              // boot the worker script once, in the template, and fork workers from there
   bool cow_strict = false;       // refuse a template that cannot be forked safely
@@ -123,6 +127,7 @@ struct Settings {
   SchedulerSettings scheduler;
   std::vector<SidecarSettings> sidecars;
   PluginSettings plugins;
+  std::string folder;                      // where the server was started
   std::string config_file;                 // empty: none was read
   std::vector<PluginValue> plugin_values;  // see Option::plugin_value
 

@@ -1,6 +1,7 @@
 #include "config/toml_file.hpp"
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -34,6 +35,8 @@ class TomlReader {
         read_section(name, value);
       } else if (is_reserved_path(name)) {
         report(value, name, "not part of this build");
+      } else if (value.is_table() && is_about_php(name)) {
+        report(value, name, "unknown section: settings of PHP are lines of [worker] ini" + example_of(value));
       } else if (value.is_table()) {
         report(value, name, "unknown section" + suggestion(name, section_names()));
       } else {
@@ -51,6 +54,23 @@ class TomlReader {
       if (option.section() == name) return true;
     }
     return false;
+  }
+
+  static bool is_about_php(std::string_view section) {
+    return section == "php" || section == "ini" || section == "php.ini" || section == "php_value" ||
+           section == "php_admin_value";
+  }
+
+  // ", as ini = [ "memory_limit=512M" ]": what was meant, in its place.
+  static std::string example_of(const toml::value& table) {
+    std::vector<std::string> lines;
+    for (const auto& [key, value] : table.as_table()) {
+      if (value.is_table() || value.is_array()) continue;
+      const std::string text = value.is_string() ? value.as_string().str : describe(value);
+      lines.push_back(quote(key + "=" + text));
+    }
+    std::sort(lines.begin(), lines.end());
+    return lines.empty() ? "" : fmt::format(": ini = [{}]", fmt::join(lines, ", "));
   }
 
   static std::vector<std::string> section_names() {
@@ -169,7 +189,8 @@ class TomlReader {
     const bool numeric = option.kind == Kind::number || option.kind == Kind::count_or_auto ||
                          option.kind == Kind::size || option.kind == Kind::duration;
     if (value.is_string()) return value.as_string().str;
-    if (option.kind == Kind::boolean && value.is_boolean()) return std::string(value.as_boolean() ? "true" : "false");
+    const bool may_be_boolean = option.kind == Kind::boolean || !option.if_true.empty();
+    if (may_be_boolean && value.is_boolean()) return std::string(value.as_boolean() ? "true" : "false");
     if (numeric && value.is_integer()) return std::to_string(value.as_integer());
     if (option.kind == Kind::duration && value.is_floating()) return fmt::format("{:.6f}", value.as_floating());
     return usage_error(fmt::format("expected {}, got {}", wanted(option.kind), describe(value)));
@@ -212,6 +233,19 @@ class TomlReader {
   const std::string& folder_;
 };
 
+// `root = proj`: ", did you mean root = "proj"?"
+std::string missing_quotes(std::string_view line) {
+  const size_t equals = line.find('=');
+  const size_t end = line.find_last_not_of(" \t\r");
+  const size_t start = line.find_first_not_of(" \t", equals == std::string_view::npos ? line.size() : equals + 1);
+  if (equals == std::string_view::npos || start == std::string_view::npos || start > end) return {};
+  const std::string_view value = line.substr(start, end - start + 1);
+  if (value.find_first_of("\"'[]{},=#") != std::string_view::npos) return {};
+  const std::string_view key = line.substr(0, line.find_last_not_of(" \t", equals - 1) + 1);
+  return fmt::format(", did you mean {} = {}?", key.substr(std::min(key.find_first_not_of(" \t"), key.size())),
+                     quote(value));
+}
+
 // The first line of toml11's message without its decoration, and the line of the file that it is about.
 std::string syntax_problem(const toml::syntax_error& problem, const std::string& shown) {
   std::string_view what = problem.what();
@@ -221,7 +255,8 @@ std::string syntax_problem(const toml::syntax_error& problem, const std::string&
   if (what.starts_with("toml::") && function_end != std::string_view::npos) what.remove_prefix(function_end + 2);
   while (what.ends_with('.') || what.ends_with(' ')) what.remove_suffix(1);
   const toml::source_location& where = problem.location();
-  return fmt::format("{}:{}: not valid TOML: {}: {}", shown, where.line(), what, quote(where.line_str()));
+  return fmt::format("{}:{}: not valid TOML: {}: {}{}", shown, where.line(), what, quote(where.line_str()),
+                     missing_quotes(where.line_str()));
 }
 
 Given unreadable(std::string why) {

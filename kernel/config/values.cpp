@@ -97,6 +97,16 @@ bool split_port(std::string_view text, std::string_view& host, std::string_view&
   return is_v6_address(host);
 }
 
+// What is wrong with an address, where that can be told.
+std::string address_meant(std::string_view text) {
+  const std::string_view number = text.substr(text.rfind(':') + 1);  // of npos: all of it
+  uint64_t port = 0;
+  if (!read_digits(number, port)) return {};
+  if (port == 0 || port > 65535) return "; ports are numbers from 1 to 65535";
+  if (number.size() < text.size()) return {};
+  return fmt::format("; did you mean 127.0.0.1:{}, or 0.0.0.0:{} for all who can reach this machine?", port, port);
+}
+
 std::string_view trim(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
@@ -155,7 +165,7 @@ Result<ListenAddress> parse_address(std::string_view text) {
   }
   std::string_view host, port;
   if (!split_port(text, host, port) || !read_port(port, address.port)) {
-    return expected("host:port, [::1]:port or unix:/path", text);
+    return usage_error(expected("host:port, [::1]:port or unix:/path", text).message + address_meant(text));
   }
   address.host = host;
   return address;

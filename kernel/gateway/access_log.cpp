@@ -11,6 +11,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/append_lines.hpp"
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/log_file.hpp"
@@ -41,22 +42,40 @@ double milliseconds_between(int64_t from, int64_t to) {
 
 }  // namespace
 
-AccessLog::AccessLog(std::string path, UniqueFd file)
-    : path_(std::move(path)), file_(std::move(file)), is_regular_(is_regular(file_.get())) {}
+AccessLog::AccessLog(std::string path, UniqueFd file, DescriptorShelf shelf)
+    : path_(std::move(path)), shelf_(std::move(shelf)) {
+  take(std::move(file));
+}
 
 Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path) {
   UniqueFd file = ASKR_TRY(open_file(path));
-  return std::unique_ptr<AccessLog>(new AccessLog(path, std::move(file)));
+  DescriptorShelf shelf = ASKR_TRY(DescriptorShelf::create());
+  return std::unique_ptr<AccessLog>(new AccessLog(path, std::move(file), std::move(shelf)));
+}
+
+void AccessLog::take(UniqueFd file) {
+  file_ = std::move(file);
+  is_regular_ = is_regular(file_.get());
 }
 
 Result<> AccessLog::reopen() {
   if (path_ == kStandardOutput) return ok();
   flush();
   auto file = open_file(path_);
-  if (!file) return Error{file.error().message + "; the old one goes on"};
-  file_ = std::move(file).value();
-  is_regular_ = is_regular(file_.get());
+  auto shelved = file ? shelf_.put(file.value().get()) : Result<>(file.error());
+  if (!shelved) return Error{shelved.error().message + "; the old one goes on"};
+  take(std::move(file).value());
   return ok();
+}
+
+void AccessLog::follow() {
+  flush();
+  if (UniqueFd file = shelf_.copy()) take(std::move(file));
+}
+
+void AccessLog::close() {
+  file_.reset();
+  shelf_ = {};
 }
 
 void AccessLog::install(pipeline::Pipeline& pipeline) {
@@ -111,7 +130,6 @@ void AccessLog::append_time() {
 
 // A pipe that poll() calls writable takes at least PIPE_BUF bytes, and takes them as one.
 size_t AccessLog::writable_now() const {
-  if (is_regular_ || lines_.size() <= 1) return lines_.size();
   pollfd ready{file_.get(), POLLOUT, 0};
   if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return 0;
   if (lines_.size() <= PIPE_BUF) return lines_.size();
@@ -120,6 +138,22 @@ size_t AccessLog::writable_now() const {
 }
 
 void AccessLog::flush() {
+  if (is_regular_) {
+    flush_to_file();
+  } else {
+    flush_to_pipe();
+  }
+  limit_waiting();
+}
+
+void AccessLog::flush_to_file() {
+  if (lines_.empty()) return;
+  const size_t written = append_lines(file_.get(), lines_);
+  lines_.erase(0, written);
+  if (written > 0) dropping_ = false;
+}
+
+void AccessLog::flush_to_pipe() {
   while (!lines_.empty()) {
     const size_t size = writable_now();
     if (size == 0) break;
@@ -129,7 +163,6 @@ void AccessLog::flush() {
     lines_.erase(0, static_cast<size_t>(written));
     dropping_ = false;
   }
-  limit_waiting();
 }
 
 void AccessLog::limit_waiting() {

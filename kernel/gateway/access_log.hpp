@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "base/descriptor_shelf.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "pipeline/pipeline.hpp"
@@ -30,23 +31,31 @@ class AccessLog {
   // pipe: lines it does not take are kept for the next time, and beyond kMaxWaiting dropped.
   void flush();
 
-  // Opens the same path again (log rotation). Each process does it for itself; on failure the old file stays.
+  // Log rotation: the master opens the same path again, for gateways to follow(). On failure the old file stays.
   Result<> reopen();
+  // In a gateway: goes on with what the master has opened.
+  void follow();
   // In a forked child that writes no access log.
-  void close() { file_.reset(); }
+  void close();
+  // In a gateway: it takes what the master opens, and puts nothing there itself.
+  void settle_child() { shelf_.lock(); }
 
   static constexpr size_t kMaxWaiting = 4U << 20;
 
  private:
-  AccessLog(std::string path, UniqueFd file);
+  AccessLog(std::string path, UniqueFd file, DescriptorShelf shelf);
+  void take(UniqueFd file);
   void record(const pipeline::Transaction& transaction);
   void append_time();
+  void flush_to_file();
+  void flush_to_pipe();
   [[nodiscard]] size_t writable_now() const;
   void limit_waiting();
 
   std::string path_;
   UniqueFd file_;
-  bool is_regular_ = false;  // takes everything at once
+  DescriptorShelf shelf_;  // the file, for gateways
+  bool is_regular_ = false;
   std::string lines_;
   bool dropping_ = false;
   std::string second_text_;  // "2026-01-31T12:00:00" of second_

@@ -281,7 +281,7 @@ void Gateway::follow_root() {
 void Gateway::follow_log() {
   log::reopen_if_asked();
   if (std::exchange(log_reopened_, log::reopenings()) == log::reopenings() || options_.access_log == nullptr) return;
-  if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
+  options_.access_log->follow();
 }
 
 // The kernel sends TERM when the master has died. A terminal's signals are for the master.

@@ -33,6 +33,8 @@ GatewayState::GatewayState(const config::Settings& settings_in, exchange::Exchan
       first_slot(index * exchange_in.slots_per_gateway()) {
   root.front = settings.server.front;
   root.worker_mode = settings.worker_mode();
+  root.files = settings.worker.files;
+  root.worker_script = settings.worker.script;
 }
 
 bool GatewayState::queue_is_half_full() const {

@@ -1,46 +1,30 @@
 #include "gateway/json_string.hpp"
 
-#include <cstdint>
+#include <spdlog/fmt/fmt.h>
+
+#include <iterator>
+
+#include "base/utf8.hpp"
 
 namespace askr::gateway {
 namespace {
 
-// One row of table 3-7 of the Unicode standard: the lead bytes and what may follow them first. All later bytes are
-// 0x80 to 0xBF. That keeps out overlong forms, surrogates and what is beyond U+10FFFF.
-struct Row {
-  uint8_t lead_from, lead_to, second_from, second_to, size;
-};
-
-constexpr Row kRows[] = {
-    {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3},
-    {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-};
-
-// The length of the character of more than one byte at the front of `text`; 0 when it is none.
-size_t long_character(std::string_view text) {
-  const auto byte = [text](size_t index) { return static_cast<uint8_t>(text[index]); };
-  for (const Row& row : kRows) {
-    if (byte(0) < row.lead_from || byte(0) > row.lead_to) continue;
-    if (text.size() < row.size || byte(1) < row.second_from || byte(1) > row.second_to) return 0;
-    for (size_t index = 2; index < row.size; ++index) {
-      if ((byte(index) & 0xC0U) != 0x80U) return 0;
-    }
-    return row.size;
-  }
-  return 0;
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-void append_escaped(char c, std::string& out) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  if (c == '"' || c == '\\') {
+// Bytes that are no character have no form in JSON.
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+void append_character(std::string_view bytes, char32_t code, std::string& out) {
+  if (code == '"' || code == '\\') {
     out += '\\';
-    out += c;
-    return;
+    out += bytes;
+  } else if (acts_on_reader(code)) {
+    fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<uint32_t>(code));
+  } else {
+    out += bytes;
   }
-  const auto byte = static_cast<uint8_t>(c);
-  out += "\\u00";
-  out += kDigits[byte >> 4U];
-  out += kDigits[byte & 0xFU];
 }
 
 }  // namespace
@@ -48,22 +32,19 @@ void append_escaped(char c, std::string& out) {
 void append_json_string(std::string_view bytes, std::string& out) {
   out += '"';
   while (!bytes.empty()) {
-    const auto first = static_cast<uint8_t>(bytes.front());
-    size_t taken = 1;
-    if (first >= 0x80) {
-      taken = long_character(bytes);
-      if (taken == 0) {
-        out += "\xef\xbf\xbd";
-        taken = 1;
-      } else {
-        out.append(bytes.substr(0, taken));
-      }
-    } else if (first < 0x20 || first == 0x7f || first == '"' || first == '\\') {
-      append_escaped(bytes.front(), out);
-    } else {
+    if (is_plain(bytes.front())) {
       out += bytes.front();
+      bytes.remove_prefix(1);
+      continue;
     }
-    bytes.remove_prefix(taken);
+    const Character character = first_character(bytes);
+    if (character.size == 0) {
+      out += kReplacement;
+      bytes.remove_prefix(1);
+    } else {
+      append_character(bytes.substr(0, character.size), character.code, out);
+      bytes.remove_prefix(character.size);
+    }
   }
   out += '"';
 }

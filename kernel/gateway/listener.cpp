@@ -31,8 +31,8 @@ Error cannot_listen(const config::ListenAddress& address, int number) {
   return Error{"cannot listen on " + address.text() + ": " + std::strerror(number) + hint};
 }
 
-Result<UnixSocket> bind_unix(const config::ListenAddress& address, unsigned mode) {
-  auto socket = bind_unix_socket(address.unix_path, mode);
+Result<UnixSocket> bind_unix(const config::ListenAddress& address, unsigned mode, std::optional<gid_t> group) {
+  auto socket = bind_unix_socket(address.unix_path, mode, group);
   if (socket) return socket;
   return Error{"cannot listen on " + address.text() + ": " + socket.error().message, socket.error().exit_code};
 }
@@ -105,13 +105,13 @@ Result<UniqueFd> claim_port(const config::ListenAddress& address) {
 
 }  // namespace
 
-Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& server) {
+Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& server, std::optional<gid_t> group) {
   std::vector<Listener> listeners;
   for (const config::ListenAddress& address : server.listen) {
     Listener& listener = listeners.emplace_back();
     listener.address = address;
     if (!address.unix_path.empty()) {
-      UnixSocket socket = ASKR_TRY(bind_unix(address, server.socket_mode));
+      UnixSocket socket = ASKR_TRY(bind_unix(address, server.socket_mode, group));
       listener.sockets.push_back(std::move(socket.fd));
       listener.file = std::move(socket.file);
       continue;
@@ -178,6 +178,7 @@ void Acceptor::accept_some(int most) {
       return;
     }
     pipeline::Endpoint endpoint = describe_endpoint(socket.get(), client);
+    endpoint.secure = gateway_.settings.server.https;
     Connection::accept(gateway_, make_plain_transport(std::move(socket)), std::move(endpoint));
   }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +29,9 @@ struct Listener {
   }
 };
 
-// Errors name the address and what to do. A Unix socket that a dead server has left is replaced.
-Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& server);
+// Errors name the address and what to do. A Unix socket that a dead server has left is replaced; its file belongs to
+// `group`, where there is one.
+Result<std::vector<Listener>> bind_listeners(const config::ServerSettings& server, std::optional<gid_t> group = {});
 Result<> start_listening(const std::vector<Listener>& listeners);
 // Removes the files of Unix sockets, where they are still ours.
 void remove_unix_sockets(const std::vector<Listener>& listeners);

@@ -89,7 +89,7 @@ class Resolver {
   // The start page of an application, `/index.php` and `/index.php/a/b`: known without a look at the disk.
   bool is_for_front() {
     const std::string_view front = root_.front;
-    if (path_ == "/") return (root_.worker_mode || front == "index.php") && use_front({});
+    if (path_ == "/") return use_front({});
     if (path_.compare(1, front.size(), front) != 0) return false;
     const std::string_view rest = std::string_view(path_).substr(front.size() + 1);
     const bool is_script = !rest.empty() || front.ends_with(kScriptSuffix);
@@ -110,16 +110,29 @@ class Resolver {
     target_.path_info = path_info;
   }
 
+  [[nodiscard]] bool runs_scripts() const { return !root_.worker_mode || root_.files; }
+
+  // The worker script boots the application, which has been done. Looked at by what it is, as there are links.
+  [[nodiscard]] bool is_worker_script() const {
+    struct stat own {};
+    return root_.worker_mode && ::stat(root_.worker_script.c_str(), &own) == 0 &&
+           own.st_ino == target_.file_status.st_ino && own.st_dev == target_.file_status.st_dev;
+  }
+
+  void use_script_or_front(std::string_view script, std::string_view path_info) {
+    if (!runs_scripts() || is_worker_script()) {
+      use_front_or_nothing();
+    } else {
+      use_script(script, path_info);
+    }
+  }
+
   void use_file() {
     const std::string_view name = std::string_view(path_).substr(path_.rfind('/') + 1);
     if (!S_ISREG(target_.file_status.st_mode)) {
       target_.kind = TargetKind::forbidden;
     } else if (name.ends_with(kScriptSuffix)) {
-      if (root_.worker_mode) {
-        use_front_or_nothing();
-      } else {
-        use_script(path_, {});
-      }
+      use_script_or_front(path_, {});
     } else {
       target_.kind = is_source(name) || is_leftover(name) ? TargetKind::forbidden : TargetKind::file;
     }
@@ -130,9 +143,9 @@ class Resolver {
     const bool has_slash = path_.back() == '/';
     const std::string base = has_slash ? path_ : path_ + '/';
     const std::string script = base + "index.php";
-    if (!root_.worker_mode && is_file_at(script)) {
+    if (runs_scripts() && is_file_at(script)) {
       if (has_slash) {
-        use_script(script, {});
+        use_script_or_front(script, {});
       } else {
         target_.kind = TargetKind::directory;
       }
@@ -149,13 +162,13 @@ class Resolver {
   // and behind what is not there is nothing, so that a path of many such names costs one look. The path info names no
   // file, so it may begin with a dot.
   bool use_script_prefix() {
-    if (root_.worker_mode) return false;
+    if (!runs_scripts()) return false;
     for (size_t slash = path_.find(".php/"); slash != std::string::npos; slash = path_.find(".php/", slash + 1)) {
       const size_t end = slash + kScriptSuffix.size();
       const std::string_view script = std::string_view(path_).substr(0, end);
       if (has_dot_segment(script) || !look_at(script)) return false;
       if (S_ISREG(target_.file_status.st_mode)) {
-        use_script(script, std::string_view(path_).substr(end));
+        use_script_or_front(script, std::string_view(path_).substr(end));
         return true;
       }
     }

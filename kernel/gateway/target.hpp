@@ -13,6 +13,8 @@ struct DocumentRoot {
   std::string path;                 // absolute, symlinks resolved, without trailing slash
   std::string front = "index.php";  // relative to path
   bool worker_mode = false;  // every path that is no file belongs to the worker script, which answers as the front
+  bool files = false;        // worker mode: but for other scripts, which run as without it
+  std::string worker_script = {};  // absolute; is never run by its path
 };
 
 // Fills transaction.target from transaction.head.raw_path and sets transaction.path. Touches the disk with at most one

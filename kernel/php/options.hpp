@@ -16,7 +16,9 @@ enum class ClassList : uint8_t { none, learn, preload };
 struct RuntimeOptions {
   std::string root;               // absolute document root of this generation, symlinks resolved
   std::string worker_script;      // absolute; empty: per-request mode
+  bool files = false;             // worker mode: a request may name another script, to be run as without a worker script
   std::string app_base;           // exported as ASKR_APP_BASE when not empty
+  bool clear_env = false;         // of the server\'s environment, scripts get USER and HOME alone
   std::vector<std::string> ini;   // extra php.ini lines, override the files
   uint64_t max_body_size = 0;     // becomes post_max_size and upload_max_filesize unless `ini` sets them
   std::string upload_dir;         // where PHP puts uploads; each worker in a folder of its own

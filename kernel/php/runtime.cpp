@@ -1,6 +1,8 @@
 #include "php/runtime.hpp"
 
 #include <cstdlib>
+#include <initializer_list>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
@@ -32,6 +34,17 @@ namespace askr::php {
 namespace {
 
 std::string ini_text;  // PHP keeps a pointer to it
+
+// As php-fpm does it: scripts get the name and the folder of the user. What PHP itself is told where to read its
+// configuration is kept until it has.
+void clear_environment(std::initializer_list<const char*> but) {
+  std::vector<std::pair<const char*, std::string>> kept;
+  for (const char* name : but) {
+    if (const char* value = ::getenv(name)) kept.emplace_back(name, value);
+  }
+  ::clearenv();
+  for (const auto& [name, value] : kept) ::setenv(name, value.c_str(), 1);
+}
 
 Result<> start_php(RuntimeFacts& facts) {
   std::vector<std::string> messages;
@@ -92,6 +105,7 @@ int serve_requests() {
 Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   state.options = options;
   state.worker_mode = !options.worker_script.empty();
+  if (options.clear_env) clear_environment({"USER", "HOME", "PHPRC", "PHP_INI_SCAN_DIR", "USE_ZEND_ALLOC_HUGE_PAGES"});
   if (!options.app_base.empty()) ::setenv("ASKR_APP_BASE", options.app_base.c_str(), 1);
   std::string preload_script;
   if (options.classes == ClassList::preload) preload_script = ASKR_TRY(write_preload_script(options));
@@ -107,6 +121,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   if (!preload_script.empty()) ::unlink(preload_script.c_str());
   if (!started) return started.error();
   if (!decided) ::unsetenv("USE_ZEND_ALLOC_HUGE_PAGES");
+  if (options.clear_env) clear_environment({"USER", "HOME", "ASKR_APP_BASE"});
   watch_directory_changes();
   watch_input_filter();
   watch_pcntl();

@@ -16,6 +16,7 @@
 #include "php/output.hpp"
 #include "php/plugin_functions.hpp"
 #include "php/request_copy.hpp"
+#include "php/server_array.hpp"
 #include "php/server_names.hpp"
 #include "php/state.hpp"
 #include "php/variables.hpp"
@@ -77,6 +78,7 @@ PHP_INI_END()
 zend_result start_extension(INIT_FUNC_ARGS) {
   REGISTER_INI_ENTRIES();
   make_server_names();
+  prepare_server_array();
   bind_functions(state.options.plugins.functions);
   return SUCCESS;
 }

@@ -7,33 +7,11 @@ namespace {
 
 constexpr size_t kNames = static_cast<size_t>(ServerName::count);
 constexpr std::array<std::string_view, kNames> kServerNames = {
-    "QUERY_STRING",
-    "REQUEST_METHOD",
-    "CONTENT_TYPE",
-    "CONTENT_LENGTH",
-    "SCRIPT_NAME",
-    "REQUEST_URI",
-    "DOCUMENT_URI",
-    "DOCUMENT_ROOT",
-    "SERVER_PROTOCOL",
-    "REQUEST_SCHEME",
-    "HTTPS",
-    "GATEWAY_INTERFACE",
-    "SERVER_SOFTWARE",
-    "REMOTE_ADDR",
-    "REMOTE_PORT",
-    "REMOTE_USER",
-    "SERVER_ADDR",
-    "SERVER_PORT",
-    "SERVER_NAME",
-    "REDIRECT_STATUS",
-    "SCRIPT_FILENAME",
-    "PATH_INFO",
-    "PATH_TRANSLATED",
-    "PHP_SELF",
-    "HTTP_X_REQUEST_ID",
-    "USER",
-    "HOME",
+    "QUERY_STRING",      "REQUEST_METHOD",  "CONTENT_TYPE",    "CONTENT_LENGTH",  "SCRIPT_NAME",
+    "REQUEST_URI",       "DOCUMENT_URI",    "DOCUMENT_ROOT",   "SERVER_PROTOCOL", "REQUEST_SCHEME",
+    "GATEWAY_INTERFACE", "SERVER_SOFTWARE", "REMOTE_ADDR",     "REMOTE_PORT",     "SERVER_ADDR",
+    "SERVER_PORT",       "SERVER_NAME",     "REDIRECT_STATUS", "SCRIPT_FILENAME", "PHP_SELF",
+    "HTTP_X_REQUEST_ID", "HTTPS",           "REMOTE_USER",     "PATH_INFO",       "PATH_TRANSLATED",
 };
 
 // What browsers, proxies and API clients send.

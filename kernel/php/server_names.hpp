@@ -8,6 +8,7 @@
 
 namespace askr::php {
 
+// Those that each request has come first: server_array.hpp.
 enum class ServerName : uint8_t {
   query_string,
   request_method,
@@ -19,24 +20,23 @@ enum class ServerName : uint8_t {
   document_root,
   server_protocol,
   request_scheme,
-  https,
   gateway_interface,
   server_software,
   remote_addr,
   remote_port,
-  remote_user,
   server_addr,
   server_port,
   server_name,
   redirect_status,
   script_filename,
-  path_info,
-  path_translated,
   php_self,
   http_x_request_id,
-  user,
-  home,
+  https,
+  remote_user,
+  path_info,
+  path_translated,
   count,
+  first_optional = https,
 };
 
 // Makes the strings; called once while PHP starts, because only then are strings permanent.

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "base/output_limit.hpp"
 
 namespace askr::php {
 namespace {
@@ -11,8 +12,14 @@ constexpr size_t kLongestLine = 8 << 10;
 
 std::string unfinished_line;  // static, see zend.hpp
 
+OutputLimit limit;
+
 void log_line() {
-  log::info("{}", unfinished_line);
+  const bool dropped = limit.is_dropping();
+  if (limit.admits(unfinished_line.size() + 1, monotonic_now())) {
+    if (dropped) log::warning("{}", limit.take_report());
+    log::info("{}", unfinished_line);
+  }
   unfinished_line.clear();
 }
 

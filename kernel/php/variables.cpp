@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
-#include <string>
 
 #include "php/field_name.hpp"
 #include "php/input_filter.hpp"
-#include "php/server_names.hpp"
+#include "php/server_array.hpp"
 #include "php/state.hpp"
 
 namespace askr::php {
@@ -17,21 +15,25 @@ namespace {
 
 using exchange::RequestView;
 
-void put(HashTable* server, ServerName name, std::string_view text) {
-  zval value;
-  ZVAL_STRINGL_FAST(&value, text.data(), text.size());
-  zend_hash_update(server, server_name(name), &value);
+// Names with a fixed place are set where they stand.
+void set(zend_array* server, ServerName name, std::string_view text) {
+  ZVAL_STRINGL_FAST(server_place(server, name), text.data(), text.size());
 }
 
-void put_number(HashTable* server, ServerName name, uint64_t number) {
+void set_number(zend_array* server, ServerName name, uint64_t number) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, number);
-  put(server, name, std::string_view(digits, static_cast<size_t>(end.ptr - digits)));
+  set(server, name, std::string_view(digits, static_cast<size_t>(end.ptr - digits)));
 }
 
-void put_joined(HashTable* server, ServerName name, std::string_view left, std::string_view right) {
+void set_joined(zend_array* server, ServerName name, std::string_view left, std::string_view right) {
+  ZVAL_STR(server_place(server, name), zend_string_concat2(left.data(), left.size(), right.data(), right.size()));
+}
+
+// The others.
+void add(HashTable* server, ServerName name, std::string_view text) {
   zval value;
-  ZVAL_STR(&value, zend_string_concat2(left.data(), left.size(), right.data(), right.size()));
+  ZVAL_STRINGL_FAST(&value, text.data(), text.size());
   zend_hash_update(server, server_name(name), &value);
 }
 
@@ -42,60 +44,57 @@ bool has_length(const RequestView& request) {
                      [](const exchange::FieldView& field) { return is_same_field(field.name, "Content-Length"); });
 }
 
-void put_body_facts(HashTable* server, const RequestView& request) {
+void set_body_facts(zend_array* server, const RequestView& request) {
   const char* type = SG(request_info).content_type;
-  put(server, ServerName::content_type, type != nullptr ? type : "");
+  set(server, ServerName::content_type, type != nullptr ? type : "");
   if (has_length(request)) {
-    put_number(server, ServerName::content_length, request.body_size);
+    set_number(server, ServerName::content_length, request.body_size);
   } else {
-    put(server, ServerName::content_length, "");
+    set(server, ServerName::content_length, "");
   }
 }
 
 // A Unix socket has none.
-void put_port(HashTable* server, ServerName name, uint16_t port) {
+void set_port(zend_array* server, ServerName name, uint16_t port) {
   if (port != 0) {
-    put_number(server, name, port);
+    set_number(server, name, port);
   } else {
-    put(server, name, "");
+    set(server, name, "");
   }
 }
 
-void put_addresses(HashTable* server, const RequestView& request) {
-  put(server, ServerName::remote_addr, request.remote_address);
-  put_port(server, ServerName::remote_port, request.remote_port);
-  put(server, ServerName::server_addr, request.server_address);
-  put_port(server, ServerName::server_port, request.server_port);
-  put(server, ServerName::server_name, request.server_name);
+void set_addresses(zend_array* server, const RequestView& request) {
+  set(server, ServerName::remote_addr, request.remote_address);
+  set_port(server, ServerName::remote_port, request.remote_port);
+  set(server, ServerName::server_addr, request.server_address);
+  set_port(server, ServerName::server_port, request.server_port);
+  set(server, ServerName::server_name, request.server_name);
+}
+
+void set_script(zend_array* server, const RequestView& request) {
+  set(server, ServerName::script_name, request.script_name);
+  set(server, ServerName::script_filename, state.worker_mode ? state.front_filename : state.script_filename);
+  set_joined(server, ServerName::document_uri, request.script_name, request.path_info);
+  if (request.path_info.empty()) {
+    set(server, ServerName::php_self, request.script_name);
+  } else {
+    set_joined(server, ServerName::php_self, request.script_name, request.path_info);
+  }
+}
+
+void add_path_info(HashTable* server, const RequestView& request) {
+  if (request.path_info.empty()) return;
+  add(server, ServerName::path_info, request.path_info);
+  const std::string& root = state.options.root;
+  zval value;
+  ZVAL_STR(&value, zend_string_concat2(root.data(), root.size(), request.path_info.data(), request.path_info.size()));
+  zend_hash_update(server, server_name(ServerName::path_translated), &value);
 }
 
 // As nginx's $remote_user: what the client says, which nobody has checked.
-void put_user(HashTable* server) {
+void add_user(HashTable* server) {
   const char* user = SG(request_info).auth_user;
-  if (user != nullptr) put(server, ServerName::remote_user, user);
-}
-
-void put_script(HashTable* server, const RequestView& request) {
-  put(server, ServerName::script_filename, state.worker_mode ? state.front_filename : state.script_filename);
-  if (request.path_info.empty()) {
-    put(server, ServerName::php_self, request.script_name);
-    return;
-  }
-  put(server, ServerName::path_info, request.path_info);
-  put_joined(server, ServerName::path_translated, state.options.root, request.path_info);
-  put_joined(server, ServerName::php_self, request.script_name, request.path_info);
-}
-
-std::string text_of_environment(const char* name) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? "" : text;
-}
-
-void put_environment(HashTable* server) {
-  static const std::string user = text_of_environment("USER");  // whatever a script makes of it later
-  static const std::string home = text_of_environment("HOME");
-  if (!user.empty()) put(server, ServerName::user, user);
-  if (!home.empty()) put(server, ServerName::home, home);
+  if (user != nullptr) add(server, ServerName::remote_user, user);
 }
 
 // Repeated fields become one variable, joined as RFC 9110 section 5.3 has it; cookies as RFC 6265 section 5.4 has them.
@@ -123,36 +122,32 @@ void put_header(HashTable* server, const exchange::FieldView& field) {
   zend_string_release(name);
 }
 
-void put_request(HashTable* server, const RequestView& request) {
-  zend_hash_extend(server, static_cast<uint32_t>(32 + request.fields.size()), false);
-  put(server, ServerName::query_string, request.query);
-  put(server, ServerName::request_method, request.method);
-  put_body_facts(server, request);
-  put(server, ServerName::script_name, request.script_name);
-  put(server, ServerName::request_uri, request.uri);
-  put_joined(server, ServerName::document_uri, request.script_name, request.path_info);
-  put(server, ServerName::document_root, state.options.root);
-  put(server, ServerName::server_protocol, request.protocol);
-  put(server, ServerName::request_scheme, request.https ? "https" : "http");
-  if (request.https) put(server, ServerName::https, "on");
-  put(server, ServerName::gateway_interface, "CGI/1.1");
-  put(server, ServerName::server_software, "askr/" ASKR_VERSION);
-  put_addresses(server, request);
-  put_user(server);
-  put(server, ServerName::redirect_status, "200");
-  put_script(server, request);
-  put_environment(server);
+zend_array* make_server_array(const RequestView& request) {
+  zend_array* server = begin_server_array();
+  set(server, ServerName::query_string, request.query);
+  set(server, ServerName::request_method, request.method);
+  set_body_facts(server, request);
+  set(server, ServerName::request_uri, request.uri);
+  set(server, ServerName::server_protocol, request.protocol);
+  set(server, ServerName::request_scheme, request.https ? "https" : "http");
+  set_addresses(server, request);
+  set_script(server, request);
+  if (request.https) add(server, ServerName::https, "on");
+  add_user(server);
+  add_path_info(server, request);
   for (const exchange::FieldView& field : request.fields) put_header(server, field);
-  put(server, ServerName::http_x_request_id, request.id);
+  zval_ptr_dtor_nogc(server_place(server, ServerName::http_x_request_id));  // what the client had to say about it
+  set(server, ServerName::http_x_request_id, request.id);
+  return server;
 }
 
 void put_boot(zval* server) {
   php_import_environment_variables(server);
-  put(Z_ARRVAL_P(server), ServerName::document_root, state.options.root);
-  put(Z_ARRVAL_P(server), ServerName::script_filename, state.script_filename);
-  put(Z_ARRVAL_P(server), ServerName::script_name, state.script_filename);
-  put(Z_ARRVAL_P(server), ServerName::php_self, state.script_filename);
-  put(Z_ARRVAL_P(server), ServerName::server_software, "askr/" ASKR_VERSION);
+  add(Z_ARRVAL_P(server), ServerName::document_root, state.options.root);
+  add(Z_ARRVAL_P(server), ServerName::script_filename, state.script_filename);
+  add(Z_ARRVAL_P(server), ServerName::script_name, state.script_filename);
+  add(Z_ARRVAL_P(server), ServerName::php_self, state.script_filename);
+  add(Z_ARRVAL_P(server), ServerName::server_software, "askr/" ASKR_VERSION);
 }
 
 // "USER_AGENT" as "User-Agent".
@@ -181,19 +176,25 @@ void (*import_process_environment)(zval* array) = nullptr;
 extern "C" void askr_php_import_environment(zval* array) {
   import_process_environment(array);
   if (state.request == nullptr) return;
-  zval request;
-  array_init(&request);
-  put_request(Z_ARRVAL(request), *state.request);
-  zend_hash_del(Z_ARRVAL(request), server_name(ServerName::php_self));
-  zend_hash_merge(Z_ARRVAL_P(array), Z_ARRVAL(request), zval_add_ref, true);
-  zval_ptr_dtor(&request);
+  zend_array* request = make_server_array(*state.request);
+  zend_hash_del(request, server_name(ServerName::php_self));
+  zend_string* name = nullptr;
+  zval* value = nullptr;
+  ZEND_HASH_FOREACH_STR_KEY_VAL(request, name, value) {
+    if (name == nullptr || !comes_with_request({ZSTR_VAL(name), ZSTR_LEN(name)})) continue;
+    Z_TRY_ADDREF_P(value);
+    zend_hash_update(Z_ARRVAL_P(array), name, value);
+  }
+  ZEND_HASH_FOREACH_END();
+  zend_array_release(request);
 }
 
 }  // namespace
 
 extern "C" void askr_php_server_variables(zval* server) {
   if (state.request != nullptr) {
-    put_request(Z_ARRVAL_P(server), *state.request);
+    zval_ptr_dtor_nogc(server);  // empty
+    ZVAL_ARR(server, make_server_array(*state.request));
   } else {
     put_boot(server);
   }
@@ -211,7 +212,7 @@ zval* server_array() {
 }
 
 extern "C" char* askr_php_getenv(const char* name, size_t size) {
-  if (state.request == nullptr) return nullptr;
+  if (state.request == nullptr || !comes_with_request({name, size})) return nullptr;
   zval* server = server_array();
   if (Z_TYPE_P(server) != IS_ARRAY) return nullptr;
   zval* value = zend_hash_str_find(Z_ARRVAL_P(server), name, size);

@@ -34,8 +34,9 @@ namespace askr::php {
 namespace {
 
 struct Loop {
-  bool started = false;  // the script has asked for a request
-  bool retired = false;  // told to stop
+  bool started = false;     // the script has asked for a request
+  bool retired = false;     // told to stop
+  bool file_waits = false;  // the request that was taken is for another script
   Recycling recycling;
 };
 Loop loop;
@@ -50,12 +51,19 @@ void start_loop() {
   state.port->mark_ready();
 }
 
+// worker.files: another script below the root.
+bool is_for_file(const exchange::RequestView& request) {
+  return state.options.files && request.script_name.substr(1) != state.options.front;
+}
+
 bool wait_for_request() {
   if (state.recycle || loop.recycling.is_due()) return false;
   if (state.port->wait() == exchange::Wait::retire) {
     loop.retired = true;
     return false;
   }
+  loop.file_waits = is_for_file(state.port->request());
+  if (loop.file_waits) return false;
   state.request = &state.port->request();
   state.failure.seen = state.failure.fatal = state.response_broken = state.body_broken = state.drop_body = false;
   return true;
@@ -148,6 +156,15 @@ void find_front() {
   if (check_script(state.front_filename) != ScriptCheck::ready) state.front_filename = state.options.worker_script;
 }
 
+// Other scripts expect that nothing of the application is there, so the worker script has ended before: PHP has taken
+// it apart, as after a request of per-request mode. The process is not used for anything else: another worker takes its
+// place.
+int run_file() {
+  state.worker_mode = state.rewinds = false;
+  serve_request(state.port->request());
+  return kRecycled;
+}
+
 // A script that was not written for forking can be forked where it asks for its first request.
 void warn_of_late_fork() {
   log::warning("the worker script {} does not call askr_cow_ready(); it is forked at its first askr_handle_request()",
@@ -176,6 +193,10 @@ bool handle_next_request(zend_fcall_info& handler, zend_fcall_info_cache& handle
   }
   if (state.handling) {
     php_error_docref(nullptr, E_WARNING, "cannot be called from inside a request handler");
+    return false;
+  }
+  if (loop.file_waits) {  // it was told to end
+    if (EG(exception) == nullptr) zend_throw_unwind_exit();
     return false;
   }
   if (can_fork()) warn_of_late_fork();
@@ -208,6 +229,7 @@ Result<int> run_worker_script() {
   run_script();
   if (state.options.paranoid && loop.started) sum_up_leaks();
   if (state.sidecar != nullptr) return end_sidecar();
+  if (loop.file_waits) return run_file();
   return judge_end();
 }
 

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <cstring>
+#include <utility>
 
 #include "process/spawn.hpp"
 
@@ -23,6 +24,12 @@ void Child::signal(int number) const {
 }
 
 void Child::on_ready(uint32_t /*events*/) {
+  if (!before_reaping_) return reap();
+  loop_.remove(std::exchange(pidfd_, {}).get());
+  std::exchange(before_reaping_, {})();
+}
+
+void Child::reap() {
   int status = 0;
   if (::waitpid(pid_, &status, WNOHANG) != pid_) return;
   const OnExit on_exit = std::move(on_exit_);

@@ -28,6 +28,10 @@ class Child final : public Watcher {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  // Its end is told by `ended` instead, while it is still a zombie whose number nobody else can get; reap() goes on.
+  void wait_before_reaping(std::function<void()> ended) { before_reaping_ = std::move(ended); }
+  void reap();
+
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const ChildIdentity& identity() const { return identity_; }
   void signal(int number) const;
@@ -39,6 +43,7 @@ class Child final : public Watcher {
   ChildIdentity identity_;
   UniqueFd pidfd_;
   OnExit on_exit_;
+  std::function<void()> before_reaping_;
 };
 
 // "exited with code 1", "was killed by signal 11 (Segmentation fault)".

@@ -3,14 +3,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+
+#include "base/clock.hpp"
 
 namespace askr::process {
 namespace {
 
 constexpr size_t kLongestCommand = 4096;
 constexpr size_t kMostClients = 16;
+constexpr int64_t kTimeToAsk = 10 * kSecond;
 
 }  // namespace
 
@@ -20,6 +24,7 @@ class ControlClient final : public Watcher {
   ControlClient(ControlServer& server, UniqueFd socket) : server_(server), socket_(std::move(socket)) {}
 
   void on_ready(uint32_t /*events*/) override {
+    if (!alive_) return;  // it was dropped in this very turn of the loop
     char buffer[kLongestCommand];
     const ssize_t got = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -37,6 +42,10 @@ class ControlClient final : public Watcher {
   }
 
   [[nodiscard]] int fd() const { return socket_.get(); }
+  [[nodiscard]] bool has_asked() const { return asked_; }
+  void leave() { alive_.reset(); }
+  // nullptr once it has gone.
+  [[nodiscard]] std::weak_ptr<ControlClient*> handle() const { return alive_; }
 
  private:
   void answer(const std::string& json) {
@@ -52,7 +61,8 @@ class ControlClient final : public Watcher {
   std::shared_ptr<ControlClient*> alive_ = std::make_shared<ControlClient*>(this);
 };
 
-ControlServer::ControlServer(EventLoop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+ControlServer::ControlServer(EventLoop& loop, Alarms& alarms, Handler handler)
+    : loop_(loop), alarms_(alarms), handler_(std::move(handler)) {}
 
 ControlServer::~ControlServer() {
   if (socket_) file_.remove();
@@ -61,6 +71,7 @@ ControlServer::~ControlServer() {
 void ControlServer::forget() {
   socket_.reset();
   clients_.clear();
+  gone_.clear();
 }
 
 Result<> ControlServer::open(const std::string& path) {
@@ -80,14 +91,41 @@ Result<> ControlServer::open(const std::string& path) {
 
 void ControlServer::on_ready(uint32_t /*events*/) {
   UniqueFd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!socket || clients_.size() >= kMostClients) return;
+  if (!socket || !make_room()) return;
   ControlClient& client = clients_.emplace_back(*this, std::move(socket));
-  if (!loop_.add(client.fd(), EPOLLIN, client)) clients_.pop_back();
+  if (loop_.add(client.fd(), EPOLLIN, client)) {
+    limit_time(client);
+  } else {
+    clients_.pop_back();
+  }
 }
 
+// Who has been silent for longest goes. False: all of them wait for an answer.
+bool ControlServer::make_room() {
+  if (clients_.size() < kMostClients) return true;
+  const auto silent =
+      std::find_if(clients_.begin(), clients_.end(), [](const ControlClient& client) { return !client.has_asked(); });
+  if (silent == clients_.end()) return false;
+  drop(&*silent);
+  return true;
+}
+
+void ControlServer::limit_time(ControlClient& client) {
+  alarms_.at(monotonic_now() + kTimeToAsk, [this, weak = client.handle()] {
+    const auto handle = weak.lock();
+    if (handle && !(*handle)->has_asked()) drop(*handle);
+  });
+}
+
+// The loop may have an event for it in this turn.
 void ControlServer::drop(ControlClient* client) {
+  const auto found =
+      std::find_if(clients_.begin(), clients_.end(), [client](const ControlClient& other) { return &other == client; });
+  if (found == clients_.end()) return;
   loop_.remove(client->fd());
-  clients_.remove_if([client](const ControlClient& other) { return &other == client; });
+  client->leave();
+  gone_.splice(gone_.end(), clients_, found);
+  alarms_.at(0, [this] { gone_.clear(); });
 }
 
 }  // namespace askr::process

@@ -1,5 +1,6 @@
 // The control socket: `askr status` and `askr reload` talk to the master here. A client sends one line and reads one
-// JSON document. Only local users who may open the socket (mode 0600) can connect.
+// JSON document. Only local users who may open the socket (mode 0600) can connect; a few at a time, and one that has
+// not sent its line after some seconds has to leave, at once when another one needs the place.
 #pragma once
 
 #include <functional>
@@ -10,6 +11,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "base/unix_socket.hpp"
+#include "process/alarms.hpp"
 
 namespace askr::process {
 
@@ -21,7 +23,7 @@ class ControlServer final : public Watcher {
   using Reply = std::function<void(const std::string& json)>;
   using Handler = std::function<void(const std::string& command, Reply reply)>;
 
-  ControlServer(EventLoop& loop, Handler handler);
+  ControlServer(EventLoop& loop, Alarms& alarms, Handler handler);
   ~ControlServer();
 
   // Error: another server answers there, something else is there, or the folder cannot be made.
@@ -33,12 +35,15 @@ class ControlServer final : public Watcher {
  private:
   friend class ControlClient;
   void drop(ControlClient* client);
+  bool make_room();
+  void limit_time(ControlClient& client);
 
   EventLoop& loop_;
+  Alarms& alarms_;
   Handler handler_;
   UniqueFd socket_;
   SocketFile file_;
-  std::list<ControlClient> clients_;
+  std::list<ControlClient> clients_, gone_;
 };
 
 }  // namespace askr::process

@@ -36,7 +36,8 @@ Generation::Generation(GenerationHost& host, uint32_t number, Events events)
       number_(number),
       events_(std::move(events)),
       sidecars_(
-          host, number, [this](const ForkRequest& request) { return template_ready_ && request_fork(request); },
+          host, number,
+          [this](const ForkRequest& request, int output) { return template_ready_ && request_fork(request, output); },
           [this] {
             if ((retiring_ || over_) && empty()) events_.emptied(*this);
           }) {}
@@ -87,7 +88,9 @@ php::RuntimeOptions Generation::runtime_options() const {
   php::RuntimeOptions options;
   options.root = root_;
   options.worker_script = settings.worker_mode() ? absolute(settings.worker.script) : "";
+  options.files = settings.worker.files;
   options.app_base = settings.worker.app_base;
+  options.clear_env = settings.worker.clear_env;
   options.ini = settings.worker.ini;
   options.max_body_size = settings.server.body_limit();
   options.upload_dir = host_.uploads.path();
@@ -142,6 +145,7 @@ Result<> Generation::start_template() {
     ours.reset();
     socket_.reset();
     host_.close_in_child();
+    become(host_.account);
     run_template({host_.exchange,
                   master,
                   number_,
@@ -313,7 +317,7 @@ void Generation::retire() {
 }
 
 void Generation::kill() {
-  retiring_ = true;
+  retiring_ = killed_ = true;
   for (const auto& worker : workers_) worker->signal(SIGKILL);
   if (template_) template_->signal(SIGKILL);
   sidecars_.kill();

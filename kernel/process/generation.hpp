@@ -17,6 +17,8 @@
 #include "process/canary.hpp"
 #include "process/child.hpp"
 #include "process/respawn_policy.hpp"
+#include "process/sidecar_guard.hpp"
+#include "process/sidecar_output.hpp"
 #include "process/sidecars.hpp"
 #include "process/template_process.hpp"
 #include "process/upload_folder.hpp"
@@ -31,6 +33,9 @@ struct GenerationHost {
   Alarms& alarms;
   plugin::Host& plugins;
   const UploadFolder& uploads;
+  const Account* account;  // what templates, workers and sidecars run as; nullptr: as the master
+  SidecarOutput& sidecar_output;
+  SidecarGuard& sidecar_guard;
   std::function<void()> close_in_child;  // descriptors that templates and workers have no business with
 };
 
@@ -83,7 +88,7 @@ class Generation final : public Watcher {
 
  private:
   Result<> start_template();
-  bool request_fork(const ForkRequest& request);
+  bool request_fork(const ForkRequest& request, int output = -1);
   void on_template_exit(int status);
   void start_template_again();
   void replace_template(bool was_ready, const std::string& end);
@@ -147,6 +152,7 @@ class Generation final : public Watcher {
   bool announced_ = false;  // that all wanted ones are ready
   bool serves_ = false;     // is the active one, or was
   bool retiring_ = false;
+  bool killed_ = false;
   bool over_ = false;  // failed
   RespawnPolicy policy_, template_policy_;
   std::string last_early_end_;    // how a worker ended that had not become ready

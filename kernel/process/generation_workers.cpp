@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <csignal>
 #include <tuple>
 
+#include "base/descriptor_message.hpp"
 #include "base/log.hpp"
 #include "process/generation.hpp"
 #include "process/last_words.hpp"
@@ -87,9 +89,10 @@ void Generation::retire_surplus() {
   }
 }
 
-bool Generation::request_fork(const ForkRequest& request) {
+bool Generation::request_fork(const ForkRequest& request, int output) {
   // The template may be busy with as many forks as the socket holds; each one that it tells of leads here again.
-  return ::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof request;
+  const std::string_view bytes(reinterpret_cast<const char*>(&request), sizeof request);
+  return send_message(socket_.get(), bytes, output, MSG_DONTWAIT);
 }
 
 bool Generation::spawn_worker() {
@@ -333,6 +336,10 @@ void Generation::log_worker_end(const Child& worker, int status, const exchange:
     // A process that is killed has no last words.
     const std::string script = host_.settings.worker_mode() ? host_.settings.worker.script : root_ + lost.script_name;
     what = fmt::format(" while it ran {} {} ({}, request {})", lost.method, lost.uri, script, lost.id);
+  }
+  if (killed_ && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {  // by us, which is no failure of the worker's
+    if (!what.empty()) log::warning("worker {} was ended{}", record.index.load(), what);
+    return;
   }
   log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);
   log_note(record);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "base/file_access.hpp"
 #include "base/log.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/kernel_plugins.hpp"
@@ -26,14 +27,11 @@ Result<std::unique_ptr<Master>> Master::create(const MasterOptions& options) {
 Master::Master(const MasterOptions& options, EventLoop loop)
     : options_(options),
       loop_(std::move(loop)),
-      host_{options.settings,
-            options.exchange,
-            loop_,
-            alarms_,
-            options.plugins,
-            options.uploads,
-            [this] { close_in_child(); }},
-      control_(loop_,
+      sidecar_output_(loop_, alarms_),
+      sidecar_guard_(loop_, alarms_, options.account, options.settings.server.shutdown_timeout),
+      host_{options.settings, options.exchange, loop_,           alarms_,        options.plugins,
+            options.uploads,  options.account,  sidecar_output_, sidecar_guard_, [this] { close_in_child(); }},
+      control_(loop_, alarms_,
                [this](const std::string& command, const ControlServer::Reply& reply) { on_command(command, reply); }),
       started_(monotonic_now()),
       deployment_(host_, {[this] { start_serving(); }, [this](const Error& why) { fail(why); }}),
@@ -99,7 +97,8 @@ void Master::turn() {
   alarms_.run_due(monotonic_now());
   deployment_.discard_ended();
   // One of ours that is in the way is waited for in the next turn.
-  if (has_orphans_) has_orphans_ = reap_orphans(options_.exchange.records()) == Orphans::ask_again;
+  if (has_orphans_)
+    has_orphans_ = reap_orphans(options_.exchange.records(), sidecar_guard_.pid()) == Orphans::ask_again;
 }
 
 // ---------------------------------------------------------------- gateways
@@ -129,9 +128,14 @@ void Master::start_gateway(unsigned index) {
   gateway_ready_[index] = false;
   const pid_t pid = ::fork();
   if (pid == 0) {
+    become(options_.account);
     settle_child(master, SIGTERM);
     options_.exchange.enter(exchange::Role::gateway);
+    log::settle_child();
+    if (options_.access_log != nullptr) options_.access_log->settle_child();
     control_.forget();
+    sidecar_output_.forget();
+    sidecar_guard_.close();
     set_title("askr: gateway " + std::to_string(index));
     log::set_speaker("gateway " + std::to_string(index));
     ::_exit(gateway::run_gateway(
@@ -216,6 +220,8 @@ void Master::close_in_child() {
   options_.listeners.clear();
   options_.exchange.close_gateway_ends();
   control_.forget();
+  sidecar_output_.forget();
+  sidecar_guard_.close();
   deployment_.forget_sockets();
 }
 
@@ -242,13 +248,12 @@ void Master::on_signal(uint32_t number) {
   }
 }
 
-// The access log too, although the master writes none: a gateway that starts later inherits it.
+// For all processes: they take what the master has opened. The access log too, although the master writes none.
 void Master::reopen_logs() {
-  options_.exchange.global().log_reopened.fetch_add(1);
-  log::reopen_if_asked();
   if (options_.access_log != nullptr) {
     if (auto done = options_.access_log->reopen(); !done) log::error("{}", done.error().message);
   }
+  log::reopen_for_all(options_.exchange.global().log_reopened);
   options_.exchange.wake_all();
   deployment_.reopen_logs();
 }
@@ -265,6 +270,8 @@ void Master::on_command(const std::string& command, const ControlServer::Reply& 
 
 void Master::run_command(const std::string& command, const ControlServer::Reply& reply) {
   if (command == "status") {
+    // What another process has in memory is told to its own user; to root not in every container.
+    const ActingAs acting(options_.account);
     reply(status_json(options_.settings, options_.exchange, options_.plugins, started_));
   } else if (command == "reload") {
     deployment_.reload(reply);
@@ -349,6 +356,8 @@ void Master::report_ready() {
   report.opcache_enabled = facts.opcache_enabled;
   report.jit_enabled = facts.jit_enabled;
   report.preloaded_classes = facts.preloaded_classes;
+  report.has_front = options_.settings.worker_mode() ||
+                     may_access(options_.settings.server.root + "/" + options_.settings.server.front, F_OK);
   report.workers = options_.settings.server.workers;
   report.gateways = options_.settings.server.gateways;
   for (const config::ListenAddress& address : options_.settings.server.listen) report.urls.push_back(address.url());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/account.hpp"
 #include "base/event_loop.hpp"
 #include "config/settings.hpp"
 #include "exchange/exchange.hpp"
@@ -29,6 +30,7 @@ struct MasterOptions {
   std::vector<gateway::Listener>& listeners;
   plugin::Host& plugins;
   const UploadFolder& uploads;
+  const Account* account = nullptr;  // what all other processes run as; nullptr: as this one
   gateway::AccessLog* access_log = nullptr;
   const std::function<void(const StartReport&)>& on_ready;
 };
@@ -82,6 +84,8 @@ class Master {
   MasterOptions options_;
   EventLoop loop_;
   Alarms alarms_;
+  SidecarOutput sidecar_output_;
+  SidecarGuard sidecar_guard_;
   GenerationHost host_;
   ControlServer control_;
   UniqueFd signals_;

@@ -3,6 +3,8 @@
 // master.
 #pragma once
 
+#include <sys/types.h>
+
 #include <span>
 
 #include "exchange/process_table.hpp"
@@ -16,7 +18,7 @@ enum class Orphans : uint8_t {
   none_ended,
   ask_again,  // a process of the server has ended as well, and has to be waited for by who supervises it first
 };
-// Takes note of the ends of children that are not in the table.
-Orphans reap_orphans(std::span<const exchange::ProcessRecord> ours);
+// Takes note of the ends of children that are neither in the table nor `also_ours`.
+Orphans reap_orphans(std::span<const exchange::ProcessRecord> ours, pid_t also_ours);
 
 }  // namespace askr::process

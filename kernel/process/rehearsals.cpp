@@ -38,7 +38,9 @@ Result<std::string> encode(const std::string& url, unsigned number, const config
   if (parser.parse_head(text.data(), 0, text.size(), transaction.head).status != http::ParseStatus::complete) {
     return Error{"reload.warm_urls: " + url + " is no URL"};
   }
-  gateway::resolve_target({root, settings.server.front, settings.worker_mode()}, transaction);
+  gateway::resolve_target(
+      {root, settings.server.front, settings.worker_mode(), settings.worker.files, settings.worker.script},
+      transaction);
   if (transaction.target.kind != pipeline::TargetKind::script) {
     return Error{"reload.warm_urls: " + url + " leads to no script below " + root};
   }

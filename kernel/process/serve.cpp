@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/log.hpp"
+#include "config/account.hpp"
 #include "config/control_path.hpp"
 #include "exchange/exchange.hpp"
 #include "gateway/access_log.hpp"
@@ -46,8 +47,11 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
   const config::ServerSettings& server = settings.server;
   survive_file_size_limit();
   ASKR_TRY(raise_descriptor_limit());
-  ASKR_TRY(check_spool(server.spool_dir));
-  std::vector<gateway::Listener> listeners = ASKR_TRY(gateway::bind_listeners(server));
+  const std::optional<Account> found = ASKR_TRY(config::find_account(plan.loaded));
+  const Account* account = found ? &*found : nullptr;
+  ASKR_TRY(check_spool(server.spool_dir, account));
+  std::vector<gateway::Listener> listeners =
+      ASKR_TRY(gateway::bind_listeners(server, account != nullptr ? std::optional(account->group) : std::nullopt));
   ASKR_TRY(log::open(server.error_log, ASKR_TRY(log::parse_level(server.log_level))));
   log::set_speaker("master");
   std::unique_ptr<gateway::AccessLog> access_log;
@@ -61,9 +65,9 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
   exchange::Exchange exchange = ASKR_TRY(exchange::Exchange::create(arena, options));
   const log::Following following(exchange.global().log_reopened);
   ASKR_TRY(plugins->share(arena, exchange));
-  const std::unique_ptr<UploadFolder> uploads = ASKR_TRY(UploadFolder::create(server.spool_dir));
-  std::unique_ptr<Master> master =
-      ASKR_TRY(Master::create({settings, exchange, listeners, *plugins, *uploads, access_log.get(), on_ready}));
+  const std::unique_ptr<UploadFolder> uploads = ASKR_TRY(UploadFolder::create(server.spool_dir, account));
+  std::unique_ptr<Master> master = ASKR_TRY(
+      Master::create({settings, exchange, listeners, *plugins, *uploads, account, access_log.get(), on_ready}));
   const int code = master->run();
   plugins->stop_master();
   gateway::remove_unix_sockets(listeners);
@@ -72,7 +76,8 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
 
 }  // namespace
 
-Result<> check_spool(const std::string& folder) {
+Result<> check_spool(const std::string& folder, const Account* account) {
+  const ActingAs acting(account);
   gateway::Spool spool(folder);
   const std::unique_ptr<gateway::SpoolFile> file = ASKR_TRY(gateway::SpoolFile::create(spool));
   if (auto written = file->append("askr"); !written) {

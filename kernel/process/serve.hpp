@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/account.hpp"
 #include "config/load.hpp"
 #include "exchange/exchange.hpp"
 #include "plugin/host.hpp"
@@ -17,6 +18,7 @@ struct StartReport {
   std::string php_version;
   bool opcache_installed = false, opcache_enabled = false, jit_enabled = false;
   unsigned preloaded_classes = 0;
+  bool has_front = true;  // there is a front controller, or a worker script
   unsigned workers = 0, gateways = 0;
   std::vector<std::string> urls;
   std::vector<std::string> plugins;
@@ -34,8 +36,9 @@ struct ServerPlan {
 // Returns the exit code; errors were written as one line to standard error.
 int serve(const ServerPlan& plan, const std::function<void(const StartReport&)>& on_ready);
 
-// A full or missing spool folder is found at the start, not by the first large upload.
-Result<> check_spool(const std::string& folder);
+// A full or missing spool folder is found at the start, not by the first large upload. `account`: who will use it,
+// unless it is this process itself.
+Result<> check_spool(const std::string& folder, const Account* account);
 
 // Loads the plugins as far as they can be without shared memory.
 Result<std::unique_ptr<plugin::Host>> make_host(const ServerPlan& plan);

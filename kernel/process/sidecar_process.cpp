@@ -32,12 +32,11 @@ void on_orphaned(int /*signal*/) {
   ::raise(SIGTERM);
 }
 
-// Standard output is the server's banner or access log, and no place for others.
-void redirect_output() {
-  const UniqueFd log = log::open_copy();
-  if (!log) return;
-  ::dup2(log.get(), STDOUT_FILENO);
-  ::dup2(log.get(), STDERR_FILENO);
+// Our own standard output is the server's banner or access log, and no place for others.
+void redirect_output(int output) {
+  if (output < 0) return;
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
 }
 
 // ---------------------------------------------------------------- commands
@@ -64,7 +63,7 @@ std::vector<std::string> words_of(const config::SidecarSettings& command) {
 
 }  // namespace
 
-php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& request) {
+php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& request, int output) {
   own_record = &options.exchange.sidecars()[request.position];
   own_record->pid.store(::getpid());
   ::setpgid(0, 0);
@@ -73,7 +72,8 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   handle_signal(SIGRTMIN + 1, on_orphaned);
   settle_child(options.master, SIGRTMIN + 1);
   options.exchange.enter(exchange::Role::sidecar, request.position);
-  redirect_output();
+  log::leave_standard_error();
+  redirect_output(output);
   set_title(std::string("askr: ") + own_record->name);
   log::set_speaker(own_record->name);
   // For plugins it is a worker that never gets a request.
@@ -82,7 +82,7 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   return {.sidecar = own_record, .script = queue ? options.sidecars.queue_script : options.sidecars.scheduler_script};
 }
 
-pid_t start_command(const config::SidecarSettings& command) {
+pid_t start_command(const config::SidecarSettings& command, const Account* account, int output) {
   const pid_t master = ::getpid();
   const pid_t pid = ::fork();
   if (pid != 0) {
@@ -90,13 +90,16 @@ pid_t start_command(const config::SidecarSettings& command) {
     return pid;
   }
   ::setpgid(0, 0);
+  become(account);
   settle_child(master, SIGTERM);
+  log::settle_child();
   // Ignored by us, or by who has started the server.
   for (const int signal : {SIGPIPE, SIGINT, SIGHUP, SIGQUIT}) ::signal(signal, SIG_DFL);
   log::set_speaker("sidecar " + command.name);
   ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   ::dup2(::open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
-  redirect_output();
+  log::leave_standard_error();
+  redirect_output(output);
   execute(command);
 }
 

@@ -68,13 +68,22 @@ void Sidecars::launch(Sidecar& sidecar) {
     launch_later(sidecar, kRetry);
     return;
   }
+  const auto output = host_.sidecar_output.open(sidecar.name);
+  if (output) return launch_with(sidecar, output.value());
+  log::error("{}; trying again in a second", output.error().message);
+  release_record(sidecar);
+  launch_later(sidecar, kRetry);
+}
+
+void Sidecars::launch_with(Sidecar& sidecar, const UniqueFd& output) {
   sidecar.started = monotonic_now();
   if (sidecar.kind == Kind::command) {
-    on_forked(sidecar, start_command(*sidecar.command));
+    on_forked(sidecar, start_command(*sidecar.command, host_.account, output.get()));
     return;
   }
   sidecar.state = State::forking;
-  if (fork_({sidecar.position, sidecar.kind == Kind::queue ? ForkAs::queue : ForkAs::scheduler})) return;
+  const ForkAs as = sidecar.kind == Kind::queue ? ForkAs::queue : ForkAs::scheduler;
+  if (fork_({sidecar.position, as}, output.get())) return;
   release_record(sidecar);
   sidecar.state = State::wants_template;
   // Or there is one, with more forks before it than its socket holds.
@@ -137,6 +146,9 @@ void Sidecars::on_forked(Sidecar& sidecar, pid_t pid) {
                                generation_};
   sidecar.child = std::make_unique<Child>(host_.loop, pid, identity,
                                           [this, &sidecar](Child& /*child*/, int status) { on_exit(sidecar, status); });
+  const bool is_command = sidecar.kind == Kind::command;
+  host_.sidecar_guard.watch(pid, is_command ? SidecarGuard::Asks::group : SidecarGuard::Asks::leader);
+  if (sidecar.kind != Kind::scheduler) sidecar.child->wait_before_reaping([this, &sidecar] { end_group(sidecar); });
   if (ending_) ask_to_end(sidecar);
   if (killed_) kill(sidecar);
 }
@@ -162,8 +174,16 @@ void Sidecars::on_template_exit() {
 
 // ---------------------------------------------------------------- ends
 
+void Sidecars::end_group(Sidecar& sidecar) {
+  sidecar.group = std::make_unique<GroupEnding>(host_.loop, host_.alarms, sidecar.child->pid(),
+                                                [&sidecar] { sidecar.child->reap(); });
+  sidecar.group->start();
+}
+
 void Sidecars::on_exit(Sidecar& sidecar, int status) {
   const pid_t pid = sidecar.child->pid();
+  host_.sidecar_guard.forget(pid);
+  sidecar.group.reset();
   const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   sidecar.child.reset();
   sidecar.state = State::waiting;

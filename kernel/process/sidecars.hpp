@@ -2,7 +2,8 @@
 // scheduler are PHP forked from the template, commands are any program. They start when the generation has become the
 // active one and end with it.
 //
-// A sidecar that ends is started again, after a while if it had failed. It never stops the server.
+// A sidecar that ends is started again, after a while if it had failed. It never stops the server. What it has started
+// ends with it, but for what a run of the scheduler leaves in the background: jobs outlive such a run, as with cron.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "config/settings.hpp"
 #include "exchange/process_table.hpp"
 #include "process/child.hpp"
+#include "process/process_group.hpp"
 #include "process/restart_policy.hpp"
 #include "process/template_process.hpp"
 
@@ -27,8 +29,8 @@ class Sidecars {
     reload,  // another generation is active; runs of the scheduler come to their end by themselves
     stop,    // the server stops, and ends those that take too long itself
   };
-  // Asks the template; false: there is none now.
-  using Fork = std::function<bool(const ForkRequest&)>;
+  // Asks the template; false: there is none now. `output`: what becomes the standard output of the process.
+  using Fork = std::function<bool(const ForkRequest&, int output)>;
 
   Sidecars(GenerationHost& host, uint32_t generation, Fork fork, std::function<void()> emptied);
   ~Sidecars();
@@ -59,17 +61,20 @@ class Sidecars {
     State state = State::waiting;
     uint32_t position = 0;  // of its record, unless it waits
     std::unique_ptr<Child> child = {};
+    std::unique_ptr<GroupEnding> group = {};  // what it has left behind, while that ends
     int64_t started = 0;
     RestartPolicy policy = {};
   };
 
   Sidecar& add(Kind kind, std::string name, const config::SidecarSettings* command = nullptr);
   void launch(Sidecar& sidecar);
+  void launch_with(Sidecar& sidecar, const UniqueFd& output);
   void launch_later(Sidecar& sidecar, int64_t delay);
   bool take_record(Sidecar& sidecar);
   void release_record(const Sidecar& sidecar);
   [[nodiscard]] exchange::ProcessRecord& record_of(const Sidecar& sidecar) const;
   void on_forked(Sidecar& sidecar, pid_t pid);
+  void end_group(Sidecar& sidecar);
   void on_exit(Sidecar& sidecar, int status);
   void restart(Sidecar& sidecar, int status, pid_t pid);
   void ask_to_end(const Sidecar& sidecar) const;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/descriptor_message.hpp"
 #include "base/log.hpp"
 #include "exchange/worker_port.hpp"
 #include "php/fork_point.hpp"
@@ -51,7 +52,7 @@ class TemplateProcess final : public php::ForkPoint {
   [[nodiscard]] bool rehearsed_badly() const { return port_ != nullptr && port_->rehearsal_failed(); }
 
  private:
-  php::Forked become(const ForkRequest& request);
+  php::Forked become(const ForkRequest& request, const UniqueFd& output);
   php::Forked become_worker(const ForkRequest& request);
 
   TemplateOptions& options_;
@@ -66,22 +67,22 @@ php::Forked TemplateProcess::serve(const std::vector<std::string>& warnings) {
   send(socket, {TemplateMessage::ready, 0, 0, 0}, encode_facts(facts_));
   ForkRequest request{};
   for (;;) {
-    const ssize_t got = ::recv(socket, &request, sizeof request, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got != sizeof request) ::_exit(0);  // the master wants no more workers, or has gone
+    const ReceivedMessage message = receive_message(socket, &request, sizeof request, 0);
+    if (message.size < 0 && errno == EINTR) continue;
+    if (message.size != sizeof request) ::_exit(0);  // the master wants no more workers, or has gone
     log::reopen_if_asked();
     if (request.as == ForkAs::nobody) continue;
     const pid_t pid = fork_sibling();
-    if (pid == 0) return become(request);
+    if (pid == 0) return become(request, message.descriptor);
     const auto kind = request.as == ForkAs::worker ? TemplateMessage::forked : TemplateMessage::forked_sidecar;
     send(socket, {kind, request.position, pid, 0});
   }
 }
 
-php::Forked TemplateProcess::become(const ForkRequest& request) {
+php::Forked TemplateProcess::become(const ForkRequest& request, const UniqueFd& output) {
   forked_ = true;
   options_.socket.reset();
-  return request.as == ForkAs::worker ? become_worker(request) : become_sidecar(options_, request);
+  return request.as == ForkAs::worker ? become_worker(request) : become_sidecar(options_, request, output.get());
 }
 
 php::Forked TemplateProcess::become_worker(const ForkRequest& request) {
@@ -116,6 +117,7 @@ void start_plugins(const TemplateOptions& options, uint32_t index) {
 void run_template(TemplateOptions options) {
   settle_child(options.master, SIGKILL);
   options.exchange.enter(exchange::Role::template_);
+  log::settle_child();
   // Meant for the master. And PHP learns of a broken pipe where it writes.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) disregard_signal(signal);
   set_title(fmt::format("askr: template (generation {})", options.generation));

@@ -17,8 +17,8 @@ namespace askr::process {
 
 enum class ForkAs : uint32_t { worker, queue, scheduler, nobody };
 
-// From master to template: fork a process for this place in the table of workers, or of sidecars. Nobody: only look
-// whether the log shall be reopened.
+// From master to template: fork a process for this place in the table of workers, or of sidecars, whose standard output
+// comes with the message. Nobody: only look whether the log shall be reopened.
 struct ForkRequest {
   uint32_t position;
   ForkAs as = ForkAs::worker;

@@ -57,7 +57,8 @@ void remove_stale_folders(const std::string& spool_dir) {
 
 }  // namespace
 
-Result<std::unique_ptr<UploadFolder>> UploadFolder::create(const std::string& spool_dir) {
+Result<std::unique_ptr<UploadFolder>> UploadFolder::create(const std::string& spool_dir, const Account* account) {
+  const ActingAs acting(account);
   remove_stale_folders(spool_dir);
   for (;;) {
     std::string path = spool_dir + "/" + std::string(kPrefix) + std::string(kRandom);
@@ -67,15 +68,17 @@ Result<std::unique_ptr<UploadFolder>> UploadFolder::create(const std::string& sp
     UniqueFd folder = open_folder(path);
     // Another server that starts just now may take it for stale until it is locked.
     if (try_lock(folder) == Lock::others || ::access(path.c_str(), F_OK) != 0) continue;
-    return std::unique_ptr<UploadFolder>(new UploadFolder(std::move(path), std::move(folder)));
+    return std::unique_ptr<UploadFolder>(new UploadFolder(std::move(path), std::move(folder), account));
   }
 }
 
 UploadFolder::~UploadFolder() {
+  const ActingAs acting(account_);
   remove_tree(path_);
 }
 
 void UploadFolder::remove_of_worker(uint32_t index) const {
+  const ActingAs acting(account_);
   remove_tree(php::worker_upload_dir(path_, index));
 }
 

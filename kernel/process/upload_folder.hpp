@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "base/account.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
@@ -22,8 +23,9 @@ namespace askr::process {
 
 class UploadFolder {
  public:
-  // Removes what servers that were killed have left in `spool_dir`, and makes a folder for this one.
-  static Result<std::unique_ptr<UploadFolder>> create(const std::string& spool_dir);
+  // Removes what servers that were killed have left in `spool_dir`, and makes a folder for this one. `account`: whose
+  // it shall be, unless it is this process itself.
+  static Result<std::unique_ptr<UploadFolder>> create(const std::string& spool_dir, const Account* account);
   UploadFolder(const UploadFolder&) = delete;
   UploadFolder& operator=(const UploadFolder&) = delete;
   ~UploadFolder();
@@ -33,10 +35,12 @@ class UploadFolder {
   void remove_of_worker(uint32_t index) const;
 
  private:
-  UploadFolder(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  UploadFolder(std::string path, UniqueFd lock, const Account* account)
+      : path_(std::move(path)), lock_(std::move(lock)), account_(account) {}
 
   const std::string path_;
   const UniqueFd lock_;  // inherited by all processes of the server
+  const Account* account_;
 };
 
 }  // namespace askr::process

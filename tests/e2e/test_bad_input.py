@@ -144,10 +144,30 @@ def test_a_wrong_config_names_file_line_and_key(server, config, pattern):
         (["--socket-mode", "01777"], "--socket-mode.*01777"),
         (["surprise"], "surprise"),
         (["--request-timeout", "-1s"], "--request-timeout"),
+        (["--listen", "80000"], r'--listen: expected host:port.*got "80000"; ports are numbers from 1 to 65535$'),
+        (["--listen", "127.0.0.1:80000"], "ports are numbers from 1 to 65535$"),
+        (["--listen", "8080"], r"did you mean 127\.0\.0\.1:8080, or 0\.0\.0\.0:8080"),
     ],
 )
 def test_a_wrong_flag_is_named(server, flags, pattern):
     assert_start_fails(server(FINE, flags=flags, wait=False), pattern, 2)
+
+
+def test_a_folder_without_a_flag_is_understood(tmp_path):
+    (tmp_path / "public").mkdir()
+    run = run_askr("serve", "public", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (2, 'askr: unexpected word "public", did you mean --root public?\n')
+    run = run_askr("serve", "my.toml", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (2, 'askr: unexpected word "my.toml", did you mean --config my.toml?\n')
+
+
+@pytest.mark.parametrize("config, cure", [
+    ("[server]\nroot = proj\n", r'askr\.toml:2: not valid TOML: .*did you mean root = "proj"\?$'),
+    ("[php]\nmemory_limit = \"512M\"\n", r'php: unknown section: settings of PHP are lines of \[worker\] ini: ini = \["memory_limit=512M"\]$'),
+    ("[php]\nmax_execution_time = 5\ndisplay_errors = false\n", r'ini = \["display_errors=false", "max_execution_time=5"\]$'),
+])
+def test_a_config_that_is_nearly_right_gets_its_cure(server, config, cure):
+    assert_start_fails(server(FINE, config=config, wait=False), cure, 2)
 
 
 def test_features_of_other_builds_are_not_called_unknown(server):

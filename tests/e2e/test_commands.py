@@ -4,11 +4,12 @@ import ctypes
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from askrtest.server import ROOT, run_askr
+from askrtest.server import BINARY, ROOT, run_askr
 from askrtest.wait import wait_until
 
 FINE = {"index.php": "<?php echo 'fine';"}
@@ -238,6 +239,80 @@ def test_the_environment_names_a_running_server(server, tmp_path):
     run = run_askr("status", cwd=tmp_path, env={"ASKR_SERVER_CONTROL": str(app.control)})
     assert run.returncode == 0, run.stderr
     assert str(app.master) in run.stdout
+
+
+def test_reload_without_options_refuses_what_it_cannot_be_sure_of(server, tmp_path):
+    """Not as root, whose sockets are all in /run/askr: other servers of the machine may have theirs there."""
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    is_root = os.geteuid() == 0
+    if is_root:
+        for each in [tmp_path, *tmp_path.parents][: len(tmp_path.parents) - 1]:
+            each.chmod(each.stat().st_mode | 0o011)
+        os.chown(runtime, 65534, 65534)
+
+    def become_nobody():
+        if is_root:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+
+    def run(command, cwd):
+        return subprocess.run([str(BINARY), command], cwd=cwd, env={**os.environ, "XDG_RUNTIME_DIR": str(runtime)},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, preexec_fn=become_nobody, timeout=60)
+
+    apps = [server(FINE, control=None, env={"XDG_RUNTIME_DIR": str(runtime)}, wait=False, limits=become_nobody) for _ in range(2)]
+    first, second = apps
+    for app in apps:
+        app.folder.chmod(0o755)
+    first.start()
+    elsewhere = run("reload", tmp_path)
+    assert elsewhere.returncode == 2
+    assert f"was started in {first.folder}, and not here: if it is meant, say --control" in elsewhere.stderr
+    assert run("status", tmp_path).returncode == 0
+    assert run("reload", first.folder).returncode == 0
+    second.start()
+    both = run("reload", first.folder)
+    assert both.returncode == 2 and "several servers run, say which with --control" in both.stderr
+
+
+def test_a_variable_that_is_no_setting_is_a_warning_and_an_error_with_strict(server):
+    unknown = {"ASKR_SERVER_LISTN": "x"}
+    warning = "ASKR_SERVER_LISTN: unknown setting, did you mean ASKR_SERVER_LISTEN?"
+    app = server(FINE, env=unknown)
+    assert warning in app.warnings()
+    assert app.get("/").text == "fine"
+    strict = server(FINE, env=unknown, flags=["--strict"], wait=False)
+    strict.expected_exit = 2
+    strict.launch()
+    assert strict.wait_exit() == 2
+    assert strict.error_log() == f"askr: {warning}\n"
+    check = run_askr("config-check", "--root", app.root, env=unknown)
+    assert (check.returncode, check.stderr) == (0, f"askr: {warning}\n")
+    assert run_askr("config-check", "--strict", "--root", app.root, env=unknown).returncode == 2
+
+
+def test_variables_for_scripts_are_no_settings(server):
+    names = ["ASKR_QUEUE_CONNECTION", "ASKR_SCHEDULER_INTERVAL", "ASKR_SCHEDULER_TICKS", "ASKR_QUEUE", "ASKR_CACHE_DB"]
+    app = server({"index.php": "<?php echo json_encode(array_map('getenv', explode(',', $_GET['names'])));"},
+                 env={name: name.lower() for name in names}, flags=["--strict"])
+    assert app.warnings() == []
+    assert app.get("/?names=" + ",".join(names)).json() == [name.lower() for name in names]
+
+
+def test_https_that_something_in_front_ends(server):
+    script = {"index.php": "<?php echo json_encode([$_SERVER['HTTPS'] ?? null, $_SERVER['REQUEST_SCHEME']]);"}
+    assert server(script).get("/").json() == [None, "http"]
+    assert server(script, config="[server]\nhttps = true\n").get("/").json() == ["on", "https"]
+    assert server(script, env={"ASKR_SERVER_HTTPS": "1"}).get("/").json() == ["on", "https"]
+
+
+@pytest.mark.parametrize("value, shown", [("true", '"30s"'), ("false", '"0s"')])
+def test_canary_may_be_true_or_false(tmp_path, value, shown):
+    (tmp_path / "index.php").write_text("<?php")
+    (tmp_path / "askr.toml").write_text(f"[reload]\ncanary = {value}\n")
+    run = run_askr("config-check", cwd=tmp_path)
+    assert run.returncode == 0 and f"reload.canary = {shown}" in run.stdout, run.stdout + run.stderr
 
 
 # ---------------------------------------------------------------- commands of plugins

@@ -4,7 +4,9 @@ import fcntl
 import json
 import os
 import re
+import resource
 import signal
+import subprocess
 import time
 from datetime import datetime, timezone
 
@@ -254,3 +256,113 @@ def test_standard_error_that_nobody_reads_stops_nobody(server, make):
     wait_until(told, "the gateway says what was lost")
     os.close(reader)
     os.close(writer)
+
+
+# ---------------------------------------------------------------- what acts on whoever reads
+
+
+ODD = "\u202egnp.exe \u0085\u009b31m \u2066x\u2069 \u200f\u061c\u2028"
+ESCAPED = ["202e", "0085", "009b", "2066", "2069", "200f", "061c", "2028"]
+
+
+def assert_nothing_acts(text):
+    """No control but the ends of lines, no mark of direction, and nothing but UTF-8."""
+    for character in text.decode():
+        code = ord(character)
+        assert character == "\n" or code >= 0x20, hex(code)
+        assert not 0x7F <= code <= 0x9F, hex(code)
+        assert not 0x2028 <= code <= 0x202E and not 0x2066 <= code <= 0x2069 and code not in (0x200E, 0x200F, 0x61C), hex(code)
+
+
+def test_what_php_logs_cannot_act_on_the_reader(server, tmp_path):
+    log = "<?php error_log(\"caf\\xe9 \\x1b[2J " + ODD + " fin\\u{e9} \\xc0\\xaf\"); trigger_error('" + ODD + "', E_USER_WARNING);"
+    app = server({"index.php": log}, error_log=tmp_path / "error.log")
+    app.get("/")
+    app.wait_log(r"PHP Warning")
+    text = (tmp_path / "error.log").read_bytes()
+    assert_nothing_acts(text)
+    assert rb"caf\xe9 \x1b[2J \u202egnp.exe \u0085\u009b31m" in text
+    assert "finé".encode() in text and rb"\xc0\xaf" in text
+
+
+def test_what_a_client_sends_cannot_act_on_the_reader(app):
+    odd = ODD.encode()
+    with app.client() as client:
+        client.send(b"GET /" + odd.replace(b" ", b"%20") + b"\xff HTTP/1.1\r\nHost: a\r\nX-Request-Id: odd\r\n\r\n")
+        client.read_response()
+    wait_until(lambda: app.access_file.exists() and app.access_file.read_bytes().count(b"\n") >= 1, "a line is written")
+    text = app.access_file.read_bytes()
+    assert_nothing_acts(text)
+    assert_nothing_acts(app.error_file.read_bytes())
+    (line,) = app.access_lines()
+    assert all(rf"\u{code}".encode() in text for code in ESCAPED) or line["status"] == 400
+
+
+def test_the_error_log_is_not_for_everybody(server, tmp_path):
+    app = server(FILES, error_log=tmp_path / "error.log", access_log=tmp_path / "access.log")
+    app.get("/")
+    for name in ("error.log", "access.log"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o640
+
+
+# ---------------------------------------------------------------- no room
+
+
+def limit_file_size(size):
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def hammer(app, requests, clients=8):
+    """Requests whose lines differ in length, over several connections at once."""
+    connections = [app.client() for _ in range(clients)]
+    for number in range(requests):
+        for index, client in enumerate(connections):
+            assert client.get(f"/plain.txt?{'x' * (number * 7 % 90)}{index}").status == 200
+    for client in connections:
+        client.close()
+
+
+def assert_whole_lines(path, at_least=1):
+    text = path.read_text()
+    lines = text.splitlines()
+    assert text.endswith("\n") and len(lines) >= at_least
+    for line in lines:
+        assert list(json.loads(line))[: len(KEYS)] == KEYS
+
+
+@pytest.mark.parametrize("gateways", [1, 3])
+def test_at_the_limit_on_files_no_line_is_torn(server, tmp_path, gateways):
+    app = server({**FILES, "plain.txt": "x"}, access_log=tmp_path / "access.log", gateways=gateways, limits=limit_file_size(30_011))
+    hammer(app, 30)
+    assert app.get("/plain.txt").status == 200
+    assert_whole_lines(app.access_file, 50)
+    assert app.access_file.stat().st_size > 29_000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+@pytest.mark.parametrize("gateways", [1, 3])
+def test_on_a_full_disk_no_line_is_torn(server, tmp_path, gateways):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "askr-test", disk], capture_output=True).returncode != 0:
+        pytest.skip("cannot mount a tmpfs")
+    try:
+        app = server({**FILES, "plain.txt": "x"}, access_log=disk / "access.log", gateways=gateways)
+        hammer(app, 60)
+        assert app.get("/plain.txt").status == 200
+        assert_whole_lines(app.access_file, 100)
+        assert app.access_file.stat().st_size > 60_000
+        app.stop()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_lines_go_on_when_there_is_room_again(server, tmp_path):
+    app = server({**FILES, "plain.txt": "x"}, access_log=tmp_path / "access.log", limits=limit_file_size(20_000))
+    hammer(app, 20)
+    app.access_file.rename(tmp_path / "old.log")
+    app.signal(signal.SIGUSR1)
+    wait_until(app.access_file.exists, "the new file is there")
+    app.get("/plain.txt?again")
+    wait_until(lambda: any(line["path"] == "/plain.txt?again" for line in app.access_lines()), "it is logged")
+    assert_whole_lines(tmp_path / "old.log")

@@ -462,8 +462,8 @@ def test_a_command_inherits_nothing_of_the_server(serve, tmp_path):
                           " exec sleep 600"}, error_log=tmp_path / "error.log")
     wait_until(lambda: (tmp_path / "signals").exists() and (tmp_path / "signals").read_text().count("\n") == 2, "it has looked")
     targets = [line.split(" -> ")[1] for line in (tmp_path / "fds").read_text().splitlines() if " -> " in line]
-    targets = [target for target in targets if not target.startswith("/proc/")]
-    assert sorted(targets) == sorted(["/dev/null", str(tmp_path / "fds"), str(tmp_path / "error.log")])
+    targets = [re.sub(r"\[\d+\]", "", target) for target in targets if not target.startswith("/proc/")]
+    assert sorted(targets) == sorted(["/dev/null", str(tmp_path / "fds"), "pipe:"])
     assert all(int(line.split()[1], 16) == 0 for line in (tmp_path / "signals").read_text().splitlines())
 
 
@@ -495,6 +495,104 @@ def test_a_group_that_does_not_listen_is_killed(serve, tmp_path):
     child = int(wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text(), "it has a child"))
     app.stop()
     assert not is_alive(child)
+
+
+CHILD = "sleep 600 & echo $! > {child}"
+
+
+def child_of(path):
+    pid = int(wait_until(lambda: path.exists() and path.read_text(), "it has a child"))
+    assert is_alive(pid)
+    return pid
+
+
+@pytest.mark.parametrize("end", ["exit 3", "exit 0", "kill -9 $$"])
+def test_what_a_command_has_started_ends_with_it(serve, tmp_path, end):
+    """Each time: as many children as commands that run."""
+    app = serve(sidecars={"parent": f"{CHILD.format(child=tmp_path / 'child')}; sleep 0.3; {end}"})
+    child = child_of(tmp_path / "child")
+    app.wait_log(r"sidecar parent \(pid \d+\)")
+    wait_until(lambda: not is_alive(child), "the child of the first one has ended")
+
+
+def test_what_a_queue_worker_has_started_ends_with_it(serve, tmp_path):
+    start = NOTE + f"$p = proc_open(['sleep', '600'], [], $pipes); file_put_contents('{tmp_path}/child', proc_get_status($p)['pid']);"
+    app = serve(start + "note('began'); while (!file_exists(__DIR__ . '/die')) usleep(5000); posix_kill(getmypid(), SIGKILL);")
+    child = child_of(tmp_path / "child")
+    (app.root / "die").touch()
+    wait_until(lambda: not is_alive(child), "its child has ended")
+
+
+def test_a_child_that_does_not_listen_is_killed_and_the_next_one_waits_for_that(serve, tmp_path):
+    deaf = f"(trap '' TERM; echo $(exec sh -c 'echo $PPID') > {tmp_path}/child; while :; do sleep 0.1; done) & "
+    app = serve(sidecars={"parent": deaf + f"while [ ! -s {tmp_path}/child ]; do sleep 0.1; done; exit 1"})
+    child = child_of(tmp_path / "child")
+    (parent,) = [p["pid"] for p in sidecars(app)]
+    wait_until(lambda: not is_alive(child), "it is killed in the end", 15)
+    app.wait_log(rf"sidecar parent \(pid {parent}\) exited with code 1")
+
+
+@BOTH
+def test_when_the_master_is_killed_all_that_sidecars_have_started_ends(serve, tmp_path, mode):
+    start = NOTE + f"$p = proc_open(['sleep', '600'], [], $pipes); file_put_contents('{tmp_path}/of-php', proc_get_status($p)['pid']);"
+    command = f"{CHILD.format(child=tmp_path / 'of-command')}; trap '' TERM; wait; while :; do sleep 1; done"
+    app = serve(start + "while (!askr_should_stop()) sleep(60);", mode=mode, sidecars={"group": command}, shutdown_timeout="700ms")
+    children = [child_of(tmp_path / "of-php"), child_of(tmp_path / "of-command")]
+    app.expected_exit = -signal.SIGKILL
+    app.process.kill()
+    app.process.wait()
+    wait_until(lambda: not session_members(app.process.pid), "nobody is left")
+    assert not any(is_alive(child) for child in children)
+
+
+def test_the_guard_is_there_for_sidecars_only_and_comes_again(serve):
+    def guards():
+        return [p.pid for p in session_members(app.process.pid) if p.title == "askr: sidecar guard"]
+
+    app = serve()
+    assert guards() == []
+    app.stop()
+    app = serve(sidecars={"sleep": "exec sleep 600"}, shutdown_timeout="500ms")
+    (guard,) = wait_until(guards, "there is a guard")
+    kill(guard)
+    app.wait_log("the guard of the sidecars was killed by signal 9")
+    wait_until(lambda: guards() not in ([], [guard]), "another one")
+    app.expected_exit = -signal.SIGKILL
+    app.process.kill()
+    app.process.wait()
+    wait_until(lambda: not session_members(app.process.pid), "nobody is left")
+
+
+# ---------------------------------------------------------------- what they write
+
+
+def test_what_a_command_writes_cannot_act_on_the_reader(serve, tmp_path):
+    app = serve(sidecars={"odd": r"printf 'bell \a \033[2J \342\200\256txt \302\205 \377 caf\303\251 tab\there\n'; exec sleep 600"},
+                error_log=tmp_path / "error.log")
+    app.wait_log("tab\there")
+    text = (tmp_path / "error.log").read_bytes()
+    assert rb"bell \x07 \x1b[2J \u202etxt \u0085 \xff caf" + "é".encode() + b" tab\there\n" in text
+    assert not {0x07, 0x1B, 0xFF} & set(text)
+
+
+def test_a_line_without_an_end_is_written_when_the_command_ends(serve):
+    app = serve(sidecars={"short": "printf 'no end'; sleep 0.1"})
+    app.wait_log(r"(?m)^no end$")
+
+
+@BOTH
+def test_output_without_end_is_limited_and_what_is_dropped_is_told(serve, mode, tmp_path):
+    flood = "<?php $line = str_repeat('x', 99); while (!askr_should_stop()) { fwrite(STDOUT, \"$line\\n\"); echo \"$line\\n\"; }"
+    flood = flood.replace("STDOUT", "$GLOBALS['out'] ??= fopen('php://stdout', 'w')")
+    app = serve(flood, mode=mode, sidecars={"flood": "exec yes yyyyyyyyyyyyyyyyyyyy"}, error_log=tmp_path / "error.log")
+    app.wait_log(r"warning master: sidecar flood wrote more than 256K a second: \d+ lines \(\d+K\) dropped")
+    app.wait_log(r"warning master: queue 0 wrote more than 256K a second")
+    app.wait_log(r"warning queue 0: wrote more than 256K a second")
+    assert app.get("/").status == 200
+    before, began = (tmp_path / "error.log").stat().st_size, time.monotonic()
+    holds_for(lambda: app.get("/").status == 200, "requests are served", 1)
+    written = (tmp_path / "error.log").stat().st_size - before
+    assert written < 1_500_000 * (time.monotonic() - began)  # three of 256K a second, and what the clock has to do with it
 
 
 def test_a_reload_renews_commands(serve):

@@ -89,6 +89,8 @@ def test_a_second_signal_stops_now(server, tmp_path):
     assert time.monotonic() - begun < 5
     assert running.client.is_closed_by_server()
     assert app.expected_exit in (0, 1)
+    assert " error " not in app.error_log()  # nothing has failed: it was asked for
+    assert re.search(r"warning master: worker \d was ended while it ran GET ", app.error_log())
 
 
 def test_a_stop_ends_after_its_timeout(server, tmp_path):

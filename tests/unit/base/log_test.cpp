@@ -53,6 +53,32 @@ TEST_CASE("an argument cannot forge a line") {
   CHECK(text.find("/a\\r\\n2026-01-01 error master: forged\\x1b[2J") != std::string::npos);
 }
 
+TEST_CASE("what is no UTF-8, and what acts on the reader, is escaped") {
+  LogFile file;
+  REQUIRE(log::open(file.path, log::Level::info));
+  log::info("caf\xe9 \xc0\xaf caf\xc3\xa9 {}", "\xc2\x85\xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\xa8 \xd8\x9c\x7f");
+  CHECK(file.text().find("caf\\xe9 \\xc0\\xaf caf\xc3\xa9 \\u0085\\u009b \\u202e \\u2066 \\u2028 \\u061c\\x7f\n") !=
+        std::string::npos);
+  log::pass_on("a line of another program \x1b[2J");
+  CHECK(file.text().ends_with("\na line of another program \\x1b[2J\n"));
+}
+
+TEST_CASE("a child takes what the master has opened again") {
+  LogFile file;
+  REQUIRE(log::open(file.path, log::Level::info));
+  std::atomic<uint32_t> reopenings{0};
+  const log::Following following(reopenings);
+  std::filesystem::rename(file.path, file.path + ".1");
+  log::reopen_for_all(reopenings);
+  CHECK(reopenings == 1);
+  CHECK(std::filesystem::exists(file.path));
+  log::info("new");
+  CHECK(file.text().find("new") != std::string::npos);
+  CHECK(
+      (std::filesystem::status(file.path).permissions() & std::filesystem::perms::mask) ==
+      (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write | std::filesystem::perms::group_read));
+}
+
 TEST_CASE("lines below the threshold are left out") {
   LogFile file;
   REQUIRE(log::open(file.path, log::Level::warning));

@@ -70,6 +70,56 @@ TEST_CASE("frameworks are told from their files") {
   CHECK(find_application(project.in("public")).base == project.path());
 }
 
+TEST_CASE("an application that is built of Symfony's parts is not Symfony") {
+  Project project;
+  project.write("public/index.php", "<?php");
+  project.write("vendor/symfony/framework-bundle/composer.json", "{}");
+  project.write("src/SimpleSAML/Kernel.php", "<?php");
+  CHECK(find_application(project.in("public")).framework == Framework::unknown);
+  Project symfony;
+  symfony.write("public/index.php", "<?php");
+  symfony.write("vendor/symfony/framework-bundle/composer.json", "{}");
+  symfony.write("src/Kernel.php", "<?php");
+  CHECK(find_application(symfony.in("public")).framework == Framework::symfony);
+}
+
+TEST_CASE("a root without a front controller is not said to have one") {
+  const Project project;
+  project.write("public/tool.php", "<?php");
+  const Findings findings = project.examine();
+  CHECK(has(findings, Grade::ok, "no front controller: there is no index.php"));
+  CHECK_FALSE(has(findings, Grade::ok, "front controller index.php"));
+  project.write("public/index.php", "<?php");
+  CHECK(has(project.examine(), Grade::ok, "front controller index.php"));
+}
+
+TEST_CASE("the PHP that composer.json asks for is compared with this one") {
+  const Project project;
+  project.write("public/index.php", "<?php");
+  project.write("vendor/autoload.php", "<?php");
+  PhpFacts facts;
+  facts.version = "8.2.30";
+  const auto with = [&](const std::string& constraint) {
+    project.write("composer.json", R"({"require":{"php":")" + constraint + R"("}})");
+    return has(project.examine(facts), Grade::fail, "composer.json asks for PHP " + constraint);
+  };
+  CHECK(with(">=8.3"));
+  CHECK_FALSE(with(">=8.2"));
+}
+
+TEST_CASE("packages that nothing asks for may be missing") {
+  const Project project;
+  project.write("public/index.php", "<?php echo 'fine';");
+  project.write("composer.json", R"({"require":{"pear/mail":"*"}})");
+  CHECK(has(project.examine(), Grade::warn, "vendor/autoload.php is missing"));
+  project.write("public/index.php", "<?php require __DIR__ . '/../vendor/autoload.php';");
+  CHECK(has(project.examine(), Grade::fail, "vendor/autoload.php is missing"));
+  project.write("composer.json", R"({"config":{"vendor-dir":"libraries"}})");
+  CHECK(has(project.examine(), Grade::fail, "libraries/autoload.php is missing"));
+  project.write("libraries/autoload.php", "<?php");
+  CHECK_FALSE(has(project.examine(), Grade::fail, "is missing"));
+}
+
 TEST_CASE("dotenv values lose quotes and comments, the last one counts") {
   Project project;
   project.write(".env", "A=1\n#A=2\n export B = \"x y\" # why\nC='#z'\nA=3\nD=\n");

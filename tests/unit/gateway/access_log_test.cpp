@@ -134,6 +134,7 @@ TEST_CASE("any bytes become a valid JSON string") {
   CHECK(json("a\"b\\c\n\x01\x7f") == R"("a\"b\\c\u000a\u0001\u007f")");
   CHECK(json(std::string_view("\0", 1)) == R"("\u0000")");
   CHECK(json("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80") == "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"");
+  CHECK(json("\xc2\x85\xe2\x80\xae\xe2\x81\xa9\xe2\x80\xa9") == R"("\u0085\u202e\u2069\u2029")");
   const std::string bad = "\xef\xbf\xbd";
   CHECK(json("a\xff"
              "b") == "\"a" + bad + "b\"");

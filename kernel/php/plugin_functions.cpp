@@ -77,6 +77,16 @@ const zend_internal_arg_info* make_signature(const askr_php_function& function) 
 
 // ---------------------------------------------------------------- calls
 
+// Later versions of PHP ask whether to let go of a trampoline at once, which the others always do.
+template <class Info>
+bool parse_callable(zval* argument, Info* info, zend_fcall_info_cache* cache, char** problem) {
+  if constexpr (requires { zend_parse_arg_func(argument, info, cache, false, problem, true); }) {
+    return zend_parse_arg_func(argument, info, cache, false, problem, true);
+  } else {
+    return zend_parse_arg_func(argument, info, cache, false, problem);
+  }
+}
+
 // Checks and converts as PHP does for its own functions. False: an exception is on its way.
 bool take_argument(askr_php_call& call, uint32_t index, uint32_t type, zval* argument) {
   askr_php_call::Value& value = call.values[index];
@@ -109,7 +119,7 @@ bool take_argument(askr_php_call& call, uint32_t index, uint32_t type, zval* arg
       char* problem = nullptr;
       zend_fcall_info info;
       zend_fcall_info_cache cache;
-      if (zend_parse_arg_func(argument, &info, &cache, false, &problem)) {
+      if (parse_callable(argument, &info, &cache, &problem)) {
         zend_release_fcall_info_cache(&cache);
         value.callable = argument;
         return true;
@@ -192,8 +202,12 @@ const zend_function_entry* merge_functions(const zend_function_entry* stubs,
                  plugin.plugin, function.name, askr_php_call::kMostParameters);
       continue;
     }
-    table.push_back(
-        {function.name, ZEND_FN(askr_plugin_function), make_signature(function), function.parameter_count, 0});
+    zend_function_entry entry{};  // by name: later versions of PHP have more members
+    entry.fname = function.name;
+    entry.handler = ZEND_FN(askr_plugin_function);
+    entry.arg_info = make_signature(function);
+    entry.num_args = function.parameter_count;
+    table.push_back(entry);
   }
   table.push_back({});
   return table.data();

@@ -4,7 +4,6 @@
 #include "php/session.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <string>
 
 #include "php/extension.hpp"
@@ -16,14 +15,22 @@ constexpr std::string_view kSetting = "session.save_handler";
 
 const Extension session{"session"};
 
+// How many functions a handler has, and whether PHP names them or numbers them, differs between versions; each is a
+// zval.
+constexpr size_t kFunctions = sizeof(php_ps_globals::mod_user_names) / sizeof(zval);
+
 // Of the boot.
-zval functions[PS_NUM_APIS];
+zval functions[kFunctions];
 zend_string* class_name = nullptr;
 std::string handler;
 const ps_module* module_of_handler = nullptr;
 
 php_ps_globals* globals() {
   return session.globals<php_ps_globals>();
+}
+
+zval* current_functions() {
+  return reinterpret_cast<zval*>(&globals()->mod_user_names);
 }
 
 bool is_user(std::string_view name) {
@@ -73,7 +80,7 @@ void close_session() {
 
 void hand_back_functions() {
   if (!is_user(handler)) return;
-  std::copy(std::begin(functions), std::end(functions), globals()->mod_user_names.names);
+  std::copy_n(functions, kFunctions, current_functions());
   for (zval& function : functions) Z_TRY_ADDREF(function);
   if (class_name != nullptr) globals()->mod_user_class_name = zend_string_copy(class_name);
 }
@@ -90,7 +97,7 @@ void keep_session_handler() {
   if (globals() == nullptr) return;
   handler = zend_ini_string(kSetting.data(), kSetting.size(), 0);
   module_of_handler = globals()->mod;
-  std::copy_n(globals()->mod_user_names.names, PS_NUM_APIS, functions);
+  std::copy_n(current_functions(), kFunctions, functions);
   for (zval& function : functions) Z_TRY_ADDREF(function);
   if (globals()->mod_user_class_name != nullptr) class_name = zend_string_copy(globals()->mod_user_class_name);
 }

@@ -21,7 +21,9 @@ namespace {
 
 std::string worker_dir;  // empty: PHP uses another one
 
-int (*next_listener)(unsigned int, void*, void**) = nullptr;
+// What a listener answers is an int up to PHP 8.3 and a zend_result later.
+using ListenerAnswer = decltype(php_rfc1867_callback(0, nullptr, nullptr));
+decltype(php_rfc1867_callback) next_listener = nullptr;
 
 constexpr std::array<std::string_view, 5> kProperties{"name", "type", "tmp_name", "size", "error"};
 using Properties = std::array<zval*, kProperties.size()>;  // nullptr: not there
@@ -48,7 +50,7 @@ std::string with_level(std::string_view field) {
   return variable;
 }
 
-extern "C" int askr_php_multipart_event(unsigned int event, void* data, void** extra) {
+extern "C" ListenerAnswer askr_php_multipart_event(unsigned int event, void* data, void** extra) {
   if (event == MULTIPART_EVENT_FILE_START) {
     const std::string_view field = static_cast<multipart_event_file_start*>(data)->name;
     uploads.push_back({std::string(field), with_level(field)});

@@ -205,6 +205,10 @@ void write(Level level, std::string_view text) {
   state().logger.log(to_spdlog(level), escape(text));
 }
 
+void write_formatted(Level level, fmt::string_view format, fmt::format_args args) {
+  write(level, fmt::vformat(format, args));
+}
+
 bool enabled(Level level) {
   return state().logger.should_log(to_spdlog(level));
 }

@@ -6,7 +6,7 @@
 // a pipe or a terminal does not take are lost and counted (log_sink.hpp).
 #pragma once
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <atomic>
 #include <cstdint>
@@ -51,21 +51,24 @@ Result<Level> parse_level(std::string_view name);
 void write(Level level, std::string_view text);
 bool enabled(Level level);
 
+// Formats in log.cpp: callers know of fmt only what checks their format strings.
+void write_formatted(Level level, fmt::string_view format, fmt::format_args args);
+
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+  if (enabled(Level::debug)) write_formatted(Level::debug, format, fmt::make_format_args(args...));
 }
 template <class... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::info)) write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+  if (enabled(Level::info)) write_formatted(Level::info, format, fmt::make_format_args(args...));
 }
 template <class... Args>
 void warning(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::warning)) write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+  if (enabled(Level::warning)) write_formatted(Level::warning, format, fmt::make_format_args(args...));
 }
 template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
-  write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+  write_formatted(Level::error, format, fmt::make_format_args(args...));
 }
 
 }  // namespace askr::log

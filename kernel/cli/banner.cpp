@@ -1,9 +1,9 @@
 #include "cli/banner.hpp"
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
 
 #include "base/clock.hpp"
+#include "base/join.hpp"
 
 namespace askr::cli {
 namespace {
@@ -46,7 +46,7 @@ std::string banner(const process::StartReport& report, const config::Settings& s
   out += row("root", settings.server.root);
   out += row("mode", mode_text(report, settings));
   out += row("runs", count(report.workers, "worker") + ", " + count(report.gateways, "gateway"));
-  if (!report.plugins.empty()) out += row("plugins", fmt::format("{}", fmt::join(report.plugins, ", ")));
+  if (!report.plugins.empty()) out += row("plugins", join(report.plugins, ", "));
   if (!settings.config_file.empty()) out += row("settings", settings.config_file);
   out += '\n';
   for (const std::string& warning : report.warnings) out += yellow("warning: ", colors) + warning + "\n";

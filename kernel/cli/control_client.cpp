@@ -1,7 +1,6 @@
 #include "cli/control_client.hpp"
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -11,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "base/join.hpp"
 #include "config/control_path.hpp"
 #include "config/load.hpp"
 #include "process/serve.hpp"
@@ -86,7 +86,7 @@ Result<std::string> find_server(const Invocation& invocation) {
   if (answering.size() == 1) return answering.front();
   const bool listed = std::find(answering.begin(), answering.end(), configured) != answering.end();
   if (answering.empty() || (listed && !loaded.settings.config_file.empty())) return configured;
-  return usage_error(fmt::format("several servers run, say which with --control FILE: {}", fmt::join(answering, " ")));
+  return usage_error(fmt::format("several servers run, say which with --control FILE: {}", join(answering, " ")));
 }
 
 Result<std::string> find_own_server(const Invocation& invocation) {

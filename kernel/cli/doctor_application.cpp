@@ -1,5 +1,5 @@
+#include <fmt/core.h>
 #include <pwd.h>
-#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,6 +1,5 @@
 // PHP is started in a child: it may crash, it may print, and this process stays without it.
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "base/join.hpp"
 #include "cli/doctor.hpp"
 #include "php/ini_files.hpp"
 #include "php/ini_value.hpp"
@@ -159,7 +159,7 @@ Findings examine_php(const PhpFacts& facts) {
   findings.push_back({Grade::ok, fmt::format("PHP {} with {}", facts.version, ini)});
   examine_opcache(facts, findings);
   findings.push_back(
-      {Grade::ok, fmt::format("{} extensions: {}", facts.extensions.size(), fmt::join(facts.extensions, " "))});
+      {Grade::ok, fmt::format("{} extensions: {}", facts.extensions.size(), join(facts.extensions, " "))});
   if (has(facts.extensions, "xdebug")) {
     findings.push_back({Grade::warn, "xdebug is loaded and slows every call down", "phpdismod xdebug"});
   }

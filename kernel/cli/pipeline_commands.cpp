@@ -1,11 +1,11 @@
 // `askr pipeline`, `askr plugins` and `askr regions` build what a server would, and print it instead of serving.
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 
+#include "base/join.hpp"
 #include "cli/command.hpp"
 #include "cli/server_plan.hpp"
 #include "gateway/kernel_plugins.hpp"
@@ -62,7 +62,7 @@ Result<int> run_pipeline(const Invocation& invocation) {
   for (unsigned i = 0; i < pipeline::kPhaseCount; ++i) {
     const auto phase = static_cast<Phase>(i);
     print(fmt::format("{:<16}{:<10}{}\n", pipeline::phase_name(phase), place_of(phase),
-                      fmt::join(hooks_of(hooks->pipeline, phase), ", ")));
+                      join(hooks_of(hooks->pipeline, phase), ", ")));
   }
   return 0;
 }

@@ -1,6 +1,6 @@
 #include "cli/plugin_commands.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

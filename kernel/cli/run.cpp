@@ -1,6 +1,6 @@
 #include "cli/run.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdio>

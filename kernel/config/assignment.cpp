@@ -1,10 +1,10 @@
 #include "config/assignment.hpp"
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
+#include "base/join.hpp"
 #include "config/quote.hpp"
 #include "config/sidecar.hpp"
 #include "config/values.hpp"
@@ -78,7 +78,7 @@ Result<int64_t> parse_checked(const Option& option, std::string_view given) {
 Result<std::string> parse_choice(const Option& option, const std::string& text) {
   const std::vector<std::string> choices = split_list(option.choices, ' ');
   if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
-  return usage_error(fmt::format("expected {}, got {}", fmt::join(choices, ", "), quote(text)));
+  return usage_error(fmt::format("expected {}, got {}", join(choices, ", "), quote(text)));
 }
 
 // An empty text is most often a variable that nobody has set.
@@ -176,7 +176,7 @@ std::string describe_place(const Origin& origin, std::string_view option_path) {
 }
 
 Error join_problems(const std::vector<std::string>& problems) {
-  return usage_error(fmt::format("{}", fmt::join(problems, "\n")));
+  return usage_error(join(problems, "\n"));
 }
 
 }  // namespace askr::config

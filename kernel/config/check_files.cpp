@@ -1,5 +1,6 @@
 #include <dirent.h>
-#include <spdlog/fmt/fmt.h>
+#include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

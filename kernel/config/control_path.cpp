@@ -1,7 +1,7 @@
 #include "config/control_path.hpp"
 
 #include <dirent.h>
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #include "config/load.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,7 +1,8 @@
 #include "config/quote.hpp"
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
+
+#include "base/join.hpp"
 
 namespace askr::config {
 
@@ -27,7 +28,7 @@ std::string quoted_list(const std::vector<std::string>& items) {
   std::vector<std::string> quoted;
   quoted.reserve(items.size());
   for (const std::string& item : items) quoted.push_back(quote(item));
-  return fmt::format("[{}]", fmt::join(quoted, ", "));
+  return fmt::format("[{}]", join(quoted, ", "));
 }
 
 }  // namespace askr::config

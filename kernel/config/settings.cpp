@@ -1,6 +1,6 @@
 #include "config/settings.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
 #include "config/sidecar.hpp"
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
+#include "base/join.hpp"
 #include "config/quote.hpp"
 
 namespace askr::config {
@@ -55,7 +55,7 @@ std::string format_sidecars(const std::vector<SidecarSettings>& sidecars) {
   std::vector<std::string> tables;
   tables.reserve(sidecars.size());
   for (const SidecarSettings& sidecar : sidecars) tables.push_back(format_sidecar(sidecar));
-  return fmt::format("[{}]", fmt::join(tables, ", "));
+  return fmt::format("[{}]", join(tables, ", "));
 }
 
 }  // namespace askr::config

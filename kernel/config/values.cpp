@@ -1,7 +1,7 @@
 #include "config/values.hpp"
 
 #include <arpa/inet.h>
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,7 @@
 // Conditions come before ranges, and both are checked against the very bytes that are sent (RFC 9110 section 13.2.2).
 #include "gateway/conditions.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 #include <sys/random.h>
 
 #include <algorithm>

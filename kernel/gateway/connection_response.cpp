@@ -1,6 +1,6 @@
 // What goes to the client. Until the first byte is out (`committed`) a request can still be run again or become an
 // error page.
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 //
 // A response is kept back until it is complete or large (kHold) or flush() was called. Complete ones get a
 // Content-Length; the common small one leaves in a single write straight from the worker's block.
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <array>
 

@@ -1,6 +1,6 @@
 #include "gateway/error_pages.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::gateway {
 

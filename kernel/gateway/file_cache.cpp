@@ -1,7 +1,7 @@
 #include "gateway/file_cache.hpp"
 
 #include <fcntl.h>
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cerrno>

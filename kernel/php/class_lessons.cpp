@@ -14,7 +14,7 @@
 #include "base/fd.hpp"
 #include "php/zend.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "base/join.hpp"
 #include "php/callables.hpp"
 #include "php/crash.hpp"
 #include "php/fork_hazards.hpp"
@@ -18,8 +19,7 @@
 #include "php/time_limit.hpp"
 #include "php/uploads.hpp"
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {
@@ -76,7 +76,7 @@ void become(const Forked& forked) {
 
 bool refuse(const std::vector<std::string>& hazards) {
   if (!state.options.cow_strict || hazards.empty()) return false;
-  why_refused = fmt::format("the template cannot be forked (worker.cow_strict): {}", fmt::join(hazards, "; "));
+  why_refused = fmt::format("the template cannot be forked (worker.cow_strict): {}", join(hazards, "; "));
   return true;
 }
 

@@ -9,7 +9,7 @@
 #include "php/open_files.hpp"
 #include "php/zend.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

@@ -3,8 +3,8 @@
 // configuration is worse than one that does not start, so that output is caught and judged here.
 #include "php/ini.hpp"
 
+#include <fmt/core.h>
 #include <pwd.h>
-#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
 #include <charconv>

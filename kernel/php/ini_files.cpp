@@ -1,7 +1,7 @@
 #include "php/ini_files.hpp"
 
 #include <fcntl.h>
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>

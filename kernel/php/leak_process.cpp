@@ -7,7 +7,7 @@
 #include "php/leak_sources.hpp"
 #include "php/open_files.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

@@ -3,7 +3,7 @@
 #include "php/leak_sources.hpp"
 #include "php/leak_values.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

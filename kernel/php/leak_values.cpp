@@ -6,7 +6,7 @@
 #include "php/leak_equality.hpp"
 #include "php/state.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

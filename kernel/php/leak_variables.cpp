@@ -1,7 +1,7 @@
 #include "php/leak_sources.hpp"
 #include "php/leak_values.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

@@ -6,7 +6,6 @@
 #include "php/leaks.hpp"
 
 #include <algorithm>
-#include <regex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -97,10 +96,29 @@ bool has_room_for(const std::string& place) {
   return false;
 }
 
+// Where the indexes `[a][b]` end that begin at `at`; `at` when none does.
+size_t end_of_indexes(const std::string& place, size_t at) {
+  while (at < place.size() && place[at] == '[') {
+    const size_t end = place.find(']', at);
+    if (end == std::string::npos) break;
+    at = end + 1;
+  }
+  return at;
+}
+
 // The objects of a list are one place: a table of routes would be hundreds.
 std::string group_of(const std::string& place) {
-  static const std::regex element(R"((\[[^\]]*\])+->)");
-  return std::regex_replace(place, element, "[]->");
+  std::string group;
+  for (size_t at = 0; at < place.size();) {
+    const size_t end = end_of_indexes(place, at);
+    if (end > at && place.compare(end, 2, "->") == 0) {
+      group += "[]->";
+      at = end + 2;
+    } else {
+      group += place[at++];
+    }
+  }
+  return group;
 }
 
 void judge(const Difference& difference) {

@@ -10,7 +10,7 @@
 #include <climits>
 #include <cstdlib>
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

@@ -18,7 +18,7 @@
 #include "php/state.hpp"
 #include "php/zend.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::php {
 namespace {

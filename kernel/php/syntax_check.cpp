@@ -1,6 +1,6 @@
 #include "php/syntax_check.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include "php/own_request.hpp"
 #include "php/state.hpp"

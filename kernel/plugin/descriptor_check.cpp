@@ -1,6 +1,6 @@
 #include "plugin/descriptor_check.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <cctype>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "plugin/host.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstring>

@@ -1,7 +1,7 @@
 #include "plugin/library.hpp"
 
+#include <fmt/core.h>
 #include <link.h>
-#include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #include "plugin/option_bridge.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <cstring>
 #include <deque>

@@ -1,6 +1,6 @@
 // What works in every process: "askr.shm/1", "askr.wake/1", "askr.log/1", "askr.metrics/1", "askr.command/1",
 // "askr.service/1", and the registration of PHP functions.
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

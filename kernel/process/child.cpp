@@ -1,6 +1,6 @@
 #include "process/child.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 #include <sys/wait.h>
 
 #include <cstring>

@@ -1,6 +1,6 @@
 // How long a worker may live and boot. One alarm each for all workers of a generation: with a process for each request
 // there are thousands of them in a minute.
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

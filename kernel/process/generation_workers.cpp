@@ -1,5 +1,5 @@
 // The workers of a generation: as many as there shall be, replaced when they end, and those that rehearse.
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 // Workers that are over their time: in a request, as their gateway has found, or after it, in code of their script.
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include "base/log.hpp"
 #include "process/master.hpp"

@@ -1,6 +1,6 @@
 #include "process/rehearsals.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include "exchange/codec.hpp"
 #include "exchange/slot.hpp"

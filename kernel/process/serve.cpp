@@ -18,7 +18,7 @@
 #include "process/spawn.hpp"
 #include "process/upload_folder.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::process {
 namespace {

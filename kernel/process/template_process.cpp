@@ -17,7 +17,7 @@
 #include "process/spawn.hpp"
 #include "process/title.hpp"
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 namespace askr::process {
 namespace {

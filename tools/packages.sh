@@ -7,7 +7,8 @@
 packages_of() {
   case $1 in
     build) echo g++ cmake ninja-build ccache pkg-config git ca-certificates libphp8.2-embed php8.2-dev php8.2-opcache \
-      libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev catch2 libboost-filesystem-dev libbrotli-dev zlib1g-dev media-types ;;
+      libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev libboost-filesystem-dev libbrotli-dev zlib1g-dev media-types ;;
+    units) echo catch2 ;;
     demo) echo php8.2-sqlite3 ;;
     test) echo python3 python3-pytest python3-requests python3-brotli composer unzip php8.2-cli php8.2-mysql php8.2-gd php8.2-curl \
       php8.2-mbstring php8.2-xml php8.2-intl php8.2-zip mariadb-server mediawiki wordpress \
@@ -60,11 +61,25 @@ need_packages() {
 
 # install_packages PACKAGE...: the package lists are fetched only when the first try fails for want of fresh ones.
 install_packages() {
-  local install=(as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@")
-  if ! "${install[@]}" >/dev/null 2>&1 </dev/null; then
-    quietly as_root apt-get update -qq
+  local install=(apt_get install -y --no-install-recommends "$@")
+  if ! "${install[@]}" >/dev/null; then
+    quietly apt_get update
     quietly "${install[@]}"
   fi
+}
+
+# apt_get ARGUMENT...: without questions. A new machine updates itself just when its owner tries this: then it is said why
+# nothing happens. What apt has to say goes to standard output.
+apt_get() {
+  local answer command=(as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq)
+  if answer=$("${command[@]}" "$@" 2>&1 </dev/null); then return; fi
+  if [[ $answer != *"Could not get lock"* ]]; then
+    printf '%s\n' "$answer"
+    return 1
+  fi
+  echo "Waiting for another program that installs packages: process" \
+    "$(sed -n 's/.*held by process \([0-9]* ([^)]*)\).*/\1/p;T;q' <<<"$answer")" >&2
+  "${command[@]}" -o DPkg::Lock::Timeout=600 "$@" 2>&1 </dev/null
 }
 
 # While packages are installed, a policy says no to every daemon. A policy that is already there is the owner's.
@@ -101,7 +116,7 @@ need_llhttp() {
   download=$(mktemp -d)
   chmod 777 "$download" # apt downloads as a user of its own
   if ! download_llhttp "$download" >/dev/null 2>&1; then
-    quietly as_root apt-get update -qq
+    quietly apt_get update
     quietly download_llhttp "$download"
   fi
   mkdir -p "$folder"

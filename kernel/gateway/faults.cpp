@@ -1,11 +1,15 @@
 #include "gateway/faults.hpp"
 
 #include <execinfo.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
+
+#include "base/clock.hpp"
 
 namespace askr::gateway {
 namespace {
@@ -13,7 +17,7 @@ namespace {
 constexpr int kFrames = 64;
 constexpr size_t kStackSize = 64 << 10;
 constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-constexpr int64_t kTick = Watchdog::kBlocked / 2;
+constexpr int64_t kTick = Watchdog::kBlocked / 4;
 
 // What the signal handlers need to find.
 struct State {
@@ -22,7 +26,9 @@ struct State {
   exchange::ProcessRecord* record = nullptr;
   // --- the watchdog
   std::atomic<uint32_t> turn{0};  // odd: working
+  int waits = -1;                 // /proc/self/schedstat
   uint32_t seen_turn = 0;
+  int64_t seen_at = 0;  // in that turn, on the clock of own_time()
   bool reported = false;
   std::atomic<bool> armed{false};
 };
@@ -45,22 +51,38 @@ void on_fault(int signal) {
   ::raise(signal);
 }
 
+// Nanoseconds that go on while this process runs or sleeps, and stand still while it waits for a processor. In a signal
+// handler.
+int64_t own_time() {
+  char text[96];
+  const ssize_t size = ::pread(state.waits, text, sizeof text, 0);
+  int64_t waited = 0;
+  bool in_second = false;  // of the numbers "ran waited slices"
+  for (ssize_t i = 0; i < size && text[i] != '\n'; ++i) {
+    if (text[i] == ' ' && in_second) break;
+    if (text[i] == ' ') in_second = true;
+    if (in_second && text[i] != ' ') waited = waited * 10 + (text[i] - '0');
+  }
+  return monotonic_now() - waited;
+}
+
 void arm() {
   const itimerval once{{0, 0}, {0, kTick / kMicrosecond}};
   ::setitimer(ITIMER_REAL, &once, nullptr);
 }
 
-// The second tick within one turn means that it lasts for kBlocked at least.
 void on_tick(int /*signal*/) {
   const uint32_t turn = state.turn.load(std::memory_order_relaxed);
   if (turn % 2 == 0) {
     state.armed.store(false, std::memory_order_relaxed);
     return;
   }
+  const int64_t now = own_time();
   if (turn != state.seen_turn) {
     state.seen_turn = turn;
+    state.seen_at = now;
     state.reported = false;
-  } else if (!state.reported) {
+  } else if (!state.reported && now - state.seen_at >= Watchdog::kBlocked) {
     state.reported = true;
     const uint32_t plugin = plugin_on_stack();
     if (plugin != 0) {
@@ -99,6 +121,8 @@ Watchdog::Watchdog(const plugin::Host& plugins, exchange::Exchange& exchange, ex
   state.plugins = &plugins;
   state.exchange = &exchange;
   state.record = &record;
+  waits_.reset(::open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC));
+  state.waits = waits_.get();
   handle(SIGALRM, on_tick, SA_RESTART);
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "base/fd.hpp"
 #include "exchange/exchange.hpp"
 #include "plugin/host.hpp"
 
@@ -16,6 +17,9 @@ void note_crashes(const plugin::Host& plugins, exchange::ProcessRecord& record);
 
 // Notes in the gateway's record which plugin has kept the loop from going on for kBlocked, and wakes the master, which
 // says so. A timer ticks while there is work and is off while the gateway sleeps; a turn costs one comparison.
+//
+// What counts is the time in which the gateway ran or slept by its own doing. That it was ready to run and others had
+// the processors is nobody's fault in here, so the time for which the kernel made it wait is taken off.
 class Watchdog {
  public:
   static constexpr int64_t kBlocked = 100 * kMillisecond;
@@ -24,6 +28,9 @@ class Watchdog {
   // Between these two the gateway works; outside it sleeps.
   void begin_turn();
   void end_turn();
+
+ private:
+  UniqueFd waits_;  // where the kernel says how long this process was made to wait
 };
 
 }  // namespace askr::gateway

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -30,25 +31,48 @@ bool is_settled(const struct stat& status) {
   return changed + kMayChangeUnseen < wall_now();
 }
 
-// False when the file has become shorter or cannot be read.
-bool read_all(int file, std::string& bytes) {
+// All that tells two states of a file apart; none of it alone does. A file can be replaced by another one with its size
+// and time of modification (rsync -t, archives, reproducible builds), which only inode and time of change show.
+uint64_t identity_of(const struct stat& status) {
+  return std::hash<std::string>()(fmt::format("{} {} {}", status.st_dev, status.st_ino, nanoseconds(status.st_ctim)));
+}
+
+// As much of the file as `bytes` has room for; what is missing is cut off. errno, or 0.
+int read_into(int file, std::string& bytes) {
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::pread(file, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
+    if (got < 0) return errno;
+    if (got == 0) break;
     done += static_cast<size_t>(got);
   }
-  return true;
+  bytes.resize(done);
+  return 0;
 }
 
-std::shared_ptr<OpenFile> describe(const struct stat& status) {
-  auto file = std::make_shared<OpenFile>();
-  file->size = static_cast<uint64_t>(status.st_size);
-  file->modified = status.st_mtim.tv_sec;
-  file->etag = fmt::format("\"{:x}-{:x}\"", nanoseconds(status.st_mtim), file->size);
-  file->last_modified = http::format_date(file->modified);
-  return file;
+// What is read while somebody writes into the file may be neither the old content nor the new one. 0; errno; EBUSY when
+// it does not hold still or has grown large.
+int read_small(int descriptor, struct stat& status, std::string& bytes) {
+  constexpr unsigned kTries = 4;
+  for (unsigned tries = 0; tries < kTries && static_cast<uint64_t>(status.st_size) <= FileCache::kSmallFile; ++tries) {
+    bytes.resize(static_cast<size_t>(status.st_size));
+    if (const int error = read_into(descriptor, bytes); error != 0) return error;
+    struct stat after {};
+    if (::fstat(descriptor, &after) != 0) return errno;
+    const bool held_still = is_same(status, after) && bytes.size() == static_cast<size_t>(status.st_size);
+    status = after;
+    if (held_still) return 0;
+  }
+  return EBUSY;
+}
+
+// Of a small file the content itself is in the ETag, so that it is the same on all machines that serve it.
+void describe(const struct stat& status, OpenFile& file) {
+  const uint64_t content = file.bytes ? std::hash<std::string>()(*file.bytes) : identity_of(status);
+  file.status = status;
+  file.etag = fmt::format("\"{:x}-{:x}-{:x}\"", nanoseconds(status.st_mtim), file.size, content);
+  file.last_modified = http::format_date(status.st_mtim.tv_sec);
 }
 
 }  // namespace
@@ -57,7 +81,7 @@ FileCache::Found FileCache::open(const std::string& path, const struct stat& sta
   const auto known = by_path_.find(path);
   if (known != by_path_.end()) {
     const auto entry = known->second;
-    if (is_same(entry->status, status)) {
+    if (is_same(entry->file->status, status)) {
       entries_.splice(entries_.begin(), entries_, entry);
       entry->used = now;
       return {entry->file};
@@ -70,15 +94,18 @@ FileCache::Found FileCache::open(const std::string& path, const struct stat& sta
   struct stat opened {};
   if (::fstat(descriptor.get(), &opened) != 0 || !S_ISREG(opened.st_mode)) return {nullptr, ENOENT};
 
-  std::shared_ptr<OpenFile> file = describe(opened);
-  if (file->size <= kSmallFile) {
-    std::string bytes(file->size, '\0');
-    if (!read_all(descriptor.get(), bytes)) return {nullptr, EIO};
+  auto file = std::make_shared<OpenFile>();
+  std::string bytes;
+  const int error = read_small(descriptor.get(), opened, bytes);
+  if (error != 0 && error != EBUSY) return {nullptr, error};
+  if (error == 0) {
     file->bytes = std::make_shared<const std::string>(std::move(bytes));
   } else {
     file->file = std::make_shared<const UniqueFd>(std::move(descriptor));
   }
-  if (is_settled(opened)) keep({path, opened, file, now});
+  file->size = static_cast<uint64_t>(opened.st_size);
+  describe(opened, *file);
+  if (is_settled(opened)) keep({path, file, now});
   return {std::move(file)};
 }
 

@@ -22,12 +22,13 @@
 
 namespace askr::gateway {
 
-// The file as it was when it was opened. Exactly one of bytes and file is set.
+// The file as it was when it was opened; bytes and validators are of this very one. Exactly one of bytes and file is
+// set.
 struct OpenFile {
   std::shared_ptr<const std::string> bytes;
   std::shared_ptr<const UniqueFd> file;
   uint64_t size = 0;
-  int64_t modified = 0;       // seconds since 1970
+  struct stat status {};
   std::string etag;           // strong, with its quotes
   std::string last_modified;  // IMF-fixdate
 };
@@ -54,7 +55,6 @@ class FileCache {
  private:
   struct Entry {
     std::string path;
-    struct stat status {};
     std::shared_ptr<const OpenFile> file;
     int64_t used = 0;
   };

@@ -1,6 +1,5 @@
 // Responses that fill the cache, or are replaced by what is there.
 #include <charconv>
-#include <ctime>
 #include <string>
 
 #include "clock.hpp"
@@ -39,14 +38,6 @@ std::string joined(const std::vector<std::string>& fields) {
   std::string text;
   for (const std::string& field : fields) text.append(text.empty() ? "" : ", ").append(field);
   return text;
-}
-
-std::string date_of(int64_t wall_time) {
-  const time_t seconds = wall_time / kSecond;
-  tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
 std::string etag_of(std::string_view body) {
@@ -219,7 +210,7 @@ void ResponseCache::store(askr::Request request, Candidate& candidate, const Pol
   });
   compressible = compressible && !is_encoded && body.size() >= compress_.functions->least_size(compress_.self);
   if (!has_etag) append_field(head, "ETag", etag_of(body));
-  if (!has_date) append_field(head, "Date", date_of(wall_now()));
+  if (!has_date) append_field(head, "Date", http_date(wall_now() / kSecond));
   std::string varies(vary);
   // The application has asked for Accept-Encoding, whether it says so or not.
   if (is_encoded && !has_directive(vary, "Accept-Encoding")) varies.append(", Accept-Encoding");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "askr/sdk.hpp"
+#include "askr/sdk/text.hpp"
 #include "askr/services/compress.h"
 #include "encoded_files.hpp"
 #include "encoders.hpp"
@@ -19,6 +20,7 @@
 
 namespace {
 
+using askr::text::http_date;
 using compression::Coding;
 
 constexpr size_t kEncodedFilesBytes = 16U << 20;
@@ -89,6 +91,7 @@ class Compress : public askr::Plugin {
 
  private:
   [[nodiscard]] bool is_candidate(const askr::Response& response) const;
+  void add_vary_to_part(askr::Request request) const;
   [[nodiscard]] Coding coding_for(const compression::Accepted& accepted) const;
   bool send_neighbour(askr::Request request, const compression::Accepted& accepted);
   bool send_kept(askr::Request request, const std::string& key, Coding coding);
@@ -113,11 +116,13 @@ askr::Verdict Compress::response_head(askr::Request request) {
   const bool not_modified = response.status() == 304;
   // What most small answers get to see of this plugin.
   const auto length = response.body_length();
-  if (!not_modified && length && *length < min_size_) return askr::Verdict::next;
+  const bool is_part = response.status() == 206;  // whose length says nothing
+  if (!not_modified && !is_part && length && *length < min_size_) return askr::Verdict::next;
   // And what is plain for a client that wants nothing else, or has been encoded by somebody who said so.
   const std::string_view encoding = response.header("Content-Encoding");
   const bool is_settled = encoding.data() != nullptr || request.header("Accept-Encoding").data() == nullptr;
   if (!not_modified && is_settled && response.header("Vary") == "Accept-Encoding") return askr::Verdict::next;
+  if (is_part) add_vary_to_part(request);
   if (!not_modified && !is_candidate(response)) return askr::Verdict::next;
   const compression::Accepted accepted = compression::parse_accept_encoding(request.header("Accept-Encoding"));
   const Coding coding = coding_for(accepted);
@@ -132,6 +137,15 @@ askr::Verdict Compress::response_head(askr::Request request) {
   const bool guess = request.method() == "HEAD" && !length;
   if (coding != Coding::identity && !guess) encode(request, coding);
   return askr::Verdict::next;
+}
+
+// A part of what would have varied if it had been sent whole says so as well (RFC 9110 section 15.3.7). Of one in
+// several parts the type is not known any more.
+void Compress::add_vary_to_part(askr::Request request) const {
+  askr::Response response = request.response();
+  const std::string_view type = response.header("Content-Type");
+  const bool is_multipart = type.starts_with("multipart/byteranges");
+  if (is_multipart || compression::is_compressible(type, types_)) compression::add_vary(response);
 }
 
 bool Compress::is_candidate(const askr::Response& response) const {
@@ -160,8 +174,14 @@ bool Compress::send_neighbour(askr::Request request, const compression::Accepted
   if (file.fd < 0) return false;
   response.clear_body();
   if (!response.append_file(file.fd, 0, file.size)) return false;
+  response.set_header("ETag", file.etag);
+  response.set_header("Last-Modified", http_date(file.modified));
   compression::mark_encoded(response, coding);
   counters_.responses.increment();
+  // Those of the file itself have been looked at already; a client may have the neighbour.
+  const bool has_other =
+      request.header("If-Match").data() != nullptr || request.header("If-Unmodified-Since").data() != nullptr;
+  if (!has_other) response.apply_conditions();
   counters_.bytes_out.increment(static_cast<int64_t>(file.size));
   return true;
 }

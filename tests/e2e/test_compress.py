@@ -176,6 +176,13 @@ def test_ranges_are_of_the_plain_bytes(app):
     assert (response.status, decoded(response).decode()) == (200, STYLE)
 
 
+def test_a_part_of_a_file_says_what_the_whole_varies_by(app):
+    for ranges in ("bytes=0-9", "bytes=0-1,5-6"):
+        response = ask(app, "/style.css", "br", headers=[("Range", ranges)])
+        assert (response.status, response.header("Vary")) == (206, "Accept-Encoding")
+    assert ask(app, "/picture.png", "br", headers=[("Range", "bytes=0-9")]).header("Vary") is None
+
+
 @pytest.mark.parametrize("flush", ["", "ob_flush(); flush();"])
 @pytest.mark.parametrize("coding, start", [("br", brotli.Decompressor), ("gzip", lambda: zlib.decompressobj(31)), (None, None)])
 def test_a_script_that_announces_too_much_is_cut_after_what_it_has_sent(server, coding, start, flush):
@@ -216,6 +223,78 @@ def test_a_neighbour_that_was_compressed_beforehand_is_sent_as_it_is(app):
         assert response.header("Vary") == "Accept-Encoding"
         assert response.header("Content-Type").startswith("text/javascript")
     assert ask(app, "/lib.js", "br").header("ETag").startswith('W/"')
+
+
+@pytest.mark.parametrize("suffix, coding, compress", [("br", "br", brotli.compress), ("gz", "gzip", gzip.compress)])
+def test_a_neighbour_whose_time_has_lost_its_fraction_is_as_new_as_its_file(server, suffix, coding, compress):
+    """As `brotli -k` and `pigz -k` leave them."""
+    app = server({"app.js": "var plain = 1;\n" * 200})
+    now = int(time.time() * 1e9) // 10**9 * 10**9
+    os.utime(app.root / "app.js", ns=(now + 500_000_000, now + 500_000_000))
+    neighbour = app.root / f"app.js.{suffix}"
+    neighbour.write_bytes(compress(b"var beside = 1;\n" * 200))
+    os.utime(neighbour, ns=(now, now))
+    response = ask(app, "/app.js", coding)
+    assert decoded(response).startswith(b"var beside")
+    assert ask(app, "/app.js", coding, headers=[("If-None-Match", response.header("ETag"))]).status == 304
+    head = ask(app, "/app.js", coding, "HEAD")
+    assert [head.header(name) for name in ("ETag", "Content-Length", "Content-Encoding", "Vary", "Last-Modified")] == [
+        response.header(name) for name in ("ETag", "Content-Length", "Content-Encoding", "Vary", "Last-Modified")]
+    os.utime(neighbour, ns=(now - 10**9, now - 10**9))
+    wait_until(lambda: decoded(ask(app, "/app.js", coding)).startswith(b"var plain"), "a second older is older", 5)
+
+
+def replace(path, content, like):
+    """Another file in its place, with the same time of modification."""
+    time.sleep(0.02)  # the clock of the file system ticks
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    os.utime(new, ns=(like.st_mtime_ns, like.st_mtime_ns))
+    os.replace(new, path)
+
+
+@pytest.mark.parametrize("size", [20_000, 200_000])
+def test_a_file_that_is_replaced_by_one_of_the_same_size_and_time_is_compressed_anew(server, size):
+    old, new = b"a" * size, b"b" * size
+    app = server({"app.js": old})
+    before = (app.root / "app.js").stat()
+    first = ask(app, "/app.js", "br")
+    assert decoded(first) == old
+    replace(app.root / "app.js", new, before)
+    assert (app.root / "app.js").stat().st_mtime_ns == before.st_mtime_ns
+    for accept in ("br", "gzip", None):
+        response = ask(app, "/app.js", accept, headers=[("If-None-Match", first.header("ETag"))])
+        assert (response.status, decoded(response)) == (200, new)
+        assert response.header("ETag") not in (first.header("ETag"), first.header("ETag")[2:])
+
+
+def test_the_neighbour_of_the_file_that_was_there_before_is_not_sent(server):
+    app = server({"app.js": "var old = 1;\n" * 200})
+    path = app.root / "app.js"
+    (app.root / "app.js.br").write_bytes(brotli.compress(path.read_bytes()))
+    assert decoded(ask(app, "/app.js", "br")).startswith(b"var old")
+    time.sleep(1.1)  # neighbours are looked for once a second
+    replace(path, b"var new = 1;\n" * 200, path.stat())
+    assert decoded(ask(app, "/app.js", "br")).startswith(b"var new")
+
+
+def test_no_validator_ever_stands_for_two_contents(server):
+    """Deploys in two steps, the file and then its neighbour, while clients ask."""
+    app = server({"app.js": "0\n" * 2000})
+    path = app.root / "app.js"
+    seen = {}
+    for version in range(1, 60):
+        content = f"{version % 10}\n".encode() * 2000
+        replace(path, content, path.stat())
+        for step in range(2):
+            for accept in ("br", "gzip", None):
+                response = ask(app, "/app.js", accept)
+                body = decoded(response)
+                tag = response.header("ETag")
+                assert seen.setdefault(tag, body) == body, tag
+            if step == 0:
+                (app.root / "app.js.br.new").write_bytes(brotli.compress(content))
+                os.replace(app.root / "app.js.br.new", app.root / "app.js.br")
 
 
 @pytest.mark.parametrize("how", ["older", "link", "folder", "empty"])

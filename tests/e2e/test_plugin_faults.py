@@ -1,5 +1,8 @@
 """Whatever a plugin does wrong, the log names it, and as little else as possible suffers."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -59,6 +62,27 @@ def test_a_server_that_is_merely_busy_is_not_accused(serve):
         while time.monotonic() < until:
             client.get("/")
     assert "has blocked" not in app.error_log()
+
+
+def test_a_plugin_is_not_blamed_for_the_time_that_others_have_the_processor(serve):
+    """40 ms of work, for which a gateway that comes last on its processor needs hundreds."""
+    app = serve("blocks")
+    app.get("/")
+    gateway = app.gateway()
+    processor = min(os.sched_getaffinity(gateway))
+    os.sched_setaffinity(gateway, {processor})
+    os.setpriority(os.PRIO_PROCESS, gateway, 19)
+    rival = subprocess.Popen([sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{processor}}})\nwhile True: pass"])
+    try:
+        began = time.monotonic()
+        while time.monotonic() - began < 1.5:
+            with app.client(timeout=60) as client:
+                assert client.get("/work").status == 200
+        assert "has blocked" not in app.error_log()
+    finally:
+        rival.kill()
+        rival.wait()
+        os.setpriority(os.PRIO_PROCESS, gateway, 0)
 
 
 def test_a_request_that_has_ended_is_recognised(serve):

@@ -1,4 +1,5 @@
-// Sleeps in the event loop.
+// Sleeps in the event loop; or works there, for a time that is not too long.
+#include <time.h>
 #include <unistd.h>
 
 #include "askr/sdk.hpp"
@@ -12,7 +13,18 @@ class Blocks : public askr::Plugin {
     if (request.path() == "/block") {
       for (int i = 0; i < 40; ++i) ::usleep(10'000);  // signals end a sleep
     }
+    if (request.path() == "/work") {
+      const int64_t begun = processor_time();
+      while (processor_time() - begun < 40'000'000) continue;
+    }
     return askr::Verdict::next;
+  }
+
+ private:
+  static int64_t processor_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return time.tv_sec * INT64_C(1'000'000'000) + time.tv_nsec;
   }
 };
 

@@ -108,7 +108,12 @@ void apply_conditions(Transaction& transaction) {
   const int64_t now = wall_now() / kSecond;
   const http::HeaderList& fields = transaction.response.headers;
   const http::Validators validators = validators_of(fields, now);
-  switch (check_preconditions(head, validators, now)) {
+  const http::Precondition precondition = check_preconditions(head, validators, now);
+  if (transaction.is_streaming) {  // of what is not complete nothing else can be said
+    if (precondition == http::Precondition::not_modified) become_not_modified(transaction);
+    return;
+  }
+  switch (precondition) {
     case http::Precondition::failed:
       make_error_page(transaction, 412);
       return;

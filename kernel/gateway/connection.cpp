@@ -74,7 +74,8 @@ void Connection::on_ready(uint32_t events) {
   if (state_ == State::closed) return;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
   hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  const bool answering = state_ == State::waiting || state_ == State::sending || state_ == State::suspended;
+  const bool answering = state_ == State::waiting || state_ == State::held || state_ == State::sending ||
+                         state_ == State::suspended;
   if (hung_up_ && answering && is_client_at_end()) {
     on_client_gone();
     return;
@@ -119,9 +120,14 @@ void Connection::on_timeout(Timeout kind) {
 }
 
 void Connection::on_request_timeout() {
-  if (state_ == State::suspended) {
+  if (state_ == State::suspended || state_ == State::held) {
     blame(context_->phase, "has suspended a request and not resumed it in time");
-    answer_error(504);
+    context_->transaction.filters.clear();
+    if (context_->slot != kNoSlot) {
+      give_up_on_worker(504);
+    } else {
+      answer_error(504);
+    }
     return;
   }
   const exchange::Slot& slot = gateway_.port.slot(context_->slot);
@@ -155,6 +161,7 @@ void Connection::on_request_timeout() {
   if (context_->committed) {
     cut_off("over the request timeout");
   } else {
+    forget_hooks();
     answer_error(504);
   }
 }

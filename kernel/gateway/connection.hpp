@@ -1,10 +1,11 @@
 // Connection: one HTTP/1.x client. Reads requests, runs the pipeline's phases, hands over to a worker and sends the
 // response; one request at a time, pipelined ones in order.
 //
-//   idle -> head -> (suspended) -> body -> waiting -> sending -> idle        (any -> lingering -> closed)
+//   idle -> head -> (suspended) -> body -> waiting -> (held) -> sending -> idle        (any -> lingering -> closed)
 //
 // Split by direction: connection_input.cpp reads, connection_request.cpp decides, connection_plugin.cpp waits for
-// plugins, connection_worker.cpp takes what workers publish, connection_response.cpp answers. A second protocol
+// plugins, connection_worker.cpp takes what workers publish, connection_held.cpp keeps responses back that a plugin
+// wants to see whole, connection_response.cpp answers. A second protocol
 // (HTTP/2) would stand beside this class, over the same Transport and with the same RequestContext.
 #pragma once
 
@@ -36,13 +37,16 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   // --- pipeline::Driver
   bool resume(pipeline::Verdict verdict) override;
   askr_status read_body(uint64_t limit, askr_body_callback callback, void* context) override;
+  askr_status read_response_body(uint64_t limit, askr_body_callback callback, void* context) override;
   askr_status repeat() override;
   void apply_conditions() override;
   // At the end of a turn: what resume() has promised.
   void go_on();
+  // There is time for the filters of a response that is under way.
+  void filter_more();
 
  private:
-  enum class State : uint8_t { idle, head, suspended, body, waiting, sending, lingering, closed };
+  enum class State : uint8_t { idle, head, suspended, body, waiting, held, sending, lingering, closed };
   enum class Ending : uint8_t { clean, abort };
 
   Connection(GatewayState& gateway, std::unique_ptr<Transport> transport, pipeline::Endpoint endpoint);
@@ -84,9 +88,21 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   bool passed_body_hooks(std::string_view piece, bool last);
   pipeline::Verdict run_body_hooks(std::string_view piece, bool last);
   void deliver_body(askr_status status);
-  bool run_response_head();
+  bool gather_own_body();
   bool filter_own_body();
   bool filter_held_body(uint32_t piece_flags);
+
+  // --- hooks of response_head, which may keep a response back
+  enum class Hooked : uint8_t { passed, failed, held };
+  Hooked run_response_head();
+  Hooked go_on_with_response_head();
+  // Which part of a worker's body has come.
+  enum class Body : uint8_t { complete, incomplete };
+  void hold(Body body);
+  [[nodiscard]] bool is_collecting() const { return context_->collector.callback != nullptr; }
+  void collected(askr_status status);
+  void take_over_body();
+  void go_on_with_response(pipeline::Verdict verdict);
 
   // --- workers
   // The worker has to wait until the client has read more.
@@ -101,6 +117,11 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
   void take_worker_body(std::string_view bytes);
   void send_interim(std::string_view bytes);
   bool commit(bool length_known);
+  enum class Backlog : uint8_t { as_time_permits, all_at_once };
+  bool filter_backlog(Backlog how);
+  bool may_filter();
+  void forget_hooks();
+  void warn_of_surplus() const;
   void give_up_on_worker(int status);
   void log_failure(int status, std::string_view why) const;
   [[nodiscard]] std::string_view target_for_log() const;
@@ -108,9 +129,12 @@ class Connection final : public Watcher, public Timed, public pipeline::Driver {
 
   // --- response
   void answer();  // transaction.response and .body are complete
+  void send_answer(Hooked hooked);
   void answer_error(int status, unsigned retry_after = 0);
   // HEAD, or a status without a body: nothing of it is sent, and no filter sees it.
   [[nodiscard]] bool is_bodiless() const;
+  // There is no body that a worker could have made.
+  [[nodiscard]] bool is_bodiless_in_worker() const;
   [[nodiscard]] std::optional<uint64_t> announced_length() const;
   void choose_framing(bool length_known, uint64_t length);
   std::string_view write_head();

@@ -80,7 +80,7 @@ void Connection::suspend() {
 }
 
 bool Connection::resume(Verdict verdict) {
-  if (state_ != State::suspended || context_->resumed) return false;
+  if ((state_ != State::suspended && state_ != State::held) || context_->resumed) return false;
   context_->resumed = true;
   context_->resume_with = verdict;
   gateway_.resumed.push_back(context_->transaction.handle);
@@ -89,16 +89,27 @@ bool Connection::resume(Verdict verdict) {
 
 void Connection::on_plugin_dropped() {
   const bool waits_with_body = state_ == State::body && context_->reader.callback != nullptr;
-  if (state_ != State::suspended && !waits_with_body) return;
-  context_->reader = {};
-  answer_error(503, 1);
+  const bool waits_with_response = state_ == State::held || (state_ == State::waiting && is_collecting());
+  if (state_ != State::suspended && !waits_with_body && !waits_with_response) return;
+  context_->reader = context_->collector = {};
+  context_->transaction.filters.clear();
+  if (context_->slot != kNoSlot) {
+    give_up_on_worker(503);
+  } else {
+    answer_error(503, 1);
+  }
 }
 
 void Connection::go_on() {
-  if (state_ != State::suspended || !context_->resumed) return;  // it was answered in the same turn: time was up
+  const bool waits = state_ == State::suspended || state_ == State::held;
+  if (!waits || !context_->resumed) return;  // it was answered in the same turn: time was up
   const Verdict verdict = context_->resume_with;
   context_->resumed = false;
   timer_.cancel();
+  if (state_ == State::held) {
+    go_on_with_response(verdict);
+    return;
+  }
   state_ = State::sending;
   if (act_on(verdict)) run_phases();
   if (state_ != State::body || leftover_.empty()) return;
@@ -181,31 +192,28 @@ Verdict Connection::run_body_hooks(std::string_view piece, bool last) {
 
 // ---------------------------------------------------------------- responses
 
-// Once per response. False: a hook has failed; nothing was sent.
-bool Connection::run_response_head() {
-  RequestContext& context = *context_;
-  pipeline::Transaction& transaction = context.transaction;
-  transaction.response.headers.set("X-Request-Id", transaction.id());
-  if (context.hooks_done || gateway_.pipeline.empty(Phase::response_head)) return true;
-  context.hooks_done = true;
-  context.position = 0;
-  if (gateway_.pipeline.run(Phase::response_head, transaction.handle, context.position) == Verdict::next) return true;
-  blame(Phase::response_head, "has failed a response");
-  transaction.filters.clear();
-  return false;
-}
-
-// An answer of the gateway's own becomes one piece of memory, as the filters have made it.
-bool Connection::filter_own_body() {
-  pipeline::Transaction& transaction = context_->transaction;
-  std::string before;
-  for (const pipeline::BodyPart& part : transaction.body) {
+// An answer of the gateway's own becomes one piece of memory.
+bool Connection::gather_own_body() {
+  std::vector<pipeline::BodyPart>& body = context_->transaction.body;
+  if (body.empty() || (body.size() == 1 && body.front().file == nullptr)) return true;
+  std::string whole;
+  for (const pipeline::BodyPart& part : body) {
     if (part.file == nullptr) {
-      before.append(part.bytes);
-    } else if (!append_file(part, before)) {
+      whole.append(part.bytes);
+    } else if (!append_file(part, whole)) {
       return false;
     }
   }
+  body.clear();
+  body.push_back(pipeline::BodyPart::of_text(std::move(whole)));
+  return true;
+}
+
+// And what the filters make of it.
+bool Connection::filter_own_body() {
+  if (!gather_own_body()) return false;
+  pipeline::Transaction& transaction = context_->transaction;
+  const std::string_view before = transaction.body.empty() ? std::string_view() : transaction.body.front().bytes;
   std::string after;
   const auto collect = [&after](std::string_view bytes, uint32_t) { after.append(bytes); };
   if (!transaction.filters.run(transaction.handle, before, ASKR_PIECE_LAST, collect)) return false;

@@ -39,7 +39,19 @@ void Connection::answer() {
   state_ = State::sending;
   transaction.is_streaming = false;
   close_after_ = close_after_ || !context.input_complete;  // a body that nobody reads is still on the line
-  bool made = run_response_head();
+  const Hooked hooked = run_response_head();
+  if (hooked == Hooked::held) {
+    hold(Body::complete);
+  } else {
+    send_answer(hooked);
+  }
+}
+
+// After the hooks.
+void Connection::send_answer(Hooked hooked) {
+  RequestContext& context = *context_;
+  pipeline::Transaction& transaction = context.transaction;
+  bool made = hooked == Hooked::passed;
   if (made && !is_bodiless() && !transaction.filters.empty()) made = filter_own_body();
   if (!made) {
     transaction.filters.clear();
@@ -76,6 +88,12 @@ bool Connection::is_bodiless() const {
   return transaction.head.method == http::Method::head || has_no_body(transaction.response.status);
 }
 
+bool Connection::is_bodiless_in_worker() const {
+  const pipeline::Transaction& transaction = context_->transaction;
+  const bool is_head = transaction.head.method == http::Method::head && !transaction.wants_whole;
+  return is_head || has_no_body(transaction.response.status);
+}
+
 // As the script says, which may be wrong.
 std::optional<uint64_t> Connection::announced_length() const {
   const std::string_view text = context_->transaction.response.headers.find("Content-Length");
@@ -99,7 +117,8 @@ void Connection::choose_framing(bool length_known, uint64_t length) {
   } else if (request.method == http::Method::head && !context.transaction.filters.keep_length()) {
     context.framing = BodyFraming::none;  // nobody knows what the filters would make of it
   } else if (request.method == http::Method::head && context.transaction.is_streaming) {
-    // PHP makes no body for HEAD, so only the script can know the length.
+    // Unless it was asked for all of the page PHP makes no body for HEAD, so only the script can know the length.
+    if (!announced && length_known && context.transaction.wants_whole) announced = length;
     context.framing = announced ? BodyFraming::content_length : BodyFraming::none;
     context.body_left = announced.value_or(0);
   } else if (announced || length_known) {
@@ -138,7 +157,9 @@ void Connection::emit(std::string_view bytes, uint32_t piece_flags) {
     return;
   }
   const auto send = [this](std::string_view filtered, uint32_t) { send_body(filtered); };
-  if (!transaction.filters.run(transaction.handle, bytes, piece_flags, send)) context.filter_failed = true;
+  const bool good =
+      gateway_.budget.spend([&] { return transaction.filters.run(transaction.handle, bytes, piece_flags, send); });
+  if (!good) context.filter_failed = true;
 }
 
 // The same as the client gets it.

@@ -21,11 +21,18 @@ namespace {
 
 constexpr size_t kHold = 256U << 10;
 constexpr uint32_t kSegmentsAtOnce = 31;
+// What filters get in one call of a body that is larger. In one turn of the loop they get as much as there is time for.
+constexpr size_t kPiece = 16U << 10;
 
 }  // namespace
 
 void Connection::on_news() {
-  take_segments();
+  if (state_ == State::waiting && !context_->filters_wait) take_segments();
+}
+
+void Connection::filter_more() {
+  context_->filters_wait = false;
+  if (state_ == State::waiting) take_segments();
 }
 
 void Connection::take_segments() {
@@ -35,10 +42,16 @@ void Connection::take_segments() {
   context.stalled = false;
   if (progress == Progress::complete && !context.has_head && answer_at_once()) return;
 
+  if (context.broken) {
+    on_client_gone();
+    return;
+  }
+  if (!filter_backlog(Backlog::as_time_permits)) return;
   exchange::SegmentView segment;
   // What is published meanwhile is news again.
   for (uint32_t left = gateway_.port.waiting(context.slot); left > 0; --left) {
     if (!gateway_.port.peek(context.slot, segment)) break;
+    if (!may_filter()) return;
     if (is_client_behind()) {
       // Only a write that finds the socket full makes the loop call again.
       const Flow flow = context.output.write(*transport_);
@@ -63,8 +76,13 @@ void Connection::take_segments() {
         break;
     }
     gateway_.port.consume(context.slot, segment);
+    if (is_collecting()) {
+      if (context.held.size() <= context.collector.limit) continue;
+      collected(ASKR_E_TOO_LARGE);
+      return;
+    }
     const bool begins = context.held.size() > kHold || (context.has_head && gateway_.port.streaming(context.slot));
-    if (!context.committed && begins && !commit(false)) return;
+    if (!context.committed && begins && (!commit(false) || !filter_backlog(Backlog::as_time_permits))) return;
   }
   if (context.broken) {
     on_client_gone();
@@ -100,15 +118,24 @@ bool Connection::answer_at_once() {
   if (!gateway_.port.peek(context.slot, segment) || segment.kind != SegmentKind::head) return false;
   if (!take_worker_head(segment.bytes)) return true;
 
-  if (!is_bodiless()) {
+  if (!is_bodiless_in_worker()) {
     if (context.promised.value_or(length) != length) {
       context.has_head = false;  // it is read again
       return false;
     }
     context.transaction.worker_length = length;
   }
-  if (!run_response_head()) {
+  const Hooked hooked = run_response_head();
+  if (hooked == Hooked::failed) {
     give_up_on_worker(500);
+    return true;
+  }
+  if (hooked == Hooked::held) {
+    for (uint32_t index = 1; index < count; ++index) take_worker_body(as_view(pieces[index]));
+    for (uint32_t left = count; left > 0 && gateway_.port.peek(context.slot, segment); --left) {
+      gateway_.port.consume(context.slot, segment);
+    }
+    hold(Body::complete);
     return true;
   }
   if (!context.transaction.filters.empty() || announced_length() != context.promised) {
@@ -139,6 +166,7 @@ void Connection::settle(Progress progress) {
   if (progress == Progress::crashed && run_again()) return;
   gateway_.port.release(context.slot);
   leave_worker();
+  if (!context.committed) forget_hooks();
   if (context.committed) {
     cut_off(progress == Progress::crashed ? "the worker died" : "the script failed");
     return;
@@ -161,7 +189,10 @@ void Connection::log_failure(int status, std::string_view why) const {
 void Connection::settle_running() {
   RequestContext& context = *context_;
   const bool streaming = gateway_.port.streaming(context.slot);
-  if (context.has_head && !context.committed && streaming && !commit(false)) return;
+  if (is_collecting()) return;
+  if (context.has_head && !context.committed && streaming) {
+    if (!commit(false) || !filter_backlog(Backlog::as_time_permits)) return;
+  }
   if (!context.committed) return;
   if (context.unflushed && streaming) emit({}, ASKR_PIECE_FLUSH);
   context.unflushed = false;
@@ -170,11 +201,15 @@ void Connection::settle_running() {
 
 void Connection::settle_complete() {
   RequestContext& context = *context_;
-  const bool too_short = context.received < context.promised.value_or(0) && !is_bodiless();
+  const bool too_short = context.received < context.promised.value_or(0) && !is_bodiless_in_worker();
+  if (is_collecting()) {
+    collected(too_short ? ASKR_E_FAILED : ASKR_OK);
+    return;
+  }
   const bool was_committed = context.committed;
   if (!was_committed && !commit(!too_short)) return;
-  // Of a body that is not complete the client gets what there is of it: filters may have kept some back.
-  if (too_short) {
+  if (too_short) {  // the client gets what there is of it: filters may have kept some back
+    filter_backlog(Backlog::all_at_once);
     emit({}, ASKR_PIECE_FLUSH);
   } else if (was_committed) {
     emit({}, ASKR_PIECE_LAST);
@@ -187,13 +222,15 @@ void Connection::settle_complete() {
     return;
   }
   if (context.framing == BodyFraming::chunked && !context.discard_body) context.output.append("0\r\n\r\n");
-  if (has_length && context.received > context.promised.value_or(context.received)) {
-    log::warning("{} {}: the script sent {} bytes beyond its Content-Length (request {})",
-                 context.transaction.head.method_text, target_for_log(), context.received - *context.promised,
-                 context.transaction.id());
-  }
+  if (has_length && context.received > context.promised.value_or(context.received)) warn_of_surplus();
   finish_body();
   send_more();
+}
+
+void Connection::warn_of_surplus() const {
+  const pipeline::Transaction& transaction = context_->transaction;
+  log::warning("{} {}: the script sent {} bytes beyond its Content-Length (request {})", transaction.head.method_text,
+               target_for_log(), context_->received - *context_->promised, transaction.id());
 }
 
 // The worker died before anything was sent: a request that is safe to repeat gets another one, once.
@@ -207,6 +244,7 @@ bool Connection::run_again() {
   context.held.clear();
   context.received = 0;
   context.transaction.response.clear();
+  forget_hooks();
   gateway_.port.retry(context.slot, gateway_.now + gateway_.settings.server.queue_timeout);
   set_timer(Timeout::request, kWakeAgain);
   return true;
@@ -272,13 +310,15 @@ void Connection::send_interim(std::string_view bytes) {
 bool Connection::commit(bool length_known) {
   RequestContext& context = *context_;
   pipeline::Transaction& transaction = context.transaction;
-  const bool is_head = transaction.head.method == http::Method::head;  // the body it speaks of was not made
-  if (length_known && !is_head) transaction.worker_length = context.held.size();
-  bool made = run_response_head();
-  if (made && !is_bodiless() && !transaction.filters.empty()) {
-    const uint32_t flush = gateway_.port.streaming(context.slot) ? ASKR_PIECE_FLUSH : 0;
-    made = filter_held_body(length_known ? uint32_t{ASKR_PIECE_LAST} : flush);
+  if (length_known && !is_bodiless_in_worker()) transaction.worker_length = context.held.size();
+  const Hooked hooked = run_response_head();
+  if (hooked == Hooked::held) {
+    hold(length_known ? Body::complete : Body::incomplete);
+    return false;
   }
+  bool made = hooked == Hooked::passed;
+  const bool is_filtered = !is_bodiless() && !transaction.filters.empty();
+  if (made && is_filtered && length_known) made = filter_held_body(ASKR_PIECE_LAST);
   if (!made) {
     transaction.filters.clear();
     give_up_on_worker(500);
@@ -286,9 +326,47 @@ bool Connection::commit(bool length_known) {
   }
   choose_framing(length_known, context.held.size());
   context.output.append(write_head());
+  if (is_filtered && !length_known) {  // in pieces, which is for the caller
+    context.unflushed = true;
+    return true;
+  }
   send_body(context.held);
   context.held.clear();
   return true;
+}
+
+// Filters of a response that is under way get what was held back, and then what comes from the worker, as far as this
+// turn of the loop has time for it. False: the rest waits for another turn.
+bool Connection::filter_backlog(Backlog how) {
+  RequestContext& context = *context_;
+  if (!context.committed) return true;
+  while (context.filtered < context.held.size()) {
+    if (how == Backlog::as_time_permits && !may_filter()) return false;
+    const std::string_view piece = std::string_view(context.held).substr(context.filtered, kPiece);
+    context.filtered += piece.size();
+    emit(piece);
+  }
+  context.held.clear();
+  context.filtered = 0;
+  return true;
+}
+
+bool Connection::may_filter() {
+  RequestContext& context = *context_;
+  if (!context.committed || context.transaction.filters.empty() || !gateway_.budget.is_spent()) return true;
+  const Flow flow = context.output.write(*transport_);
+  context.broken = context.broken || flow == Flow::broken || flow == Flow::file_short;
+  context.filters_wait = true;
+  gateway_.filtering.push_back(context.transaction.handle);
+  return false;
+}
+
+// What hooks of response_head have made was for a response that will not be sent.
+void Connection::forget_hooks() {
+  RequestContext& context = *context_;
+  context.transaction.filters.clear();
+  context.hooks_done = false;
+  context.collector = {};
 }
 
 // What still comes from the worker is not wanted.

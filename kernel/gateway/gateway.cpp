@@ -88,6 +88,7 @@ class Gateway {
   void follow_signals();
   void resume_requests();
   void start_repeats();
+  void filter_more();
   [[nodiscard]] int64_t until_next_timer() const;
   void begin_stop();
   void make_room();
@@ -171,6 +172,7 @@ int Gateway::run() {
 
 int64_t Gateway::until_next_timer() const {
   if (!state_.resumed.empty() || !state_.repeats.empty()) return 0;
+  if (!state_.filtering.empty() || plugin_loop_.has_work()) return 0;
   const int64_t now = monotonic_now();
   const int64_t own = state_.timers.until_next(now);
   const int64_t of_plugins = plugin_loop_.until_next(now);
@@ -186,6 +188,7 @@ void Gateway::turn() {
   state_.now = monotonic_now();
   plugin_loop_.set_now(state_.now);
   if (watchdog_) watchdog_->begin_turn();
+  state_.budget.begin_turn();
   loop_.dispatch();
 
   if (poke_.take()) {
@@ -200,6 +203,8 @@ void Gateway::turn() {
   collect_responses();
   state_.timers.expire(state_.now);
   plugin_loop_.expire(state_.now);
+  filter_more();
+  plugin_loop_.do_work(state_.budget);
   resume_requests();
   start_repeats();
   if (state_.port.has_news()) {
@@ -227,6 +232,17 @@ void Gateway::resume_requests() {
   for (const askr_request request : std::exchange(state_.resumed, {})) {
     const pipeline::Transaction* transaction = pipeline::request_table().find(request);
     if (transaction != nullptr) static_cast<Connection*>(transaction->driver)->go_on();
+  }
+}
+
+// Responses whose filters were not through when an earlier turn had no time left. The oldest goes on in any case.
+void Gateway::filter_more() {
+  for (size_t waiting = state_.filtering.size(); waiting > 0; --waiting) {
+    const askr_request request = state_.filtering.front();
+    state_.filtering.pop_front();
+    const pipeline::Transaction* transaction = pipeline::request_table().find(request);
+    if (transaction != nullptr) static_cast<Connection*>(transaction->driver)->filter_more();
+    if (state_.budget.is_spent()) return;
   }
 }
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <string>
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "base/turn_budget.hpp"
 #include "config/settings.hpp"
 #include "exchange/gateway_port.hpp"
 #include "gateway/request_context.hpp"
@@ -66,6 +68,8 @@ struct GatewayState {
   uint32_t first_slot = 0;
   unsigned in_flight = 0;             // requests at the workers
   std::vector<askr_request> resumed;  // by plugins, in this turn
+  TurnBudget budget;                  // for filters and the work of plugins
+  std::deque<askr_request> filtering;  // those whose filters have more to do when there is time
   std::vector<Repeat> repeats;        // asked for by plugins, in this turn
 
   // --- scratch memory, used within one call

@@ -53,8 +53,9 @@ void RequestContext::clear() {
   phase = pipeline::Phase::request_head;
   position = body_position = 0;
   resumed = has_body = false;
-  reader = {};
-  has_head = committed = hooks_done = unflushed = filter_failed = discard_body = stalled = broken = input_complete =
+  reader = collector = {};
+  filtered = 0;
+  has_head = committed = hooks_done = unflushed = filter_failed = discard_body = filters_wait = stalled = broken = input_complete =
       false;
   keep_alive = true;
 }

@@ -17,7 +17,7 @@ namespace askr::gateway {
 
 inline constexpr uint32_t kNoSlot = ~0U;
 
-// See askr_request_api.read_body.
+// See askr_request_api.read_body and askr_response_api.read_body.
 struct BodyReader {
   askr_body_callback callback = nullptr;
   void* context = nullptr;
@@ -48,7 +48,9 @@ struct RequestContext {
 
   // --- the response
   OutputQueue output;
-  std::string held;  // body bytes kept back until the length is known or they are many
+  std::string held;   // body bytes kept back until the length is known or they are many
+  size_t filtered = 0;  // of them, once the head is out: has been through the filters
+  BodyReader collector;  // the plugin that wants the whole body before anything is sent
   http::BodyFraming framing = http::BodyFraming::none;
   uint64_t body_left = 0;            // with content_length: what is still to come
   std::optional<uint64_t> promised;  // of the worker's body: its Content-Length
@@ -59,6 +61,7 @@ struct RequestContext {
   bool unflushed = false;            // filters may hold bytes back that the script has flushed
   bool filter_failed = false;        // the body cannot be completed
   bool discard_body = false;         // HEAD, 204, 304
+  bool filters_wait = false;         // in GatewayState::filtering
   bool stalled = false;              // back-pressure: the worker's segments wait for the client
   bool broken = false;               // a write failed: the client has gone
   bool input_complete = false;       // the request was read to its end

@@ -118,6 +118,7 @@ Verdict StaticFiles::State::answer_file(Transaction& transaction) {
     if (error != ENOENT) log::error("cannot open {}: {}", transaction.target.file_path, std::strerror(error));
     return refuse(transaction, status_of_open(error));
   }
+  transaction.target.file_status = file->status;
   http::HeaderList& fields = transaction.response.headers;
   fields.add("ETag", file->etag);
   fields.add("Last-Modified", file->last_modified);

@@ -1,12 +1,24 @@
 #include "gateway/worker_request.hpp"
 
+#include <algorithm>
+
 namespace askr::gateway {
+namespace {
+
+// What a request for the whole page does not say: see askr_request_api.want_whole.
+bool is_for_a_part(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"If-None-Match", "If-Modified-Since", "Range", "If-Range"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [name](std::string_view each) { return http::equals_ignoring_case(each, name); });
+}
+
+}  // namespace
 
 void fill_worker_request(const pipeline::Transaction& transaction, const pipeline::Endpoint& endpoint,
                          uint64_t body_size, exchange::RequestView& view) {
   const http::RequestHead& head = transaction.head;
   view.id = transaction.id();
-  view.method = head.method_text;
+  view.method = transaction.wants_whole ? "GET" : head.method_text;
   view.uri = head.target;
   view.query = head.query;
   view.script_name = transaction.target.script_name;
@@ -36,6 +48,7 @@ void fill_worker_request(const pipeline::Transaction& transaction, const pipelin
         http::equals_ignoring_case(header.name, "transfer-encoding")) {
       continue;
     }
+    if (transaction.wants_whole && is_for_a_part(header.name)) continue;
     // An absolute-form target names the host, whatever the Host field says (RFC 9112 section 3.2.2).
     const bool is_host = http::equals_ignoring_case(header.name, "host");
     view.fields.push_back({header.name, is_host ? head.host : header.value});

@@ -53,7 +53,7 @@ void Transaction::clear() {
   body.clear();
   body_bytes_sent = 0;
   times = {};
-  ran_in_worker = is_streaming = false;
+  ran_in_worker = wants_whole = is_streaming = false;
   failure = {};
   memory.clear();
 }

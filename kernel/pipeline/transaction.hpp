@@ -46,7 +46,7 @@ struct Target {
   std::string file_path;    // absolute, in the current root
   std::string script_name;  // "/index.php", relative to the root
   std::string path_info;    // "/a/b" behind the script, or empty
-  struct stat file_status {};
+  struct stat file_status {};  // of the file that was opened, once it was answered with
 };
 
 // A piece of a response body that does not come from a worker.
@@ -73,6 +73,8 @@ class Driver {
   virtual bool resume(Verdict verdict) = 0;
   // See askr_request_api.read_body.
   virtual askr_status read_body(uint64_t limit, askr_body_callback callback, void* context) = 0;
+  // See askr_response_api.read_body.
+  virtual askr_status read_response_body(uint64_t limit, askr_body_callback callback, void* context) = 0;
   // See askr_pipeline.repeat and askr_response_api.apply_conditions.
   virtual askr_status repeat() = 0;
   virtual void apply_conditions() = 0;
@@ -100,6 +102,7 @@ struct Transaction {
   uint64_t body_bytes_sent = 0;
   Times times;
   bool ran_in_worker = false;
+  bool wants_whole = false;   // PHP renders all of the page, see askr_request_api.want_whole
   bool is_streaming = false;  // the response is a worker's, not one of the gateway's own
   std::string_view failure;   // static text: why the response was cut short, for the log
 

@@ -43,6 +43,19 @@ askr_status unwatch(const askr_host* /*host*/, int32_t fd) {
   return current_loop->unwatch(fd) ? ASKR_OK : ASKR_E_NOT_FOUND;
 }
 
+askr_status add_work(const askr_host* host, int32_t (*step)(void*), void* context, uint64_t* work) {
+  if (current_loop == nullptr) return ASKR_E_WRONG_STEP;
+  if (step == nullptr) return ASKR_E_INVALID;
+  const uint64_t id = current_loop->add_work(plugin_of(host), step, context);
+  if (work != nullptr) *work = id;
+  return ASKR_OK;
+}
+
+askr_status cancel_work(const askr_host* /*host*/, uint64_t work) {
+  if (current_loop == nullptr) return ASKR_E_WRONG_STEP;
+  return current_loop->cancel_work(work) ? ASKR_OK : ASKR_E_NOT_FOUND;
+}
+
 uint32_t to_epoll(uint32_t events) {
   uint32_t epoll = 0;
   if ((events & ASKR_READABLE) != 0) epoll |= EPOLLIN;
@@ -61,7 +74,7 @@ uint32_t from_epoll(uint32_t events) {
 
 }  // namespace
 
-const askr_loop kLoopInterface = {sizeof(askr_loop), loop_now, set_timer, cancel_timer, watch, unwatch};
+const askr_loop kLoopInterface = {sizeof(askr_loop), loop_now, set_timer, cancel_timer, watch, unwatch, add_work, cancel_work};
 
 GatewayLoop::GatewayLoop(EventLoop& loop) : loop_(loop) {
   current_loop = this;
@@ -104,6 +117,28 @@ bool GatewayLoop::cancel_timer(uint64_t id) {
   timers_.erase(found->second);
   by_id_.erase(found);
   return true;
+}
+
+uint64_t GatewayLoop::add_work(const ActivePlugin& plugin, Step step, void* context) {
+  work_.push_back({++last_id_, &plugin, step, context});
+  return last_id_;
+}
+
+bool GatewayLoop::cancel_work(uint64_t id) {
+  return std::erase_if(work_, [id](const Work& work) { return work.id == id; }) > 0;
+}
+
+// A step may add work and cancel that of others.
+void GatewayLoop::do_work(TurnBudget& budget) {
+  if (work_.empty()) return;
+  do {
+    const Work work = work_.front();
+    work_.pop_front();
+    const int32_t more = budget.spend([&work] {
+      return pipeline::contain(work.plugin->id(), "a step of its work", 0, [&work] { return work.step(work.context); });
+    });
+    if (more != 0) work_.push_back(work);
+  } while (!work_.empty() && !budget.is_spent());
 }
 
 askr_status GatewayLoop::watch(const ActivePlugin& plugin, int fd, uint32_t events, ReadyCallback callback,
@@ -154,6 +189,7 @@ void GatewayLoop::forget(const ActivePlugin& plugin) {
     if (watched->plugin == &plugin) descriptors.push_back(fd);
   }
   for (const int fd : descriptors) unwatch(fd);
+  std::erase_if(work_, [&plugin](const Work& work) { return work.plugin == &plugin; });
 }
 
 void GatewayLoop::report_leftovers() const {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "base/event_loop.hpp"
+#include "base/turn_budget.hpp"
 #include "plugin/host.hpp"
 
 namespace askr::plugin {
@@ -15,6 +17,7 @@ namespace askr::plugin {
 class GatewayLoop {
  public:
   using TimerCallback = void (*)(void* context);
+  using Step = int32_t (*)(void* context);
   using ReadyCallback = void (*)(void* context, uint32_t events);
 
   // The one of this process, until it is destroyed.
@@ -29,13 +32,19 @@ class GatewayLoop {
   // Nanoseconds until the next timer; negative: there is none.
   [[nodiscard]] int64_t until_next(int64_t now) const;
   void expire(int64_t now);
+  [[nodiscard]] bool has_work() const { return !work_.empty(); }
+  // One step of each in turn, until all is done or the budget is spent; one step at least.
+  void do_work(TurnBudget& budget);
 
   uint64_t set_timer(const ActivePlugin& plugin, int64_t delay, TimerCallback callback, void* context);
   bool cancel_timer(uint64_t id);
   askr_status watch(const ActivePlugin& plugin, int fd, uint32_t events, ReadyCallback callback, void* context);
   bool unwatch(int fd);
 
-  // A plugin was taken out: its timers and descriptors go.
+  uint64_t add_work(const ActivePlugin& plugin, Step step, void* context);
+  bool cancel_work(uint64_t id);
+
+  // A plugin was taken out: its timers, descriptors and work go.
   void forget(const ActivePlugin& plugin);
 
   // Names each plugin that has left timers or descriptors behind.
@@ -46,6 +55,12 @@ class GatewayLoop {
     uint64_t id;
     const ActivePlugin* plugin;
     TimerCallback callback;
+    void* context;
+  };
+  struct Work {
+    uint64_t id;
+    const ActivePlugin* plugin;
+    Step step;
     void* context;
   };
   struct Watched final : Watcher {
@@ -63,6 +78,7 @@ class GatewayLoop {
   uint64_t last_id_ = 0;
   std::multimap<int64_t, PluginTimer> timers_;
   std::unordered_map<uint64_t, std::multimap<int64_t, PluginTimer>::iterator> by_id_;
+  std::deque<Work> work_;  // the one whose turn it is in front
   std::unordered_map<int, std::unique_ptr<Watched>> watched_;
   std::vector<std::unique_ptr<Watched>> removed_;  // until the turn is over
 };

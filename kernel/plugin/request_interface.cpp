@@ -161,6 +161,16 @@ uint16_t server_port(askr_request request) {
   return transaction == nullptr ? 0 : transaction->server_port;
 }
 
+askr_status want_whole(askr_request request) {
+  Transaction* transaction = ASKR_LIVE(request, "askr_request_api.want_whole");
+  if (transaction == nullptr) return ASKR_E_STALE;
+  if (!may_change(*transaction)) return ASKR_E_WRONG_STEP;
+  const http::Method method = transaction->head.method;
+  if (method != http::Method::get && method != http::Method::head) return ASKR_E_INVALID;
+  transaction->wants_whole = true;
+  return ASKR_OK;
+}
+
 }  // namespace
 
 const askr_request_api kRequestInterface = {sizeof(askr_request_api),
@@ -184,6 +194,7 @@ const askr_request_api kRequestInterface = {sizeof(askr_request_api),
                                             times,
                                             is_background,
                                             server_address,
-                                            server_port};
+                                            server_port,
+                                            want_whole};
 
 }  // namespace askr::plugin

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.hpp"
 #include "plugin/interfaces.hpp"
 #include "plugin/live_request.hpp"
 
@@ -154,10 +155,34 @@ askr_str failure(askr_request request) {
 }
 
 askr_status apply_conditions(askr_request request) {
-  askr_status why = ASKR_OK;
-  Transaction* transaction = own_body(ASKR_LIVE(request, "askr_response_api.apply_conditions"), why);
-  if (transaction == nullptr) return why;
+  Transaction* transaction = ASKR_LIVE(request, "askr_response_api.apply_conditions");
+  if (transaction == nullptr) return ASKR_E_STALE;
   transaction->driver->apply_conditions();
+  return ASKR_OK;
+}
+
+askr_status read_body(askr_request request, uint64_t limit, askr_body_callback callback, void* context) {
+  Transaction* transaction = ASKR_LIVE(request, "askr_response_api.read_body");
+  if (transaction == nullptr) return ASKR_E_STALE;
+  return transaction->driver->read_response_body(limit, callback, context);
+}
+
+int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+askr_status file_version(askr_request request, askr_file_version* version) {
+  const Transaction* transaction = ASKR_LIVE(request, "askr_response_api.file_version");
+  if (transaction == nullptr) return ASKR_E_STALE;
+  if (version->size < sizeof(askr_file_version)) return ASKR_E_INVALID;
+  if (transaction->target.kind != pipeline::TargetKind::file) return ASKR_E_NOT_FOUND;
+  const struct stat& status = transaction->target.file_status;
+  *version = {version->size,
+              status.st_dev,
+              status.st_ino,
+              static_cast<uint64_t>(status.st_size),
+              nanoseconds(status.st_mtim),
+              nanoseconds(status.st_ctim)};
   return ASKR_OK;
 }
 
@@ -183,6 +208,8 @@ const askr_response_api kResponseInterface = {sizeof(askr_response_api),
                                               emit,
                                               bytes_sent,
                                               failure,
-                                              apply_conditions};
+                                              apply_conditions,
+                                              file_version,
+                                              read_body};
 
 }  // namespace askr::plugin

@@ -82,8 +82,7 @@ class Cache : public askr::Plugin {
 
   askr::Verdict lookup(askr::Request request) { return responses_.lookup(request); }
   askr::Verdict response_head(askr::Request request) {
-    responses_.response_head(request);
-    return askr::Verdict::next;
+    return responses_.response_head(request);
   }
   askr::Verdict log(askr::Request request) {
     responses_.log(request);

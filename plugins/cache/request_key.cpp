@@ -38,10 +38,10 @@ void look_at_field(std::string_view name, std::string_view value, const KeyOptio
       if (value != "0") traits.bypass = "body";
       break;
     case FieldMeaning::condition:
-      traits.fills = false;
+      traits.wants_part = true;
       break;
     case FieldMeaning::range:
-      traits.has_range = true;
+      traits.has_range = traits.wants_part = true;
       break;
     case FieldMeaning::detour:
       traits.bypass = "override";
@@ -121,7 +121,7 @@ RequestTraits inspect(const askr::Request& request, const KeyOptions& options, s
     traits.bypass = "method";
     return traits;
   }
-  traits.fills = method == "GET";
+  traits.wants_part = method == "HEAD";
   request.for_each_header(
       [&](std::string_view name, std::string_view value) { look_at_field(name, value, options, traits); });
   if (traits.bypass.empty()) {
@@ -129,7 +129,6 @@ RequestTraits inspect(const askr::Request& request, const KeyOptions& options, s
     if (key.size() > kLongestKey) traits.bypass = "long-url";
   }
   traits.readable = traits.bypass.empty();
-  traits.fills = traits.fills && traits.readable && !traits.has_range;
   return traits;
 }
 

@@ -17,8 +17,8 @@ struct KeyOptions {
 
 struct RequestTraits {
   bool readable = false;             // the cache may answer it
-  bool fills = false;                // its response may be stored
   bool has_range = false;            // then it wants plain bytes
+  bool wants_part = false;           // less than all of the page: HEAD, a range, a condition
   std::string_view bypass = {};      // why it is not readable; static
   std::string_view accept_encoding;  // data() == nullptr when there is none
 };

@@ -52,21 +52,23 @@ askr::Verdict ResponseCache::lookup(askr::Request request) {
   asked.hash = store_->hash(asked.key);
   begin(asked);
   asked.accept_encoding = traits.accept_encoding;
-  asked.fills = traits.fills;
+  asked.fills = true;
   asked.has_range = traits.has_range;
+  asked.wants_part = traits.wants_part;
   FoundResponse found = find(request, asked);
   if (found && !request.is_background() && serve_found(request, found, Served::hit)) return askr::Verdict::done;
-  Candidate* candidate = candidates_.emplace(request, asked);
-  if (found && candidate != nullptr) {
-    // Its page is known to be stored, so the application is to render all of it, whatever this client has already.
-    candidate->had_stale = true;
-    candidate->fills = request.method() == "GET";
-    for (const char* field :
-         {"Range", "If-Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since"}) {
-      request.remove_header(field);
-    }
-  }
+  asked.had_stale = static_cast<bool>(found);
+  if (asked.wants_part) ask_for_whole(request, asked);
+  candidates_.emplace(request, asked);
   return askr::Verdict::next;
+}
+
+// The application is to render all of the page, whatever this client has already. Only of a page that is known not to
+// be stored it gets the request as it is; and a range as long as it is not known that the page is stored, because there
+// are scripts that send parts of something large.
+void ResponseCache::ask_for_whole(askr::Request request, Candidate& asked) {
+  asked.fills = asked.had_stale || !unstored_->knows(asked.hash, now());
+  if (asked.fills && (asked.had_stale || !asked.has_range)) request.want_whole();
 }
 
 FoundResponse ResponseCache::find(askr::Request request, const Candidate& wanted) {

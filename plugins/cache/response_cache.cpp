@@ -51,6 +51,7 @@ askr::Result<> ResponseCache::register_(askr::Registrar registrar) {
   if (!added || !is_on()) return added;
   added = candidates_.add(registrar);
   if (added) added = writes_.add(registrar);
+  if (added) added = collections_.add(registrar);
   if (!added) return added;
   return registrar.provide(ASKR_CACHE_RESPONSES, &kService, this);
 }
@@ -78,6 +79,7 @@ void ResponseCache::process_start(const askr_process& process) {
   compress_ = askr::find_service<askr_compress_encode>(ASKR_COMPRESS_ENCODE);
   store_ = std::make_unique<ResponseStore>(askr::shm_region(kRegion), *askr::api().shm, process.index);
   store_->take_over(process.gateways);
+  unstored_ = std::make_unique<Unstored>();
 }
 
 void ResponseCache::master_stop() {

@@ -12,8 +12,10 @@
 #include "askr/services/cache.h"
 #include "askr/services/compress.h"
 #include "policy.hpp"
+#include "recording.hpp"
 #include "request_key.hpp"
 #include "response_store.hpp"
+#include "unstored.hpp"
 
 namespace cache {
 
@@ -35,6 +37,7 @@ struct Candidate {
   uint64_t born = 0, began = 0;  // see NewResponse
   std::string_view accept_encoding;
   bool fills = false, has_range = false;
+  bool wants_part = false;  // less than all of the page: HEAD, a range, a condition
   bool had_stale = false;  // there is a response that is too old
   bool settled = false;    // the observer knows
 };
@@ -43,6 +46,17 @@ struct Candidate {
 struct Write {
   uint32_t address;           // WriteClock::index_of
   bool may_have_been = true;  // until an error says that there was none
+};
+
+class ResponseCache;
+
+// One for each response that is read whole before it answers.
+struct Collection {
+  Collection(ResponseCache& cache_in, Candidate& candidate_in, Recording recording_in)
+      : cache(cache_in), candidate(candidate_in), recording(std::move(recording_in)) {}
+  ResponseCache& cache;
+  Candidate& candidate;
+  Recording recording;
 };
 
 class ResponseCache {
@@ -60,7 +74,7 @@ class ResponseCache {
   void master_stop();
 
   askr::Verdict lookup(askr::Request request);
-  void response_head(askr::Request request);
+  askr::Verdict response_head(askr::Request request);
   void log(askr::Request request);
   // From any process.
   void forget_tag(std::string_view tag) { tags_->forget(tag); }
@@ -85,6 +99,7 @@ class ResponseCache {
   static void add_head(askr::Response response, const FoundResponse& found, std::string_view name,
                        std::string_view status);
   static void add_body(askr::Request request, const FoundResponse& found);
+  void ask_for_whole(askr::Request request, Candidate& asked);
   FoundResponse find(askr::Request request, const Candidate& wanted);
   FoundResponse encode(askr::Request request, const Candidate& wanted, FoundResponse plain, int32_t coding);
 
@@ -93,19 +108,23 @@ class ResponseCache {
   void follow_write(askr::Request request, Write& write, bool by_php);
 
   // --- filling
-  void take_response(askr::Request request, Candidate& candidate, const std::vector<std::string>& opt_in);
+  Policy decide(askr::Request request, const Candidate& candidate, const std::vector<std::string>& opt_in);
+  askr::Verdict take_response(askr::Request request, Candidate& candidate, const std::vector<std::string>& opt_in);
+  void begin_collecting(askr::Request request, Candidate& candidate, Recording recording);
+  void finish_collecting(askr::Request request, Collection& collection, askr_status status, std::string_view body);
   void take_error(askr::Request request, Candidate& candidate);
-  void store(askr::Request request, Candidate& candidate, const Policy& policy, std::string head, std::string_view vary,
-             std::string_view body, bool compressible);
+  void store(askr::Request request, Candidate& candidate, const Recording& recording, std::string_view body);
   bool store_now(uint64_t hash, const NewResponse& response, Stored& stored);
   void settle(askr::Request request, Candidate& candidate, askr_cache_outcome outcome) const;
 
   static const askr_cache_responses kService;
   askr::RequestSlot<Candidate> candidates_;
   askr::RequestSlot<Write> writes_;
+  askr::RequestSlot<Collection> collections_;
   Candidate scratch_;
   TagClock* tags_ = nullptr;
   std::unique_ptr<ResponseStore> store_;
+  std::unique_ptr<Unstored> unstored_;
   askr::Service<askr_compress_encode> compress_;
   void (*settled_)(void* context, askr_request request, int32_t outcome) = nullptr;
   void* settled_context_ = nullptr;

@@ -1,10 +1,8 @@
 // Responses that fill the cache, or are replaced by what is there.
-#include <charconv>
 #include <string>
 
 #include "clock.hpp"
 #include "fields.hpp"
-#include "hash.hpp"
 #include "response_cache.hpp"
 #include "status_line.hpp"
 
@@ -40,32 +38,14 @@ std::string joined(const std::vector<std::string>& fields) {
   return text;
 }
 
-std::string etag_of(std::string_view body) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  uint64_t hash = hash_of(body);
-  std::string text = "\"";
-  for (unsigned i = 0; i < 16; ++i, hash >>= 4) text += kDigits[hash & 15];
-  return text + "\"";
-}
-
 }  // namespace
 
 // Keeps the body of a response that is to be stored, and stores it when it is complete. The candidate lives as long as
 // the request, and so longer than its filters.
 class Capture final : public askr::BodyFilter {
  public:
-  Capture(ResponseCache& cache, askr::Request request, Candidate& candidate, Policy policy)
-      : cache_(cache), request_(request), candidate_(candidate), policy_(std::move(policy)) {
-    const askr::Response response = request.response();
-    response.for_each_header([this](std::string_view name, std::string_view value) {
-      if (is_stored_field(name)) append_field(head_, name, value);
-    });
-    vary_ = all_values(response, "Vary");
-    const std::string_view length = response.header("Content-Length");
-    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), announced_);
-    has_announced_ = !length.empty() && error == std::errc{} && end == length.data() + length.size();
-    compressible_ = cache.compress_ && cache.compress_.functions->is_candidate(cache.compress_.self, request.handle());
-  }
+  Capture(ResponseCache& cache, askr::Request request, Candidate& candidate, Recording recording)
+      : cache_(cache), request_(request), candidate_(candidate), recording_(std::move(recording)) {}
 
   askr::Result<> data(askr::Request request, std::string_view bytes, uint32_t piece_flags, askr::Sink& out) override {
     if (!candidate_.settled && body_.size() + bytes.size() > cache_.options.largest_body) {
@@ -81,20 +61,18 @@ class Capture final : public askr::BodyFilter {
 
  private:
   void finish() {
-    if (has_announced_ && announced_ != body_.size()) {
+    if (recording_.is_whole(body_.size())) {
+      cache_.store(request_, candidate_, recording_, body_);
+    } else {
       cache_.settle(request_, candidate_, ASKR_CACHE_UNFINISHED);
-      return;
     }
-    cache_.store(request_, candidate_, policy_, std::move(head_), vary_, body_, compressible_);
   }
 
   ResponseCache& cache_;
   askr::Request request_;
   Candidate& candidate_;
-  Policy policy_;
-  std::string head_, vary_, body_;
-  uint64_t announced_ = 0;
-  bool has_announced_ = false, compressible_ = false;
+  Recording recording_;
+  std::string body_;
 };
 
 namespace {
@@ -117,53 +95,75 @@ class Replacement final : public askr::BodyFilter {
 
 }  // namespace
 
-void ResponseCache::response_head(askr::Request request) {
-  if (!store_) return;
+askr::Verdict ResponseCache::response_head(askr::Request request) {
+  if (!store_) return askr::Verdict::next;
   askr::Response response = request.response();
   const bool by_php = response.body_kind() == ASKR_BODY_STREAM;
   if (Write* write = writes_.get(request)) follow_write(request, *write, by_php);
   Candidate* candidate = candidates_.get(request);
-  if (candidate != nullptr && candidate->settled) return;  // it waited, and was answered from the cache
-  if (candidate == nullptr && !by_php) return;
-  const std::vector<std::string> fields = take_opt_in(response);
+  if (candidate != nullptr && candidate->settled) return askr::Verdict::next;  // it was answered from the cache
+  if (candidate == nullptr && !by_php) return askr::Verdict::next;
+  const std::vector<std::string> opt_in = take_opt_in(response);
   if (candidate == nullptr) {
-    if (!fields.empty()) {
+    if (!opt_in.empty()) {
       const RequestTraits traits = inspect(request, options.key, scratch_.key);
       annotate(response, traits.bypass == "method" ? "method" : "bypass", traits.bypass);
     }
   } else if (response.status() >= 500) {
     take_error(request, *candidate);
   } else if (by_php && response.status() != 304) {
-    take_response(request, *candidate, fields);
+    return take_response(request, *candidate, opt_in);
   } else {
     settle(request, *candidate, ASKR_CACHE_UNFINISHED);
   }
+  return askr::Verdict::next;
 }
 
-void ResponseCache::take_response(askr::Request request, Candidate& candidate, const std::vector<std::string>& opt_in) {
+// What becomes of it. Without a field nobody is told anything.
+Policy ResponseCache::decide(askr::Request request, const Candidate& candidate,
+                             const std::vector<std::string>& opt_in) {
   askr::Response response = request.response();
   Policy policy;
-  if (!opt_in.empty()) {
-    policy = parse_policy(opt_in);
-    if (policy.refusal.empty()) policy.refusal = refusal_of(response);
-    policy.age = age_of(response);
-    if (policy.refusal.empty() && policy.is_over()) policy.refusal = "age";
-    if (policy.refusal.empty() && !candidate.fills) policy.refusal = "request";
-    if (policy.refusal == "bad-askr-cache" || policy.refusal == "too-many-tags") {
-      askr::log::warning(std::string(request.target()) + " is not stored, " + std::string(policy.refusal) + ": \"" +
-                         joined(opt_in) + "\"; it should look like \"60, tags=posts,home, swr=30\"");
-    }
-    annotate(response, candidate.had_stale ? "stale" : "uri-miss", policy.refusal);
-    metrics.misses.increment();
-    if (!policy.refusal.empty()) metrics.refused.increment();
+  if (opt_in.empty()) {
+    policy.refusal = "no-opt-in";
+    return policy;
   }
-  if (!opt_in.empty() && policy.refusal.empty()) {
-    auto capture = std::make_unique<Capture>(*this, request, candidate, std::move(policy));
-    if (response.add_filter(std::move(capture), askr::Length::stays)) return;
-  } else if (candidate.had_stale && candidate.fills) {
-    store_->forget(candidate.hash, candidate.key);  // it is not to be stored any more
+  policy = parse_policy(opt_in);
+  if (policy.refusal.empty()) policy.refusal = refusal_of(response);
+  policy.age = age_of(response);
+  if (policy.refusal.empty() && policy.is_over()) policy.refusal = "age";
+  if (policy.refusal.empty() && !candidate.fills) policy.refusal = "request";
+  if (policy.refusal == "bad-askr-cache" || policy.refusal == "too-many-tags") {
+    askr::log::warning(std::string(request.target()) + " is not stored, " + std::string(policy.refusal) + ": \"" +
+                       joined(opt_in) + "\"; it should look like \"60, tags=posts,home, swr=30\"");
   }
-  settle(request, candidate, candidate.fills ? ASKR_CACHE_UNCACHEABLE : ASKR_CACHE_UNFINISHED);
+  annotate(response, candidate.had_stale ? "stale" : "uri-miss", policy.refusal);
+  metrics.misses.increment();
+  if (!policy.refusal.empty()) metrics.refused.increment();
+  return policy;
+}
+
+askr::Verdict ResponseCache::take_response(askr::Request request, Candidate& candidate,
+                                           const std::vector<std::string>& opt_in) {
+  askr::Response response = request.response();
+  Policy policy = decide(request, candidate, opt_in);
+  if (!policy.refusal.empty()) {
+    if (candidate.fills) unstored_->note(candidate.hash, now());
+    if (candidate.had_stale && candidate.fills) store_->forget(candidate.hash, candidate.key);
+    settle(request, candidate, candidate.fills ? ASKR_CACHE_UNCACHEABLE : ASKR_CACHE_UNFINISHED);
+    if (candidate.wants_part) response.apply_conditions();
+    return askr::Verdict::next;
+  }
+  Recording recording(request, std::move(policy), compress_);
+  if (candidate.wants_part) {
+    begin_collecting(request, candidate, std::move(recording));
+    return candidate.settled ? askr::Verdict::next : askr::Verdict::suspend;
+  }
+  auto capture = std::make_unique<Capture>(*this, request, candidate, std::move(recording));
+  if (!response.add_filter(std::move(capture), askr::Length::stays)) {
+    settle(request, candidate, ASKR_CACHE_UNFINISHED);
+  }
+  return askr::Verdict::next;
 }
 
 // The application has failed, or nobody could run it.
@@ -194,11 +194,15 @@ void ResponseCache::take_error(askr::Request request, Candidate& candidate) {
     response.clear_body();
     add_body(request, found);
   }
+  response.apply_conditions();
   settle(request, candidate, ASKR_CACHE_UNFINISHED);
 }
 
-void ResponseCache::store(askr::Request request, Candidate& candidate, const Policy& policy, std::string head,
-                          std::string_view vary, std::string_view body, bool compressible) {
+void ResponseCache::store(askr::Request request, Candidate& candidate, const Recording& recording,
+                          std::string_view body) {
+  const Policy& policy = recording.policy;
+  const std::string& vary = recording.vary;
+  std::string head = recording.head;
   bool has_etag = false;
   bool has_date = false;
   bool is_encoded = false;
@@ -208,7 +212,7 @@ void ResponseCache::store(askr::Request request, Candidate& candidate, const Pol
     is_encoded = is_encoded || (same_name(name, "Content-Encoding") && !same_name(value, "identity"));
     return true;
   });
-  compressible = compressible && !is_encoded && body.size() >= compress_.functions->least_size(compress_.self);
+  const bool compressible = recording.compressible && !is_encoded && body.size() >= compress_.functions->least_size(compress_.self);
   if (!has_etag) append_field(head, "ETag", etag_of(body));
   if (!has_date) append_field(head, "Date", http_date(wall_now() / kSecond));
   std::string varies(vary);
@@ -234,6 +238,7 @@ void ResponseCache::store(askr::Request request, Candidate& candidate, const Pol
                              .error_until = fresh_until + policy.stale_if_error * kSecond};
   Stored stored{};
   if (!store_now(candidate.hash, response, stored)) metrics.refused.increment();
+  unstored_->forget(candidate.hash);
   settle(request, candidate,
          stored == Stored::yes    ? ASKR_CACHE_STORED
          : stored == Stored::dead ? ASKR_CACHE_OUTDATED

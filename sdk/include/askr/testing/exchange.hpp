@@ -60,6 +60,8 @@ struct Answer {
   bool suspended = false;           // no answer yet: see Host::finished
   bool reached_php = false;
   bool cut_off = false;
+  bool wanted_whole = false;        // see askr_request_api.want_whole
+  bool conditions_applied = false;  // see askr_response_api.apply_conditions, which does nothing more here
   uint64_t id = 0;
 
   [[nodiscard]] std::string header(std::string_view name) const {
@@ -93,12 +95,17 @@ struct Exchange : Arrival {
   std::optional<askr_verdict> resumed;
   askr_body_callback body_callback = nullptr;
   void* body_context = nullptr;
+  bool wants_whole = false;  // askr_request_api.want_whole was called
+
 
   int status = 200;
   Fields response;
   std::string own_body;  // of a hook or a file
   bool from_worker = false, answered = false;
-  bool conditions_applied = false;  // askr_response_api.apply_conditions was called; nothing more happens here
+  askr_body_callback response_callback = nullptr;  // of askr_response_api.read_body
+  void* response_context = nullptr;
+  uint64_t response_limit = 0;
+  bool conditions_applied = false;
   std::vector<Filter> filters;
   std::map<uint32_t, void*> slots, connection_slots;
   std::vector<std::unique_ptr<char[]>> memory;

@@ -74,6 +74,10 @@ class Host {
   // --- time, wake-ups, commands
   // Lets `nanoseconds` pass: timers fire, resumed requests go on.
   void pass(int64_t nanoseconds);
+  // One turn of the loop: each work of the plugin (askr_loop.add_work) does a step. Requests are sent in as many turns
+  // as they need.
+  void turn();
+  [[nodiscard]] unsigned steps() const { return steps_; }
   void wake();
   void drain();                                            // the server begins to stop
   [[nodiscard]] unsigned wakes() const { return wakes_; }  // asked for by the plugin
@@ -121,6 +125,8 @@ class Host {
   void run(Exchange& exchange);
   bool run_phase(Exchange& exchange, uint32_t phase);
   void answer(Exchange& exchange);
+  void read_response(Exchange& exchange);
+  void finish(Exchange& exchange);
   void send_body(Exchange& exchange);
   askr_status pass_on(Exchange& exchange, size_t filter, std::string_view bytes, uint32_t flags);
   void destroy(Exchange& exchange);
@@ -154,12 +160,13 @@ class Host {
   std::vector<Metric> metrics_;
   std::vector<std::string> log_, repeated_;
   std::map<uint64_t, Timer> timers_;
+  std::map<uint64_t, std::pair<int32_t (*)(void*), void*>> work_;
   std::map<uint64_t, std::unique_ptr<Exchange>> exchanges_;
   std::map<uint64_t, Answer> answers_;
   std::vector<std::unique_ptr<askr_callable>> callables_;
   uint64_t last_id_ = 0;
   int64_t now_ = 1'000'000'000;
-  unsigned wakes_ = 0, stale_calls_ = 0;
+  unsigned wakes_ = 0, stale_calls_ = 0, steps_ = 0;
   bool in_request_ = false, ending_ = false;
 };
 

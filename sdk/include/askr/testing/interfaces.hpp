@@ -1,6 +1,7 @@
 // The interfaces of the SDK, as the fake host offers them. Included by host.hpp.
 #pragma once
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -167,7 +168,11 @@ inline const void* Interfaces::find_interface(std::string_view name) {
       },
       [](askr_request) -> int32_t { return 0; },
       I::text<&Exchange::server>,
-      [](askr_request r) -> uint16_t { return I::live(r) == nullptr ? 0 : I::live(r)->port; }};
+      [](askr_request r) -> uint16_t { return I::live(r) == nullptr ? 0 : I::live(r)->port; },
+      [](askr_request r) -> askr_status {
+        if (I::live(r) == nullptr) return ASKR_E_STALE;
+        return I::live(r)->wants_whole = true, ASKR_OK;
+      }};
   static const askr_response_api response = {
       sizeof(askr_response_api),
       [](askr_request r) -> int32_t { return I::live(r) == nullptr ? 0 : I::live(r)->status; },
@@ -223,6 +228,30 @@ inline const void* Interfaces::find_interface(std::string_view name) {
       [](askr_request r) -> askr_status {
         if (I::live(r) == nullptr) return ASKR_E_STALE;
         return I::live(r)->conditions_applied = true, ASKR_OK;
+      },
+      [](askr_request r, askr_file_version* version) -> askr_status {
+        const Exchange* exchange = I::live(r);
+        if (exchange == nullptr) return ASKR_E_STALE;
+        if (exchange->upstream.file.empty()) return ASKR_E_NOT_FOUND;
+        struct stat status {};
+        if (::stat(exchange->upstream.file.c_str(), &status) != 0) status.st_size = static_cast<off_t>(I::length(*exchange));
+        const auto nanoseconds = [](const timespec& time) { return time.tv_sec * INT64_C(1'000'000'000) + time.tv_nsec; };
+        *version = {version->size,
+                    status.st_dev,
+                    status.st_ino,
+                    static_cast<uint64_t>(status.st_size),
+                    nanoseconds(status.st_mtim),
+                    nanoseconds(status.st_ctim)};
+        return ASKR_OK;
+      },
+      [](askr_request r, uint64_t limit, askr_body_callback callback, void* context) -> askr_status {
+        Exchange* exchange = I::live(r);
+        if (exchange == nullptr) return ASKR_E_STALE;
+        if (exchange->phase != ASKR_PHASE_RESPONSE_HEAD) return ASKR_E_WRONG_STEP;
+        exchange->response_callback = callback;
+        exchange->response_context = context;
+        exchange->response_limit = limit;
+        return ASKR_OK;
       }};
   static const askr_slots slots = {
       sizeof(askr_slots),
@@ -300,7 +329,16 @@ inline const void* Interfaces::find_interface(std::string_view name) {
       [](const askr_host*, int32_t, uint32_t, void (*)(void*, uint32_t), void*) -> askr_status {
         return ASKR_E_UNSUPPORTED;  // there is no loop to wait in: test descriptors with the real server
       },
-      [](const askr_host*, int32_t) -> askr_status { return ASKR_E_NOT_FOUND; }};
+      [](const askr_host*, int32_t) -> askr_status { return ASKR_E_NOT_FOUND; },
+      [](const askr_host*, int32_t (*step)(void*), void* context, uint64_t* work) -> askr_status {
+        const uint64_t id = ++I::host().last_id_;
+        I::host().work_[id] = {step, context};
+        if (work != nullptr) *work = id;
+        return ASKR_OK;
+      },
+      [](const askr_host*, uint64_t work) -> askr_status {
+        return I::host().work_.erase(work) > 0 ? ASKR_OK : ASKR_E_NOT_FOUND;
+      }};
   static const askr_log log = {
       sizeof(askr_log), [](const askr_host*, uint32_t, askr_str line) { I::host().log_.emplace_back(I::view(line)); },
       [](uint32_t) -> int32_t { return 1; }};

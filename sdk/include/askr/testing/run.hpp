@@ -118,6 +118,7 @@ inline Answer Host::send(const std::string& method, const std::string& target, c
   exchanges_[id] = std::move(exchange);
   run(running);
   settle();
+  while (!work_.empty() && exchanges_.contains(id)) turn();
   if (auto answer = finished(id)) return *answer;
   Answer waiting;
   waiting.id = id;
@@ -182,15 +183,47 @@ inline void Host::run(Exchange& exchange) {
 inline void Host::answer(Exchange& exchange) {
   const auto hook = hooks_.find(ASKR_PHASE_RESPONSE_HEAD);
   exchange.phase = ASKR_PHASE_RESPONSE_HEAD;
-  if (hook != hooks_.end() && hook->second(self_, {exchange.id}) != ASKR_NEXT) {
+  const askr_verdict verdict = hook == hooks_.end() ? ASKR_NEXT : hook->second(self_, {exchange.id});
+  if (verdict == ASKR_SUSPEND) {
+    exchange.suspended = true;
+    if (exchange.response_callback != nullptr) read_response(exchange);
+    return;
+  }
+  if (verdict != ASKR_NEXT) exchange.resumed = ASKR_FAIL;
+  finish(exchange);
+}
+
+inline void Host::read_response(Exchange& exchange) {
+  std::string whole = exchange.own_body;
+  if (exchange.from_worker) {
+    for (const Piece& piece : exchange.upstream.pieces) whole += piece.bytes;
+  }
+  askr_status status = whole.size() > exchange.response_limit ? ASKR_E_TOO_LARGE : ASKR_OK;
+  if (exchange.from_worker && exchange.upstream.cut_short) status = ASKR_E_FAILED;
+  if (status == ASKR_OK) {
+    exchange.own_body = whole;
+    exchange.from_worker = false;
+  } else {
+    whole.clear();
+  }
+  exchange.response_callback(exchange.response_context, {exchange.id}, status, {whole.data(), whole.size()});
+}
+
+// Behind response_head.
+inline void Host::finish(Exchange& exchange) {
+  exchange.suspended = false;
+  if (std::exchange(exchange.resumed, std::nullopt).value_or(ASKR_NEXT) != ASKR_NEXT) {
     exchange.status = 500;
     exchange.from_worker = false;
     exchange.own_body = "error";
+    exchange.filters.clear();
   }
   const bool bodiless = exchange.method == "HEAD" || exchange.status == 204 || exchange.status == 304;
   if (!bodiless) send_body(exchange);
   exchange.answer.status = exchange.status;
   exchange.answer.headers = exchange.response;
+  exchange.answer.wanted_whole = exchange.wants_whole;
+  exchange.answer.conditions_applied = exchange.conditions_applied;
   exchange.phase = ASKR_PHASE_LOG;
   if (const auto log = hooks_.find(ASKR_PHASE_LOG); log != hooks_.end()) log->second(self_, {exchange.id});
   answers_[exchange.id] = exchange.answer;
@@ -252,7 +285,13 @@ inline void Host::settle() {
   for (const auto& [id, exchange] : exchanges_) {
     if (exchange->resumed) due.push_back(exchange.get());
   }
-  for (Exchange* exchange : due) run(*exchange);
+  for (Exchange* exchange : due) {
+    if (exchange->phase == ASKR_PHASE_RESPONSE_HEAD) {
+      finish(*exchange);
+    } else {
+      run(*exchange);
+    }
+  }
 }
 
 inline std::optional<Answer> Host::finished(uint64_t id) {
@@ -290,6 +329,19 @@ inline void Host::pass(int64_t nanoseconds) {
       fired = true;
       break;
     }
+  }
+  settle();
+}
+
+inline void Host::turn() {
+  std::vector<uint64_t> due;
+  for (const auto& [id, work] : work_) due.push_back(id);
+  for (const uint64_t id : due) {
+    const auto found = work_.find(id);
+    if (found == work_.end()) continue;
+    const auto [step, context] = found->second;
+    ++steps_;
+    if (step(context) == 0) work_.erase(id);
   }
   settle();
 }

@@ -74,8 +74,8 @@ void Connection::on_ready(uint32_t events) {
   if (state_ == State::closed) return;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
   hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  const bool answering = state_ == State::waiting || state_ == State::held || state_ == State::sending ||
-                         state_ == State::suspended;
+  const bool answering =
+      state_ == State::waiting || state_ == State::held || state_ == State::sending || state_ == State::suspended;
   if (hung_up_ && answering && is_client_at_end()) {
     on_client_gone();
     return;

@@ -52,8 +52,8 @@ void Connection::take_input(const char* data, size_t size) {
     size -= used;
   }
   taking_input_ = false;
-  const bool for_later = state_ == State::waiting || state_ == State::held || state_ == State::sending ||
-                         state_ == State::suspended;
+  const bool for_later =
+      state_ == State::waiting || state_ == State::held || state_ == State::sending || state_ == State::suspended;
   if (size > 0 && for_later) leftover_.assign(data, size);
 }
 

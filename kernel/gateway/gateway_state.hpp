@@ -66,11 +66,11 @@ struct GatewayState {
   std::vector<Connection*> connections;  // all open ones; each knows its place
   std::vector<Connection*> closed;       // deleted at the end of the turn
   uint32_t first_slot = 0;
-  unsigned in_flight = 0;             // requests at the workers
-  std::vector<askr_request> resumed;  // by plugins, in this turn
-  TurnBudget budget;                  // for filters and the work of plugins
+  unsigned in_flight = 0;              // requests at the workers
+  std::vector<askr_request> resumed;   // by plugins, in this turn
+  TurnBudget budget;                   // for filters and the work of plugins
   std::deque<askr_request> filtering;  // those whose filters have more to do when there is time
-  std::vector<Repeat> repeats;        // asked for by plugins, in this turn
+  std::vector<Repeat> repeats;         // asked for by plugins, in this turn
 
   // --- scratch memory, used within one call
   std::array<char, 128U << 10> input;

@@ -48,8 +48,8 @@ struct RequestContext {
 
   // --- the response
   OutputQueue output;
-  std::string held;   // body bytes kept back until the length is known or they are many
-  size_t filtered = 0;  // of them, once the head is out: has been through the filters
+  std::string held;      // body bytes kept back until the length is known or they are many
+  size_t filtered = 0;   // of them, once the head is out: has been through the filters
   BodyReader collector;  // the plugin that wants the whole body before anything is sent
   http::BodyFraming framing = http::BodyFraming::none;
   uint64_t body_left = 0;            // with content_length: what is still to come

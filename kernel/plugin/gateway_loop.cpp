@@ -74,7 +74,8 @@ uint32_t from_epoll(uint32_t events) {
 
 }  // namespace
 
-const askr_loop kLoopInterface = {sizeof(askr_loop), loop_now, set_timer, cancel_timer, watch, unwatch, add_work, cancel_work};
+const askr_loop kLoopInterface = {sizeof(askr_loop), loop_now, set_timer,  cancel_timer, watch,
+                                  unwatch,           add_work, cancel_work};
 
 GatewayLoop::GatewayLoop(EventLoop& loop) : loop_(loop) {
   current_loop = this;

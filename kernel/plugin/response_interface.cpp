@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.hpp"
 #include "plugin/interfaces.hpp"
 #include "plugin/live_request.hpp"
 
@@ -167,25 +166,6 @@ askr_status read_body(askr_request request, uint64_t limit, askr_body_callback c
   return transaction->driver->read_response_body(limit, callback, context);
 }
 
-int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * kSecond + time.tv_nsec;
-}
-
-askr_status file_version(askr_request request, askr_file_version* version) {
-  const Transaction* transaction = ASKR_LIVE(request, "askr_response_api.file_version");
-  if (transaction == nullptr) return ASKR_E_STALE;
-  if (version->size < sizeof(askr_file_version)) return ASKR_E_INVALID;
-  if (transaction->target.kind != pipeline::TargetKind::file) return ASKR_E_NOT_FOUND;
-  const struct stat& status = transaction->target.file_status;
-  *version = {version->size,
-              status.st_dev,
-              status.st_ino,
-              static_cast<uint64_t>(status.st_size),
-              nanoseconds(status.st_mtim),
-              nanoseconds(status.st_ctim)};
-  return ASKR_OK;
-}
-
 }  // namespace
 
 const askr_response_api kResponseInterface = {sizeof(askr_response_api),
@@ -209,7 +189,6 @@ const askr_response_api kResponseInterface = {sizeof(askr_response_api),
                                               bytes_sent,
                                               failure,
                                               apply_conditions,
-                                              file_version,
                                               read_body};
 
 }  // namespace askr::plugin

@@ -81,9 +81,7 @@ class Cache : public askr::Plugin {
   void master_stop() { responses_.master_stop(); }
 
   askr::Verdict lookup(askr::Request request) { return responses_.lookup(request); }
-  askr::Verdict response_head(askr::Request request) {
-    return responses_.response_head(request);
-  }
+  askr::Verdict response_head(askr::Request request) { return responses_.response_head(request); }
   askr::Verdict log(askr::Request request) {
     responses_.log(request);
     return askr::Verdict::next;

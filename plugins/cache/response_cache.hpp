@@ -38,8 +38,8 @@ struct Candidate {
   std::string_view accept_encoding;
   bool fills = false, has_range = false;
   bool wants_part = false;  // less than all of the page: HEAD, a range, a condition
-  bool had_stale = false;  // there is a response that is too old
-  bool settled = false;    // the observer knows
+  bool had_stale = false;   // there is a response that is too old
+  bool settled = false;     // the observer knows
 };
 
 // One for each request of an unsafe method: it makes what is stored for its address old news (RFC 9111 section 4.4).

@@ -24,8 +24,7 @@ void ResponseCache::finish_collecting(askr::Request request, Collection& collect
     if (response.header("Content-Encoding").empty()) response.set_header("Accept-Ranges", "bytes");
   } else {
     if (status == ASKR_E_TOO_LARGE) metrics.refused.increment();
-    settle(request, collection.candidate,
-           status == ASKR_E_TOO_LARGE ? ASKR_CACHE_UNCACHEABLE : ASKR_CACHE_UNFINISHED);
+    settle(request, collection.candidate, status == ASKR_E_TOO_LARGE ? ASKR_CACHE_UNCACHEABLE : ASKR_CACHE_UNFINISHED);
   }
   response.apply_conditions();
   (void)request.resume(askr::Verdict::next);

@@ -212,7 +212,8 @@ void ResponseCache::store(askr::Request request, Candidate& candidate, const Rec
     is_encoded = is_encoded || (same_name(name, "Content-Encoding") && !same_name(value, "identity"));
     return true;
   });
-  const bool compressible = recording.compressible && !is_encoded && body.size() >= compress_.functions->least_size(compress_.self);
+  const bool compressible =
+      recording.compressible && !is_encoded && body.size() >= compress_.functions->least_size(compress_.self);
   if (!has_etag) append_field(head, "ETag", etag_of(body));
   if (!has_date) append_field(head, "Date", http_date(wall_now() / kSecond));
   std::string varies(vary);

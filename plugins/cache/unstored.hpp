@@ -1,7 +1,7 @@
 // Unstored: pages of which a gateway knows that they are not to be stored, for a while. For a page that may be stored
-// the cache has all of it rendered, even if a client wants its head, or only to know whether it has changed; of one that
-// may not the application gets the request as it is. A table of fixed size in which the new push out the old: what it
-// does not know costs a rendering.
+// the cache has all of it rendered, even if a client wants its head, or only to know whether it has changed; of one
+// that may not the application gets the request as it is. A table of fixed size in which the new push out the old: what
+// it does not know costs a rendering.
 #pragma once
 
 #include <array>

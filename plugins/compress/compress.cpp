@@ -1,10 +1,10 @@
 // compress: responses leave in the best content coding that the client takes.
 //
-// The decision falls in response_head, once per response; from there on a body filter does the work. Files that were
-// compressed beforehand are sent as they lie; small ones are compressed once and kept in memory; larger ones stream
-// plain, because compressing them for each client would cost more than sending them. Streams are flushed whenever the
-// script flushes. Rejected: threads for the work. A page of 30 KB takes a few tenths of a millisecond, and gateways
-// have one thread.
+// The decision falls in response_head, once per response. Small pages and streams go through a body filter; a body that
+// is complete and larger is encoded a slice at a time, while other requests have their turn in between (jobs.hpp).
+// Files that were compressed beforehand are sent as they lie; others are compressed once and kept in memory, unless
+// they are large: these stream plain, because compressing them for each client would cost more than sending them.
+// Streams are flushed whenever the script flushes. Rejected: threads for the work, because gateways have one.
 #include <string>
 #include <vector>
 
@@ -13,6 +13,7 @@
 #include "askr/services/compress.h"
 #include "encoded_files.hpp"
 #include "encoders.hpp"
+#include "jobs.hpp"
 #include "media_types.hpp"
 #include "negotiation.hpp"
 #include "precompressed.hpp"
@@ -34,12 +35,6 @@ class CompressFilter final : public askr::BodyFilter {
   CompressFilter(std::unique_ptr<compression::Encoder> encoder, Counters& counters)
       : encoder_(std::move(encoder)), counters_(counters) {}
 
-  // Keeps a copy of the output for the next client that asks for the same file.
-  void keep_for(compression::EncodedFiles& files, std::string key) {
-    files_ = &files;
-    key_ = std::move(key);
-  }
-
   askr::Result<> data(askr::Request /*request*/, std::string_view bytes, uint32_t piece_flags,
                       askr::Sink& out) override {
     const bool last = (piece_flags & ASKR_PIECE_LAST) != 0;
@@ -51,8 +46,6 @@ class CompressFilter final : public askr::BodyFilter {
     if (!encoder_->write(bytes, step, encoded_)) return askr::Error{ASKR_E_NO_MEMORY, "the encoder has failed"};
     counters_.bytes_in.increment(static_cast<int64_t>(bytes.size()));
     counters_.bytes_out.increment(static_cast<int64_t>(encoded_.size()));
-    if (files_ != nullptr) kept_ += encoded_;
-    if (files_ != nullptr && last) files_->add(key_, std::move(kept_));
     return out.emit(encoded_, piece_flags);
   }
 
@@ -60,8 +53,22 @@ class CompressFilter final : public askr::BodyFilter {
   std::unique_ptr<compression::Encoder> encoder_;
   Counters& counters_;
   std::string encoded_;
-  compression::EncodedFiles* files_ = nullptr;
-  std::string key_, kept_;
+};
+
+class Compress;
+
+// Rides on a response that waits until its body is encoded.
+struct Waiting {
+  Waiting(Compress& plugin_in, std::string key_in, Coding coding_in)
+      : plugin(plugin_in), key(std::move(key_in)), coding(coding_in) {}
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting();
+
+  Compress& plugin;
+  std::string key;  // of a static file: names its version and the coding
+  Coding coding;
+  uint64_t ticket = 0;  // of the job; 0: there is none
 };
 
 class Compress : public askr::Plugin {
@@ -95,7 +102,10 @@ class Compress : public askr::Plugin {
   [[nodiscard]] Coding coding_for(const compression::Accepted& accepted) const;
   bool send_neighbour(askr::Request request, const compression::Accepted& accepted);
   bool send_kept(askr::Request request, const std::string& key, Coding coding);
-  void encode(askr::Request request, Coding coding);
+  askr::Verdict encode(askr::Request request, Coding coding);
+  askr::Verdict encode_whole(askr::Request request, Coding coding, const std::string& key, uint64_t length);
+  void begin_job(askr::Request request, Waiting& waiting, std::string_view body);
+  void replace_body(askr::Request request, Coding coding, const std::shared_ptr<const std::string>& encoded);
   static const askr_compress_encode kService;
 
   // --- settings
@@ -106,6 +116,13 @@ class Compress : public askr::Plugin {
 
   compression::Neighbours neighbours_;
   compression::EncodedFiles files_{kEncodedFilesBytes};
+  friend struct Waiting;
+  compression::Jobs jobs_{[](int32_t (*step)(void*), void* context) {
+    uint64_t work = 0;
+    askr::api().loop->add_work(askr::api().host, step, context, &work);
+    return work;
+  }};
+  askr::RequestSlot<Waiting> waiting_;
   Counters counters_;
 };
 
@@ -135,8 +152,8 @@ askr::Verdict Compress::response_head(askr::Request request) {
   compression::add_vary(response);
   // The length of what GET would send is not known: what would be done with it is not either.
   const bool guess = request.method() == "HEAD" && !length;
-  if (coding != Coding::identity && !guess) encode(request, coding);
-  return askr::Verdict::next;
+  if (coding == Coding::identity || guess || request.is_background()) return askr::Verdict::next;
+  return encode(request, coding);
 }
 
 // A part of what would have varied if it had been sent whole says so as well (RFC 9110 section 15.3.7). Of one in
@@ -188,34 +205,76 @@ bool Compress::send_neighbour(askr::Request request, const compression::Accepted
 
 bool Compress::send_kept(askr::Request request, const std::string& key, Coding coding) {
   const auto bytes = files_.find(key);
-  if (!bytes) return false;
+  if (bytes) replace_body(request, coding, bytes);
+  return bytes != nullptr;
+}
+
+void Compress::replace_body(askr::Request request, Coding coding, const std::shared_ptr<const std::string>& encoded) {
   askr::Response response = request.response();
   response.clear_body();
-  response.append_shared(bytes, *bytes);
+  response.append_shared(encoded, *encoded);
   compression::mark_encoded(response, coding);
   counters_.responses.increment();
-  return true;
 }
 
 // ---------------------------------------------------------------- everything else
 
-void Compress::encode(askr::Request request, Coding coding) {
+askr::Verdict Compress::encode(askr::Request request, Coding coding) {
   askr::Response response = request.response();
   std::string key;
-  if (request.target_kind() == ASKR_TARGET_FILE && !response.header("ETag").empty()) {
-    key.append(request.file_path())
-        .append("\n")
-        .append(response.header("ETag"))
-        .append(compression::coding_name(coding));
-    if (send_kept(request, key, coding)) return;
+  if (request.target_kind() == ASKR_TARGET_FILE && !response.from_worker() && !response.header("ETag").empty()) {
+    // The ETag is made of all that tells versions of a file apart, and of the very file that is open.
+    const int level = coding == Coding::brotli ? levels_.brotli : levels_.gzip;
+    key.append(request.file_path()).append("\n").append(response.header("ETag"));
+    key.append(compression::coding_name(coding)).append(std::to_string(level));
+    if (send_kept(request, key, coding)) return askr::Verdict::next;
   }
-  auto encoder = compression::make_encoder(coding, levels_, response.body_length());
-  if (!encoder) return;
-  auto filter = std::make_unique<CompressFilter>(std::move(encoder), counters_);
-  if (!key.empty() && request.method() == "GET") filter->keep_for(files_, key);
-  if (!response.add_filter(std::move(filter))) return;
+  const auto length = response.body_length();
+  const bool is_large = length && *length > compression::Jobs::kAtOnce;
+  // HEAD says what GET says, and so the length as well.
+  if (!key.empty() || is_large || (length && request.method() == "HEAD")) {
+    return encode_whole(request, coding, key, *length);
+  }
+  auto encoder = compression::make_encoder(coding, levels_, length);
+  if (!encoder) return askr::Verdict::next;
+  if (!response.add_filter(std::make_unique<CompressFilter>(std::move(encoder), counters_))) return askr::Verdict::next;
   compression::mark_encoded(response, coding);
   counters_.responses.increment();
+  return askr::Verdict::next;
+}
+
+askr::Verdict Compress::encode_whole(askr::Request request, Coding coding, const std::string& key, uint64_t length) {
+  Waiting* waiting = waiting_.emplace(request, *this, key, coding);
+  if (waiting == nullptr) return askr::Verdict::next;
+  const auto callback = [](void* context, askr_request handle, askr_status status, askr_str body) {
+    auto& waits = *static_cast<Waiting*>(context);
+    askr::Request read(handle);
+    if (status == ASKR_OK) {
+      waits.plugin.begin_job(read, waits, askr::view(body));
+    } else {
+      (void)read.resume(askr::Verdict::next);
+    }
+  };
+  const bool reads = static_cast<bool>(request.response().read_body(length, callback, waiting));
+  return reads ? askr::Verdict::suspend : askr::Verdict::next;
+}
+
+void Compress::begin_job(askr::Request request, Waiting& waiting, std::string_view body) {
+  const auto done = [this, request, &waiting, size = body.size()](const auto& encoded) mutable {
+    waiting.ticket = 0;
+    if (encoded) {
+      counters_.bytes_in.increment(static_cast<int64_t>(size));
+      counters_.bytes_out.increment(static_cast<int64_t>(encoded->size()));
+      if (!waiting.key.empty()) files_.add(waiting.key, encoded);
+      replace_body(request, waiting.coding, encoded);
+    }
+    (void)request.resume(askr::Verdict::next);
+  };
+  waiting.ticket = jobs_.start(waiting.key, waiting.coding, levels_, body, done);
+}
+
+Waiting::~Waiting() {
+  if (ticket != 0) plugin.jobs_.cancel(ticket);
 }
 
 // ---------------------------------------------------------------- the service
@@ -260,6 +319,7 @@ askr::Result<> Compress::register_(askr::Registrar registrar) {
   const auto counter = [registrar](askr::Metric& metric, const char* name, const char* help) {
     return metric.add(registrar, ASKR_METRIC_COUNTER, name, help);
   };
+  if (auto slot = waiting_.add(registrar); !slot) return slot;
   auto added = counter(counters_.responses, "askr_compress_responses_total", "Responses that left encoded");
   if (!added) return added;
   added = counter(counters_.bytes_in, "askr_compress_bytes_in_total", "Bytes that were compressed");

@@ -11,10 +11,10 @@ std::shared_ptr<const std::string> EncodedFiles::find(const std::string& key) {
   return found->second->bytes;
 }
 
-void EncodedFiles::add(const std::string& key, std::string bytes) {
-  if (by_key_.contains(key) || bytes.size() > most_bytes_ / 4) return;
-  bytes_ += bytes.size();
-  entries_.push_front({key, std::make_shared<const std::string>(std::move(bytes))});
+void EncodedFiles::add(const std::string& key, std::shared_ptr<const std::string> bytes) {
+  if (by_key_.contains(key) || bytes->size() > most_bytes_ / 4) return;
+  bytes_ += bytes->size();
+  entries_.push_front({key, std::move(bytes)});
   by_key_[entries_.front().key] = entries_.begin();
   while (bytes_ > most_bytes_) forget_last();
 }

@@ -16,7 +16,7 @@ class EncodedFiles {
 
   // nullptr: not there. `key` names file, version and coding.
   std::shared_ptr<const std::string> find(const std::string& key);
-  void add(const std::string& key, std::string bytes);
+  void add(const std::string& key, std::shared_ptr<const std::string> bytes);
   [[nodiscard]] size_t bytes() const { return bytes_; }
 
  private:

@@ -84,6 +84,21 @@ class BrotliEncoder final : public Encoder {
     const BrotliEncoderOperation operation = step == Step::end     ? BROTLI_OPERATION_FINISH
                                              : step == Step::flush ? BROTLI_OPERATION_FLUSH
                                                                    : BROTLI_OPERATION_PROCESS;
+    // Left to itself the library collects half a megabyte and then works on all of it.
+    while (bytes.size() > kSlice - unflushed_) {
+      const std::string_view piece = bytes.substr(0, kSlice - unflushed_);
+      if (!encode(piece, BROTLI_OPERATION_FLUSH, out)) return false;
+      bytes.remove_prefix(piece.size());
+    }
+    const bool keeps = operation == BROTLI_OPERATION_PROCESS;
+    if (!encode(bytes, operation, out)) return false;
+    unflushed_ = keeps ? unflushed_ + bytes.size() : 0;
+    return true;
+  }
+
+ private:
+  bool encode(std::string_view bytes, BrotliEncoderOperation operation, std::string& out) {
+    if (operation == BROTLI_OPERATION_FLUSH) unflushed_ = 0;
     const auto* next = reinterpret_cast<const uint8_t*>(bytes.data());
     size_t left = bytes.size();
     do {
@@ -98,7 +113,7 @@ class BrotliEncoder final : public Encoder {
     return true;
   }
 
- private:
+  size_t unflushed_ = 0;  // bytes that the library has kept since it was flushed
   BrotliEncoderState* state_ = nullptr;
 };
 

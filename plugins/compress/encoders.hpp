@@ -16,6 +16,9 @@ struct Levels {
   int brotli = 4;
 };
 
+// What an encoder does with so many bytes takes some tenths of a millisecond at the usual levels.
+inline constexpr size_t kSlice = 16U << 10;
+
 enum class Step : uint8_t {
   more,   // keep back what compresses better together
   flush,  // what was written so far can be decoded from the output
@@ -28,7 +31,8 @@ class Encoder {
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
   virtual ~Encoder() = default;
-  // Appends to `out`. False: the library has failed, which means that memory is short.
+  // Appends to `out`. The work for all bytes but the last kSlice is done when it returns. False: the library has
+  // failed, which means that memory is short.
   virtual bool write(std::string_view bytes, Step step, std::string& out) = 0;
 };
 

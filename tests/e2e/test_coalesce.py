@@ -219,7 +219,17 @@ def test_after_a_page_that_was_outdated_before_it_was_made_nobody_waits_for_anot
     assert answers(it.ask(1))[0].header("X-Askr-Cache") == "HIT"
 
 
-def test_head_and_ranges_follow_and_never_lead(site):
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_clients_that_want_less_than_the_page_have_it_made_once_too(site, method):
+    it = site()
+    it.do(sleep=300, headers=['ETag: "v"'])
+    clients = it.ask(40, headers={"If-None-Match": '"v"'}, method=method)
+    assert {client.read_response(method).status for client in clients} == {304}
+    assert it.runs() == 1
+    assert answers(it.ask(1))[0].header("X-Askr-Cache") == "HIT"
+
+
+def test_head_and_ranges_follow(site):
     it = site()
     it.do(sleep=400)
     it.ask(1)

@@ -613,11 +613,12 @@ def test_ranges_are_answered_from_a_hit(site):
     assert it.runs("/a") == 1
 
 
-def test_head_is_answered_from_a_hit_and_fills_nothing(site):
+def test_head_has_the_page_made_and_is_answered_from_a_hit(site):
     it = site()
     it.page("/a", body="12345")
-    assert it.seen("/a", method="HEAD")[0] == "MISS"
-    assert it.seen("/a")[0] == "MISS"
+    response = it.get("/a", method="HEAD")
+    assert (response.header("X-Askr-Cache"), response.header("Content-Length"), response.body) == ("MISS", "5", b"")
+    assert it.seen("/a") == ("HIT", "12345")
     response = it.get("/a", method="HEAD")
     assert (response.header("X-Askr-Cache"), response.header("Content-Length"), response.body) == ("HIT", "5", b"")
 

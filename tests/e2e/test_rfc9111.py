@@ -34,7 +34,9 @@ TABLE = [
     ("3", "private beside public: the stricter wins", {"Cache_Control": "public, private"}, {}, {}, False),
     ("3", "the directive in a second field line", {"Cache_Control": ["public", "no-store"]}, {}, {}, False),
     ("3", "a word that only contains a directive", {"Cache_Control": "x-no-store, my-private"}, {}, {}, True),
-    ("3", "a response to HEAD fills nothing", {}, {"method": "HEAD"}, {}, False),
+    ("3", "for a HEAD all of the page is rendered, and stored (ours)", {}, {"method": "HEAD"}, {}, True),
+    ("3", "for a condition likewise (ours)", {}, {"If-None-Match": '"x"'}, {}, True),
+    ("3", "and for a range, if the application makes no part of it (ours)", {}, {"Range": "bytes=0-1"}, {}, True),
     ("3", "a response to POST is not stored", {}, {"method": "POST"}, {"method": "POST"}, False),
     ("3", "404 is not stored (ours)", {"status": 404}, {}, {}, False),
     ("3", "301 is not stored (ours)", {"status": 301, "Location": "/"}, {}, {}, False),
@@ -147,12 +149,64 @@ def test_conditions_are_answered_without_php(site, condition, status):
     assert site.runs("/a") == 1
 
 
-def test_a_conditional_request_for_a_stale_page_renews_it_for_all(site):
-    site.page("/a", cache="1", ETag='"v"')
+CONDITIONS = [
+    ({"If-None-Match": '"v"'}, 304), ({"If-None-Match": '"x"'}, 200), ({"If-Match": '"zzz"'}, 412), ({"If-Match": '"v"'}, 200),
+    ({"If-Modified-Since": "Mon, 02 Jan 2023 00:00:00 GMT"}, 304), ({"If-Modified-Since": "Sat, 01 Jan 2022 00:00:00 GMT"}, 200),
+    ({"If-Unmodified-Since": "Sat, 01 Jan 2022 00:00:00 GMT"}, 412), ({}, 200),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("before", ["nothing", "a stale page", "a forgotten page"])
+@pytest.mark.parametrize("condition, status", CONDITIONS)
+def test_a_condition_on_a_page_that_has_to_be_made_is_answered_and_fills_the_cache(site, condition, status, before, method):
+    site.page("/a", cache="1, tags=t" if before == "a stale page" else "60, tags=t", ETag='"v"',
+              Last_Modified="Sun, 01 Jan 2023 00:00:00 GMT", body="all of it")
+    if before != "nothing":
+        site.get("/a")
+    if before == "a stale page":
+        time.sleep(1.2)
+    if before == "a forgotten page":
+        site.app.askr("cache", "forget-tag", "t")
+    runs = site.runs("/a")
+    response = site.get("/a", condition, method)
+    assert response.status == status
+    assert response.text == ("all of it" if status == 200 and method == "GET" else response.text)
+    if status == 200:
+        assert (response.header("X-Askr-Cache"), response.header("Content-Length")) == ("MISS", "9")
+    hit = site.get("/a")
+    assert (hit.header("X-Askr-Cache"), hit.text) == ("HIT", "all of it")
+    assert site.runs("/a") == runs + 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_etag_that_the_cache_has_made_is_known_before_the_page_is_made_anew(site, method):
+    site.page("/a", cache="60, tags=t", body="the same again")
     site.get("/a")
-    time.sleep(1.2)
-    assert site.get("/a", {"If-None-Match": '"v"'}).status == 200  # the application was asked for all of it
-    assert site.get("/a").header("X-Askr-Cache") == "HIT"
+    etag = site.get("/a").header("ETag")
+    site.app.askr("cache", "forget-tag", "t")
+    assert site.get("/a", {"If-None-Match": etag}, method).status == 304
+    site.app.askr("cache", "forget-tag", "t")
+    assert site.get("/a", {"If-Match": '"zzz"'}, method).status == 412
+    assert site.runs("/a") == 3
+
+
+def test_a_range_of_a_page_that_is_not_there_is_one(site):
+    site.page("/a", body="0123456789")
+    response = site.get("/a", {"Range": "bytes=2-4"})
+    assert (response.status, response.text, response.header("Content-Range")) == (206, "234", "bytes 2-4/10")
+    assert site.seen("/a") == ("HIT", "0123456789")
+
+
+def test_a_page_that_is_not_to_be_stored_gets_its_requests_as_they_are(server):
+    page = """<?php echo $_SERVER['REQUEST_METHOD'], ' ', $_SERVER['HTTP_IF_NONE_MATCH'] ?? '-', ' ', $_SERVER['HTTP_RANGE'] ?? '-';
+        header('X-Saw: ' . $_SERVER['REQUEST_METHOD'] . ' ' . ($_SERVER['HTTP_IF_NONE_MATCH'] ?? '-')); header('ETag: "v"');"""
+    app = server({"index.php": page}, flags=["--response-cache", "8"])
+    assert app.get("/", {"Range": "bytes=0-1"}).text == "GET - bytes=0-1"  # scripts that send parts of something large
+    app.get("/")
+    assert app.get("/", {"If-None-Match": '"x"'}).header("X-Saw") == 'GET "x"'
+    assert app.request("HEAD", "/").header("X-Saw") == "HEAD -"
+    assert app.get("/other", {"If-None-Match": '"v"'}).status == 304  # nobody knew
 
 
 # ---------------------------------------------------------------- 4.4 invalidation

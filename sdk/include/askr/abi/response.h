@@ -39,14 +39,6 @@ typedef struct askr_body_filter {
   void (*destroy)(void* state); /* once; may be NULL */
 } askr_body_filter;
 
-/* Tells two states of a file apart. Wall-clock nanoseconds. */
-typedef struct askr_file_version {
-  uint32_t size;
-  uint64_t device, inode, bytes;
-  int64_t modified; /* its content was (mtime) */
-  int64_t changed;  /* it was (ctime): replaced, renamed or written to */
-} askr_file_version;
-
 typedef struct askr_response_api {
   uint32_t size;
   int32_t (*status)(askr_request request);
@@ -89,9 +81,6 @@ typedef struct askr_response_api {
   askr_status (*apply_conditions)(askr_request request);
 
   /* --- since 0.4 */
-  /* Of the static file that the server has answered with, as it was when it was opened: body, ETag and Last-Modified are
-   * of this version. Set version->size first. ASKR_E_NOT_FOUND: the target is no static file. */
-  askr_status (*file_version)(askr_request request, askr_file_version* version);
   /* In response_head, by a hook that then answers ASKR_SUSPEND: calls back once with all of the body, in memory until the
    * callback returns. From then on the body is ASKR_BODY_MEMORY and can be replaced, a worker's as well, and the worker
    * is free. With ASKR_E_TOO_LARGE (above `limit` bytes) or ASKR_E_FAILED (not complete) everything stays as it was. The

@@ -86,13 +86,6 @@ class Response {
   Result<> read_body(uint64_t limit, askr_body_callback callback, void* context) {
     return check(api().read_body(handle_, limit, callback, context), "the body cannot be read");
   }
-  // nullopt: the body is no static file's.
-  [[nodiscard]] std::optional<askr_file_version> file_version() const {
-    askr_file_version version{};
-    version.size = sizeof version;
-    return api().file_version(handle_, &version) == ASKR_OK ? std::optional(version) : std::nullopt;
-  }
-
   [[nodiscard]] uint64_t bytes_sent() const { return api().bytes_sent(handle_); }
   [[nodiscard]] std::string_view failure() const { return view(api().failure(handle_)); }
 

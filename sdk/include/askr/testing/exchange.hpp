@@ -97,7 +97,6 @@ struct Exchange : Arrival {
   void* body_context = nullptr;
   bool wants_whole = false;  // askr_request_api.want_whole was called
 
-
   int status = 200;
   Fields response;
   std::string own_body;  // of a hook or a file

@@ -1,7 +1,6 @@
 // The interfaces of the SDK, as the fake host offers them. Included by host.hpp.
 #pragma once
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -228,21 +227,6 @@ inline const void* Interfaces::find_interface(std::string_view name) {
       [](askr_request r) -> askr_status {
         if (I::live(r) == nullptr) return ASKR_E_STALE;
         return I::live(r)->conditions_applied = true, ASKR_OK;
-      },
-      [](askr_request r, askr_file_version* version) -> askr_status {
-        const Exchange* exchange = I::live(r);
-        if (exchange == nullptr) return ASKR_E_STALE;
-        if (exchange->upstream.file.empty()) return ASKR_E_NOT_FOUND;
-        struct stat status {};
-        if (::stat(exchange->upstream.file.c_str(), &status) != 0) status.st_size = static_cast<off_t>(I::length(*exchange));
-        const auto nanoseconds = [](const timespec& time) { return time.tv_sec * INT64_C(1'000'000'000) + time.tv_nsec; };
-        *version = {version->size,
-                    status.st_dev,
-                    status.st_ino,
-                    static_cast<uint64_t>(status.st_size),
-                    nanoseconds(status.st_mtim),
-                    nanoseconds(status.st_ctim)};
-        return ASKR_OK;
       },
       [](askr_request r, uint64_t limit, askr_body_callback callback, void* context) -> askr_status {
         Exchange* exchange = I::live(r);

@@ -1,13 +1,16 @@
 // compress, on the fake host of the SDK.
 #include <zlib.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <ctime>
 #include <fstream>
 #include <random>
 
 #include "askr/abi/plugin.h"
 #include "askr/testing.hpp"
 #include "encoded_files.hpp"
+#include "encoders.hpp"
 #include "media_types.hpp"
 #include "negotiation.hpp"
 #include "representation.hpp"
@@ -150,15 +153,15 @@ TEST_CASE("a body that is cut short is not remembered as that of its file") {
 
 TEST_CASE("the memory of encoded files is bounded, and keeps what is asked for") {
   compression::EncodedFiles files(1000);
-  files.add("hot", std::string(200, 'h'));
+  files.add("hot", std::make_shared<const std::string>(std::string(200, 'h')));
   for (int i = 0; i < 20; ++i) {
     REQUIRE(files.find("hot"));
-    files.add("cold " + std::to_string(i), std::string(200, 'c'));
+    files.add("cold " + std::to_string(i), std::make_shared<const std::string>(std::string(200, 'c')));
     CHECK(files.bytes() <= 1000);
   }
   CHECK(files.find("hot"));
   CHECK_FALSE(files.find("cold 0"));
-  files.add("huge", std::string(500, 'x'));
+  files.add("huge", std::make_shared<const std::string>(std::string(500, 'x')));
   CHECK_FALSE(files.find("huge"));
 }
 
@@ -168,6 +171,73 @@ TEST_CASE("types with parameters, odd case and structured suffixes are recognise
   CHECK_FALSE(compression::is_compressible("image/png", {}));
   CHECK_FALSE(compression::is_compressible("", {}));
   CHECK(compression::is_compressible("application/x-mine ;v=1", {"application/x-mine"}));
+}
+
+// ---------------------------------------------------------------- large bodies
+
+int64_t processor_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return time.tv_sec * INT64_C(1'000'000'000) + time.tv_nsec;
+}
+
+// What a megabyte of text is.
+std::string prose(size_t bytes) {
+  std::mt19937 random(3);
+  std::string text;
+  while (text.size() < bytes) text += "word" + std::to_string(random() % 5000) + (random() % 12 == 0 ? ".\n" : " ");
+  text.resize(bytes);
+  return text;
+}
+
+TEST_CASE("a large body is encoded in as many steps as it has slices") {
+  Host host(*askr_plugin_v1(), {});
+  const std::string text = prose(1 << 20);
+  Upstream upstream;
+  upstream.pieces = {{text}};
+  for (const char* coding : {"gzip", "br"}) {
+    const unsigned before = host.steps();
+    const Answer answer = host.get("/", {{"Accept-Encoding", coding}}, upstream);
+    CHECK(answer.header("Content-Encoding") == coding);
+    CHECK(host.steps() - before == (1U << 20) / compression::kSlice);
+    if (std::string(coding) == "gzip") CHECK(gunzip(answer.body) == text);
+  }
+}
+
+TEST_CASE("a static file is encoded once, however large") {
+  Host host(*askr_plugin_v1(), {});
+  const std::string text = prose(500'000);
+  Upstream upstream;
+  upstream.file = "/nowhere/app.js";
+  upstream.headers = {{"Content-Type", "text/javascript"}, {"ETag", "\"1\""}};
+  upstream.pieces = {{text}};
+  const Answer first = host.get("/app.js", kGzip, upstream);
+  const unsigned steps = host.steps();
+  CHECK(steps > 1);
+  const Answer second = host.get("/app.js", kGzip, upstream);
+  CHECK(host.steps() == steps);
+  CHECK(first.body == second.body);
+  CHECK(gunzip(first.body) == text);
+  upstream.headers[1].second = "\"2\"";  // another version
+  host.get("/app.js", kGzip, upstream);
+  CHECK(host.steps() == 2 * steps);
+}
+
+TEST_CASE("no step of an encoder takes long") {
+  const std::string text = prose(1 << 20);
+  for (const Coding coding : {Coding::gzip, Coding::brotli}) {
+    const auto encoder = compression::make_encoder(coding, {}, text.size());
+    std::string out;
+    std::vector<int64_t> steps;
+    for (size_t at = 0; at < text.size(); at += compression::kSlice) {
+      const int64_t begun = processor_time();
+      REQUIRE(encoder->write(std::string_view(text).substr(at, compression::kSlice), compression::Step::more, out));
+      steps.push_back(processor_time() - begun);
+    }
+    std::sort(steps.begin(), steps.end());
+    CHECK(steps[steps.size() / 2] < 2'000'000);       // usually
+    CHECK(steps[steps.size() * 9 / 10] < 5'000'000);  // with others on the machine
+  }
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/request_array.hpp"
+#include "php/request_copy.hpp"
 #include "php/request_objects.hpp"
 #include "php/rewinding.hpp"
 #include "php/script_file.hpp"

@@ -1,3 +1,4 @@
+#include "base/fd.hpp"
 #include "base/log.hpp"
 
 #include <fcntl.h>

@@ -128,7 +128,7 @@ TEST_CASE("folders are their index, under a name with a slash") {
   CHECK(site.resolve("/images") == kFront);
 }
 
-TEST_CASE("another front controller serves the start page unless there is an index") {
+TEST_CASE("another front controller serves the start page, whatever index lies beside it") {
   Site site;
   site.root.front = "app.php";
   site.folder.write("app.php");
@@ -136,7 +136,8 @@ TEST_CASE("another front controller serves the start page unless there is an ind
   CHECK(site.resolve("/x") == "script /app.php|");
   CHECK(site.resolve("/app.php/x") == "script /app.php|/x");
   site.folder.write("index.html");
-  CHECK(site.resolve("/") == "file /index.html");
+  site.folder.write("index.php");
+  CHECK(site.resolve("/") == "script /app.php|");
 }
 
 TEST_CASE("without a front controller what is not there is missing") {

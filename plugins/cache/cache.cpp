@@ -221,6 +221,7 @@ std::string Cache::describe() const {
     line("expired", stats.expired);
     line("refused", static_cast<uint64_t>(responses_.metrics.refused.value()));
     line("recovered", stats.recovered);
+    line("mended", stats.mended);
   }
   if (!store_) return text;
   const cache::KvStats stats = store_->stats(now());

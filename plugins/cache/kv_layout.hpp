@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "askr/abi/shm.h"
+#include "once.hpp"
 
 namespace cache {
 
@@ -77,11 +78,5 @@ struct Geometry {
   uint32_t shards, entries, blocks, buckets;  // shards and buckets: powers of two
   uint64_t shard_bytes;
 };
-
-// What another process may change at any moment: the compiler is to read it once, here.
-template <class T>
-T once(const T& shared) {
-  return __atomic_load_n(&shared, __ATOMIC_RELAXED);
-}
 
 }  // namespace cache

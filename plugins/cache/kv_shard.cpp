@@ -73,7 +73,7 @@ uint32_t ShardView::checksum_of(const Head& head, uint64_t hash, std::string_vie
   const uint64_t sizes = uint64_t{head.key_size} << 32 | uint64_t{head.value_size} << 1 | head.is_number;
   const uint64_t own =
       mix(hash ^ kKey, sizes ^ uint64_t{head.first_block} << 16) ^ mix(head.sequence ^ kKey, ~head.epoch);
-  const uint64_t sum = mix(own, wide_hash_of(value) ^ kKey);
+  const uint64_t sum = mix(own, (value.empty() ? 0 : wide_hash_of(value)) ^ kKey);
   return static_cast<uint32_t>(sum ^ sum >> 32);
 }
 

@@ -3,7 +3,6 @@
 #include "persist.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "askr/sdk.hpp"
 #include "clock.hpp"
+#include "fields.hpp"
 #include "hash.hpp"
 
 namespace cache {
@@ -27,12 +27,17 @@ struct Record {
   int64_t stored, fresh_until, stale_until, error_until;  // wall ns
 };
 
+int open_new(const std::string& path) {
+  ::unlink(path.c_str());
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
 // A file under another name until it is complete.
 class Writer {
  public:
-  explicit Writer(const std::string& path)
-      : path_(path), file_(std::fopen((path + ".new").c_str(), "wbe")), sum_(sizeof kMagic) {
-    if (file_ != nullptr) ::fchmod(::fileno(file_), 0600);
+  explicit Writer(const std::string& path) : path_(path), sum_(sizeof kMagic) {
+    const int fd = open_new(path + ".new");
+    if (fd >= 0) file_ = ::fdopen(fd, "wb");
   }
   ~Writer() {
     if (file_ != nullptr) std::fclose(file_);
@@ -56,82 +61,112 @@ class Writer {
 
  private:
   std::string path_;
-  std::FILE* file_;
+  std::FILE* file_ = nullptr;
   uint64_t sum_;
   bool good_ = true;
 };
 
-// The same pieces in the same order give the same sum.
+// The same pieces in the same order give the same sum. The file is read, not mapped: one that is cut meanwhile has an
+// end then, and no hole that the process dies of.
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : left_(bytes), sum_(sizeof kMagic) {}
-  // data() == nullptr: there is not so much left.
-  std::string_view take(uint64_t size) {
-    if (size > left_.size()) return {};
-    const std::string_view piece = left_.substr(0, size);
-    left_.remove_prefix(size);
-    if (size == 0) return piece;
-    sum_ = mix(sum_ ^ hash_of(piece), 0xd6e8feb86659fd93ULL);
-    return piece;
+  explicit Reader(const std::string& path) : sum_(sizeof kMagic) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat status {};
+    exists_ = fd >= 0 || errno != ENOENT;
+    if (fd < 0) return;
+    if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+      left_ = static_cast<uint64_t>(status.st_size);
+      file_ = ::fdopen(fd, "rb");
+    }
+    if (file_ == nullptr) ::close(fd);
   }
-  [[nodiscard]] size_t left() const { return left_.size(); }
-  [[nodiscard]] bool ends_with_sum() const {
-    uint64_t sum = 0;
-    if (left_.size() != sizeof sum) return false;
-    std::memcpy(&sum, left_.data(), sizeof sum);
-    return sum == sum_;
+  ~Reader() {
+    if (file_ != nullptr) std::fclose(file_);
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  [[nodiscard]] bool exists() const { return exists_; }
+  [[nodiscard]] uint64_t left() const { return left_; }
+
+  // False: there is not so much left.
+  bool take(uint64_t size, std::string& piece) {
+    if (!read(size, piece)) return false;
+    if (size > 0) sum_ = mix(sum_ ^ hash_of(piece), 0xd6e8feb86659fd93ULL);
+    return true;
+  }
+  bool ends_with_sum() {
+    std::string sum;
+    return left_ == sizeof sum_ && read(sizeof sum_, sum) && std::memcmp(sum.data(), &sum_, sizeof sum_) == 0;
   }
 
  private:
-  std::string_view left_;
+  bool read(uint64_t size, std::string& piece) {
+    if (file_ == nullptr || size > left_) return false;
+    piece.resize(size);
+    left_ -= size;
+    return std::fread(piece.data(), 1, size, file_) == size;
+  }
+
+  std::FILE* file_ = nullptr;
+  bool exists_ = false;
+  uint64_t left_ = 0;
   uint64_t sum_;
 };
 
-class Mapped {
- public:
-  explicit Mapped(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat status {};
-    if (fd >= 0 && ::fstat(fd, &status) == 0 && status.st_size > 0) {
-      size_ = static_cast<size_t>(status.st_size);
-      memory_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-    }
-    exists_ = fd >= 0;
-    if (fd >= 0) ::close(fd);
-  }
-  ~Mapped() {
-    if (memory_ != MAP_FAILED) ::munmap(memory_, size_);
-  }
-  Mapped(const Mapped&) = delete;
-  Mapped& operator=(const Mapped&) = delete;
-  [[nodiscard]] bool exists() const { return exists_; }
-  [[nodiscard]] std::string_view bytes() const {
-    return memory_ == MAP_FAILED ? std::string_view() : std::string_view(static_cast<const char*>(memory_), size_);
-  }
-
- private:
-  void* memory_ = MAP_FAILED;
-  size_t size_ = 0;
-  bool exists_ = false;
+struct Page {
+  Record record;
+  std::string key, vary, tags, head, body;
 };
 
-// visit(record, key, vary, tags, head, body) for each. False: the file is not whole.
-template <class Visitor>
-bool read_all(std::string_view bytes, Visitor&& visit) {
-  Reader reader(bytes);
-  if (reader.take(sizeof kMagic) != std::string_view(kMagic, sizeof kMagic)) return false;
+bool is_list_of_fields(std::string_view fields) {
+  return for_each_field(fields, [](std::string_view, std::string_view) { return true; });
+}
+
+// False: that is not what save() writes.
+bool read_page(Reader& reader, Page& page) {
+  std::string header;
+  if (!reader.take(sizeof(Record), header)) return false;
+  std::memcpy(&page.record, header.data(), sizeof page.record);
+  const Record& record = page.record;
+  return record.key_size > 0 && reader.take(record.key_size, page.key) && reader.take(record.vary_size, page.vary) &&
+         reader.take(uint64_t{record.tag_count} * sizeof(uint32_t), page.tags) &&
+         reader.take(record.head_size, page.head) && reader.take(record.body_size, page.body) &&
+         is_list_of_fields(page.vary) && is_list_of_fields(page.head);
+}
+
+// From the clock of the file to that of the machine; false: no time that there can be.
+bool move_times(Record& record, int64_t by) {
+  for (int64_t* time : {&record.stored, &record.fresh_until, &record.stale_until, &record.error_until}) {
+    if (__builtin_add_overflow(*time, by, time)) return false;
+  }
+  return true;
+}
+
+// Stores what is in the file, and counts it. False: it is not whole.
+bool read_all(Reader& reader, ResponseStore& store, size_t& count) {
+  std::string magic;
+  Page page;
+  if (!reader.take(sizeof kMagic, magic) || magic != std::string_view(kMagic, sizeof kMagic)) return false;
   while (reader.left() > sizeof(uint64_t)) {
-    const std::string_view header = reader.take(sizeof(Record));
-    if (header.data() == nullptr) return false;
-    Record record;
-    std::memcpy(&record, header.data(), sizeof record);
-    const std::string_view key = reader.take(record.key_size);
-    const std::string_view vary = reader.take(record.vary_size);
-    const std::string_view tags = reader.take(uint64_t{record.tag_count} * sizeof(uint32_t));
-    const std::string_view head = reader.take(record.head_size);
-    const std::string_view body = reader.take(record.body_size);
-    if (body.data() == nullptr || head.data() == nullptr) return false;
-    visit(record, key, vary, tags, head, body);
+    if (!read_page(reader, page) || !move_times(page.record, coarse_now() - wall_now())) return false;
+    const Record& record = page.record;
+    NewResponse response{.key = page.key,
+                         .vary = page.vary,
+                         .tags = std::vector<uint32_t>(record.tag_count),
+                         .head = page.head,
+                         .body = page.body,
+                         .flags = record.flags & kCompressible,
+                         .born = store.tags().now(),
+                         .began = store.writes().now(),
+                         .stored = record.stored,
+                         .fresh_until = record.fresh_until,
+                         .stale_until = record.stale_until,
+                         .error_until = record.error_until};
+    if (!page.tags.empty()) std::memcpy(response.tags.data(), page.tags.data(), page.tags.size());
+    const bool is_over = coarse_now() >= std::max({response.fresh_until, response.stale_until, response.error_until});
+    unsigned evicted = 0;
+    if (!is_over && store.store(store.hash(page.key), response, coarse_now(), evicted) == Stored::yes) ++count;
   }
   return reader.ends_with_sum();
 }
@@ -146,13 +181,14 @@ void save(ResponseStore& store, const std::string& path) {
   store.for_each(coarse_now(), [&](const FoundResponse& found, std::string_view key) {
     const ResponseEntry& entry = found.entry();
     if (entry.coding != 0) return;
-    const Record record{entry.key_size,
-                        entry.vary_size,
-                        entry.tag_count,
-                        entry.head_size,
+    const Extent& extent = found.extent();
+    const Record record{extent.key_size,
+                        extent.vary_size,
+                        extent.tag_count,
+                        extent.head_size,
                         entry.flags & 1,
                         0,
-                        entry.body_size,
+                        extent.body_size,
                         entry.stored + to_wall,
                         entry.fresh_until + to_wall,
                         entry.stale_until + to_wall,
@@ -173,39 +209,18 @@ void save(ResponseStore& store, const std::string& path) {
   }
 }
 
+// What was read is forgotten again when the end of the file says that it is not whole.
 void restore(ResponseStore& store, const std::string& path) {
-  const Mapped file(path);
-  if (!file.exists()) return;
-  const auto ignore = [](const Record&, std::string_view, std::string_view, std::string_view, std::string_view,
-                         std::string_view) {};
-  const bool whole = read_all(file.bytes(), ignore);
+  Reader reader(path);
+  if (!reader.exists()) return;
   ::unlink(path.c_str());
-  if (!whole) {
-    askr::log::warning(path + " does not hold the responses of this version of the cache: it begins empty");
+  size_t count = 0;
+  if (read_all(reader, store, count)) {
+    askr::log::info("restored " + std::to_string(count) + " responses from " + path);
     return;
   }
-  const int64_t to_monotonic = coarse_now() - wall_now();
-  size_t count = 0;
-  read_all(file.bytes(), [&](const Record& record, std::string_view key, std::string_view vary, std::string_view tags,
-                             std::string_view head, std::string_view body) {
-    NewResponse response{.key = key,
-                         .vary = vary,
-                         .tags = std::vector<uint32_t>(record.tag_count),
-                         .head = head,
-                         .body = body,
-                         .flags = record.flags,
-                         .born = store.tags().now(),
-                         .began = store.writes().now(),
-                         .stored = record.stored + to_monotonic,
-                         .fresh_until = record.fresh_until + to_monotonic,
-                         .stale_until = record.stale_until + to_monotonic,
-                         .error_until = record.error_until + to_monotonic};
-    if (!tags.empty()) std::memcpy(response.tags.data(), tags.data(), tags.size());
-    const bool is_over = coarse_now() >= std::max({response.fresh_until, response.stale_until, response.error_until});
-    unsigned evicted = 0;
-    if (!is_over && store.store(store.hash(key), response, coarse_now(), evicted) == Stored::yes) ++count;
-  });
-  askr::log::info("restored " + std::to_string(count) + " responses from " + path);
+  store.tags().flush();
+  askr::log::warning(path + " does not hold the responses of this version of the cache: it begins empty");
 }
 
 }  // namespace cache

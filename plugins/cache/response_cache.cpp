@@ -58,8 +58,13 @@ askr::Result<> ResponseCache::register_(askr::Registrar registrar) {
 
 askr::Result<> ResponseCache::shm_request(askr_shm_plan* plan) const {
   if (!is_on()) return {};
-  return askr::check(askr::api().shm->request_region(plan, kRegion, ResponseStore::bytes(options.slots), 2),
-                     "the response cache");
+  const askr_shm& shm = *askr::api().shm;
+  auto asked =
+      askr::check(shm.request_region_for(plan, kRegion, ResponseStore::bytes(options.slots), 3, ASKR_WRITERS_GATEWAYS),
+                  "the response cache");
+  if (!asked) return asked;
+  return askr::check(shm.request_region_for(plan, kMessageRegion, sizeof(Messages), 1, ASKR_WRITERS_ALL),
+                     "the messages to the response cache");
 }
 
 void ResponseCache::shm_init() {
@@ -67,9 +72,9 @@ void ResponseCache::shm_init() {
   void* region = askr::shm_region(kRegion);
   std::random_device random;
   ResponseStore::format(region, options.slots, *askr::api().shm, (uint64_t{random()} << 32) | random());
-  tags_ = &static_cast<ResponseHeader*>(region)->tags;
+  messages_ = static_cast<Messages*>(askr::shm_region(kMessageRegion));
   if (!options.persist.empty()) {
-    ResponseStore store(region, *askr::api().shm, 0);
+    ResponseStore store(region, options.slots, *askr::api().shm, 0);
     restore(store, options.persist);
   }
 }
@@ -77,19 +82,22 @@ void ResponseCache::shm_init() {
 void ResponseCache::process_start(const askr_process& process) {
   if (!is_on() || process.role != ASKR_ROLE_GATEWAY || process.index >= kMostGateways) return;
   compress_ = askr::find_service<askr_compress_encode>(ASKR_COMPRESS_ENCODE);
-  store_ = std::make_unique<ResponseStore>(askr::shm_region(kRegion), *askr::api().shm, process.index);
+  store_ = std::make_unique<ResponseStore>(askr::shm_region(kRegion), options.slots, *askr::api().shm, process.index,
+                                           messages_, &report);
   store_->take_over(process.gateways);
   unstored_ = std::make_unique<Unstored>();
 }
 
 void ResponseCache::master_stop() {
   if (!is_on() || options.persist.empty()) return;
-  ResponseStore store(askr::shm_region(kRegion), *askr::api().shm, 0);
+  ResponseStore store(askr::shm_region(kRegion), options.slots, *askr::api().shm, 0, messages_);
+  store.hear();
   save(store, options.persist);
 }
 
 ResponseStats ResponseCache::stats() const {
-  return ResponseStore(askr::shm_region(kRegion), *askr::api().shm, kNobody).stats(coarse_now());
+  const ResponseStore store(askr::shm_region(kRegion), options.slots, *askr::api().shm, kNobody, messages_);
+  return store.stats(coarse_now());
 }
 
 }  // namespace cache

@@ -61,7 +61,8 @@ struct Collection {
 
 class ResponseCache {
  public:
-  static constexpr const char* kRegion = "responses";
+  static constexpr const char* kRegion = "responses";        // gateways write
+  static constexpr const char* kMessageRegion = "messages";  // all do
 
   ResponseOptions options;
   ResponseMetrics metrics;
@@ -77,18 +78,20 @@ class ResponseCache {
   askr::Verdict response_head(askr::Request request);
   void log(askr::Request request);
   // From any process.
-  void forget_tag(std::string_view tag) { tags_->forget(tag); }
-  void flush() { tags_->flush(); }
+  void forget_tag(std::string_view tag) { messages_->forget(tag); }
+  void flush() { messages_->flush(); }
   [[nodiscard]] ResponseStats stats() const;
 
  private:
   friend class Capture;
   static int64_t now() { return askr::api().loop->now(); }
+  static void report(const std::string& line) { askr::log::error(line); }
   enum class Served : uint8_t { hit, collapsed, stale, stale_error };
 
   // Its page, if PHP makes it, begins now.
   void begin(Candidate& candidate) const {
-    candidate.born = tags_->now();
+    store_->hear();
+    candidate.born = store_->tags().now();
     candidate.began = store_->writes().now();
   }
 
@@ -122,7 +125,7 @@ class ResponseCache {
   askr::RequestSlot<Write> writes_;
   askr::RequestSlot<Collection> collections_;
   Candidate scratch_;
-  TagClock* tags_ = nullptr;
+  Messages* messages_ = nullptr;
   std::unique_ptr<ResponseStore> store_;
   std::unique_ptr<Unstored> unstored_;
   askr::Service<askr_compress_encode> compress_;

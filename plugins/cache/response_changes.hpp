@@ -23,9 +23,15 @@ class ResponseStore::Locked {
     if (store.shm_.lock(&store.header_.lock) == ASKR_LOCK_RECOVERED) {
       store.header_.recovered.fetch_add(1, std::memory_order_relaxed);
       store.repair();
+    } else if (store.header_.changes.load(std::memory_order_relaxed) % 2 == 1) {
+      store.no_sense("a change that nobody is at");
+      store.mend();
     }
   }
-  ~Locked() { store_.shm_.unlock(&store_.header_.lock); }
+  ~Locked() {
+    if (store_.nonsense_ != nullptr) store_.mend();
+    store_.shm_.unlock(&store_.header_.lock);
+  }
   Locked(const Locked&) = delete;
   Locked& operator=(const Locked&) = delete;
 

@@ -24,8 +24,9 @@ class TagClock {
 
   // What `born` is for a request that begins now.
   [[nodiscard]] uint64_t now() const { return last_.load(std::memory_order_acquire); }
-  // From any process. What was born before is not served after it has returned.
-  void forget(std::string_view tag) { raise(forgotten_[index_of(tag)]); }
+  // In a gateway; workers send messages (messages.hpp). What was born before is not served after it has returned.
+  void forget(std::string_view tag) { forget_counter(index_of(tag)); }
+  void forget_counter(uint32_t index) { raise(forgotten_[index % kCounters]); }
   void flush() { raise(flushed_); }
 
   [[nodiscard]] bool is_flushed(uint64_t born) const { return flushed_.load(std::memory_order_acquire) > born; }

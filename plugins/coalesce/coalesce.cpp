@@ -68,7 +68,7 @@ class Coalesce : public askr::Plugin {
                                    .activation = ASKR_ACTIVE_WITH_REQUIRED,
                                    .requires_ = kCache,
                                    .after = kCache,
-                                   .abi_minimum = 2};
+                                   .abi_minimum = 4};
   static constexpr askr_option options[] = {
       askr::option::duration("coalesce.timeout", "--coalesce-timeout", "T",
                              "How long a request waits for another one's page", "10s", kSecond / 1000),
@@ -82,7 +82,9 @@ class Coalesce : public askr::Plugin {
   }
   askr::Result<> register_(askr::Registrar registrar);
   askr::Result<> shm_request(askr_shm_plan* plan) {
-    return askr::check(askr::api().shm->request_region(plan, kRegion, sizeof(coalesce::Table), 1), "the flights");
+    return askr::check(
+        askr::api().shm->request_region_for(plan, kRegion, sizeof(coalesce::Table), 1, ASKR_WRITERS_GATEWAYS),
+        "the flights");
   }
   askr::Result<> process_start(const askr_process& process);
   askr::Verdict lookup(askr::Request request);

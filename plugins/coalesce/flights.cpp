@@ -2,7 +2,7 @@
 // state, which is the last one, and each change of a visible one is a single store.
 #include "flights.hpp"
 
-#include <utility>
+#include <algorithm>
 
 namespace coalesce {
 namespace {
@@ -19,6 +19,16 @@ class Locked {
   Bucket& bucket_;
 };
 
+// Of a page that is not cacheable; `until` is believed as far as finish() goes.
+bool is_remembered(const Flight& flight, int64_t now) {
+  const int64_t until = flight.until.load(std::memory_order_relaxed);
+  return now < until && until - now <= kLongestMemory;
+}
+
+bool can_be(const Flight& flight, FlightState state) {
+  return state <= FlightState::released && (state != FlightState::flying || flight.leader < kMostGateways);
+}
+
 }  // namespace
 
 Ticket FlightTable::join(uint64_t key, bool may_lead, int64_t now) {
@@ -26,16 +36,16 @@ Ticket FlightTable::join(uint64_t key, bool may_lead, int64_t now) {
   // What most requests of an application that caches nothing get to see; without the lock.
   for (const Flight& flight : bucket.flights) {
     if (flight.key.load(std::memory_order_relaxed) == key &&
-        flight.state.load(std::memory_order_acquire) == FlightState::released &&
-        now < flight.until.load(std::memory_order_relaxed)) {
+        flight.state.load(std::memory_order_acquire) == FlightState::released && is_remembered(flight, now)) {
       return {};
     }
   }
   const Locked locked(shm_, bucket);
   Flight* room = nullptr;
   for (Flight& flight : bucket.flights) {
-    const FlightState state = flight.state.load();
-    const bool is_released = state == FlightState::released && now < flight.until.load();
+    FlightState state = flight.state.load();
+    if (!can_be(flight, state)) flight.state.store(state = FlightState::none);
+    const bool is_released = state == FlightState::released && is_remembered(flight, now);
     if (state != FlightState::none && flight.key.load() == key) {
       if (is_released) return {};
       if (state == FlightState::flying) {
@@ -71,7 +81,7 @@ FlightTable::Waiting FlightTable::finish(uint64_t key, uint64_t serial, int64_t 
   const Locked locked(shm_, bucket);
   for (Flight& flight : bucket.flights) {
     if (flight.state.load() != FlightState::flying || flight.key.load() != key || flight.serial != serial) continue;
-    flight.until.store(now + remember);
+    flight.until.store(now + std::min(remember, kLongestMemory));
     flight.state.store(remember > 0 ? FlightState::released : FlightState::none);
     return flight.waiting;
   }

@@ -2,7 +2,8 @@
 //
 // A flight is one request at PHP, its leader, that others for the same page follow. The table is a fixed number of
 // buckets with a lock each; a bucket that is full means that one more page is made without followers. A record is also
-// the memory of a page that turned out not to be cacheable: nobody waits for such a one, until that is forgotten.
+// the memory of a page that turned out not to be cacheable: nobody waits for such a one, until that is forgotten. Only
+// gateways write here; workers have it read-only.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@ namespace coalesce {
 inline constexpr uint32_t kBuckets = 1024;
 inline constexpr uint32_t kWays = 8;
 inline constexpr uint32_t kMostGateways = 256;
+inline constexpr int64_t kLongestMemory = INT64_C(86'400'000'000'000);  // ns that a page is remembered for
 
 enum class FlightState : uint32_t {
   none,

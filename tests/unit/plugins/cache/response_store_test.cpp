@@ -20,9 +20,10 @@ constexpr int64_t kLater = kNow + 60'000'000'000;
 const cache::VaryTest kAnyVary{[](const void*, std::string_view) { return true; }, nullptr};
 
 struct Store {
-  explicit Store(uint64_t slots = 100) : memory(ResponseStore::bytes(slots)) {
+  explicit Store(uint64_t slots_in = 100)
+      : slots(slots_in), memory(ResponseStore::bytes(slots)), message_memory(sizeof(cache::Messages)) {
     ResponseStore::format(memory.get(), slots, kShm, 1);
-    store.emplace(memory.get(), kShm, 0);
+    store.emplace(memory.get(), slots, kShm, 0, &messages());
     store->take_over(8);
   }
   ResponseStore* operator->() { return &*store; }
@@ -40,7 +41,9 @@ struct Store {
     const FoundResponse found = find(key, coding);
     return found ? std::optional(found.body()) : std::nullopt;
   }
-  SharedMemory memory;
+  [[nodiscard]] cache::Messages& messages() const { return *static_cast<cache::Messages*>(message_memory.get()); }
+  uint64_t slots;
+  SharedMemory memory, message_memory;
   std::optional<ResponseStore> store;
   unsigned evicted = 0;
 };
@@ -151,11 +154,11 @@ TEST_CASE("what is held keeps its bytes, whatever happens to it") {
 TEST_CASE("a gateway that died holds nothing any more") {
   Store store(16);
   REQUIRE(store.put("held", sealed(1, 60'000)) == Stored::yes);
-  ResponseStore other(store.memory.get(), kShm, 3);
+  ResponseStore other(store.memory.get(), store.slots, kShm, 3);
   (void)other.find(other.hash("held"), "held", 0, kAnyVary).hold();  // and never lets go
   store->forget(store->hash("held"), "held");
   CHECK(store->stats(kNow).bytes > 0);
-  ResponseStore successor(store.memory.get(), kShm, 3);
+  ResponseStore successor(store.memory.get(), store.slots, kShm, 3);
   successor.take_over(8);
   CHECK(store->stats(kNow).bytes == 0);
   CHECK(store->check() == "");
@@ -181,8 +184,8 @@ TEST_CASE("a scan of pages that are asked for once does not push out those that 
 // ---------------------------------------------------------------- many processes
 
 // A gateway that finds, stores, forgets and holds on; exits when it reads a torn body.
-[[noreturn]] void torture(void* memory, uint32_t gateway, unsigned seed) {
-  ResponseStore store(memory, kShm, gateway);
+[[noreturn]] void torture(void* memory, uint64_t slots, uint32_t gateway, unsigned seed) {
+  ResponseStore store(memory, slots, kShm, gateway);
   store.take_over(8);
   std::mt19937 random(seed);
   std::vector<void*> held;
@@ -228,9 +231,11 @@ TEST_CASE("a scan of pages that are asked for once does not push out those that 
 
 TEST_CASE("eight gateways on the same pages, some of them killed: no torn body, no lost block") {
   Store store(40);
-  kill_at_random(
-      [&](size_t number, unsigned seed) { torture(store.memory.get(), static_cast<uint32_t>(number), seed); });
-  for (uint32_t gateway = 0; gateway < 8; ++gateway) ResponseStore(store.memory.get(), kShm, gateway).take_over(8);
+  kill_at_random([&](size_t number, unsigned seed) {
+    torture(store.memory.get(), store.slots, static_cast<uint32_t>(number), seed);
+  });
+  for (uint32_t gateway = 0; gateway < 8; ++gateway)
+    ResponseStore(store.memory.get(), store.slots, kShm, gateway).take_over(8);
   CHECK(store->check() == "");
   CHECK(store->stats(kNow).stores > 1000);
   store->tags().flush();
@@ -274,7 +279,7 @@ TEST_CASE("no page is served that is older than a forgotten tag, however fast th
   const SharedMemory memory(sizeof(Application));
   auto& application = *static_cast<Application*>(memory.get());
   const auto reader = [&](uint32_t gateway) {
-    ResponseStore mine(store.memory.get(), kShm, gateway);
+    ResponseStore mine(store.memory.get(), store.slots, kShm, gateway, &store.messages());
     mine.take_over(8);
     std::mt19937 random(gateway);
     unsigned evicted = 0;
@@ -289,6 +294,7 @@ TEST_CASE("no page is served that is older than a forgotten tag, however fast th
         std::memcpy(&shown, body.data(), sizeof shown);
         if (shown < promised) ::_exit(1);
       } else {
+        mine.hear();
         const uint64_t born = mine.tags().now();
         const uint64_t truth = application.truth[page].load();
         const std::string_view body(reinterpret_cast<const char*>(&truth), sizeof truth);
@@ -318,7 +324,7 @@ TEST_CASE("no page is served that is older than a forgotten tag, however fast th
   for (const double end = seconds() + length; seconds() < end; ++changes) {
     const uint32_t page = changes % 16;
     application.truth[page].store(changes);
-    store->tags().forget("page " + std::to_string(page));
+    store.messages().forget("page " + std::to_string(page));
     application.promised[page].store(changes);
     ::usleep(900);
   }

@@ -42,7 +42,7 @@ struct ServerSettings {
   int64_t request_timeout = 60 * kSecond;
   int64_t queue_timeout = 10 * kSecond;
   unsigned queue_size = 1024;
-  std::string abandon = "never";  // queued requests whose clients have gone: "never" dropped, or from the "queue"
+  std::string abandon = "never";   // queued requests whose clients have gone: "never" dropped, or from the "queue"
   std::string access_log;          // empty: off, "-": standard output
   std::string error_log;           // empty: standard error
   std::string log_level = "info";  // debug info warning error

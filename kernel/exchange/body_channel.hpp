@@ -1,14 +1,14 @@
 // BodyChannel: how a worker comes by a request body that is too large for its slot and waits in a file.
 //
 // The file has no name, and no number may stand for it: those of descriptors and processes are given to others in time,
-// and whoever opens one late reads what is another client's. So the worker that has taken a request asks its gateway for
-// it, by slot and ticket, and is handed the descriptor itself. With its question it sends one end of a new pair of
+// and whoever opens one late reads what is another client's. So the worker that has taken a request asks its gateway
+// for it, by slot and ticket, and is handed the descriptor itself. With its question it sends one end of a new pair of
 // sockets, on which only this answer can come.
 //
 // A gateway that has died answers through its successor, which has no such request and hangs up.
-// Rejected: /proc/PID/fd/N with a check of what was opened. It takes the right to look into the gateway's process, which
-// nobody has after that has changed its user or was given capabilities. Descriptors sent ahead: which worker takes a
-// request is not known before one has.
+// Rejected: /proc/PID/fd/N with a check of what was opened. It takes the right to look into the gateway's process,
+// which nobody has after that has changed its user or was given capabilities. Descriptors sent ahead: which worker
+// takes a request is not known before one has.
 #pragma once
 
 #include <cstdint>

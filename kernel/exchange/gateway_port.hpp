@@ -120,8 +120,8 @@ class GatewayPort {
   const unsigned gateway_;
   const uint32_t first_, count_;
   std::span<std::atomic<uint64_t>> ready_;
-  std::vector<uint32_t> free_;  // last in, first out: warm memory first
-  std::vector<bool> broken_;    // by slot: the worker published garbage
+  std::vector<uint32_t> free_;                          // last in, first out: warm memory first
+  std::vector<bool> broken_;                            // by slot: the worker published garbage
   std::vector<std::shared_ptr<const UniqueFd>> files_;  // by slot: its request's body, if it is not inline
   WakeUps wake_ups_;
 };

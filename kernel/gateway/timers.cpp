@@ -10,8 +10,7 @@ void Timer::cancel() {
 }
 
 Timers::Timers()
-    : lists_{List(*this), List(*this), List(*this), List(*this),
-             List(*this), List(*this), List(*this), List(*this)} {}
+    : lists_{List(*this), List(*this), List(*this), List(*this), List(*this), List(*this), List(*this), List(*this)} {}
 
 void Timers::arm(Timer& timer, Timeout kind, int64_t deadline) {
   timer.cancel();

@@ -65,7 +65,7 @@ void run_script() {
 
 void serve_request(const exchange::RequestView& request) {
   state.request = &request;
-  state.failure.seen = state.failure.fatal = state.response_broken = state.body_broken = state.drop_body = false;
+  state.failure.seen = state.failure.fatal = state.response_broken = state.drop_body = false;
   state.script_filename.assign(state.options.root).append(request.script_name);
   run_request_begin();
   switch (check_script(state.script_filename)) {

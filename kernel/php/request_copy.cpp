@@ -70,6 +70,7 @@ void note_broken_body() {
 }  // namespace
 
 void open_request_info() {
+  state.body_broken = false;
   const RequestView& request = *state.request;
   const KnownFields known = find_fields(request);
   info_strings.reserve(request.method.size() + request.query.size() + request.uri.size() + known.content_type.size() +

@@ -66,7 +66,7 @@ bool wait_for_request() {
   loop.file_waits = is_for_file(state.port->request());
   if (loop.file_waits) return false;
   state.request = &state.port->request();
-  state.failure.seen = state.failure.fatal = state.response_broken = state.body_broken = state.drop_body = false;
+  state.failure.seen = state.failure.fatal = state.response_broken = state.drop_body = false;
   return true;
 }
 

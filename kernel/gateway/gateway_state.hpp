@@ -46,14 +46,14 @@ struct GatewayState {
   const config::Settings& settings;
   exchange::Exchange& exchange;
   exchange::ProcessRecord& record;
-  exchange::GatewayPort port;
+  Spool spool;
+  exchange::GatewayPort port;  // may have files of it
   EventLoop& loop;
   pipeline::Pipeline& pipeline;
   TrustedProxies proxies;
   Timers timers;
   Stragglers stragglers;
   RequestIds ids;
-  Spool spool;
   ContextPool contexts;
   DocumentRoot root;
   bool stopping = false;

@@ -42,6 +42,8 @@ struct Store {
                           .head = fields,
                           .body = body,
                           .flags = cache::kCompressible,
+                          .born = store->tags().now(),
+                          .began = store->writes().now(),
                           .stored = now,
                           .fresh_until = now + seconds * cache::kSecond},
                          now, evicted) == Stored::yes);

@@ -105,6 +105,7 @@ TEST_CASE("rubbish in the response store costs what was in it, and nothing else"
     for (unsigned i = 0; i < 200; ++i) use(store, scribbler);
     // Clocks that were set far ahead outdate everything; a flush is a number above all others.
     new (&store.header().tags) cache::TagClock();
+    new (&store.header().writes) cache::WriteClock();
     for (unsigned i = 0; i < 50; ++i) {
       const std::string name = "new " + std::to_string(i);
       // The first ones may find what is left of the rubbish, and mend it.

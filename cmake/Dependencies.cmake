@@ -25,13 +25,16 @@ else()
   target_compile_definitions(askr_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
 endif()
 
-# libphp with its headers, as php-config reports them.
-find_program(PHP_CONFIG NAMES php-config8.2 php-config REQUIRED)
+# libphp with its headers, as php-config reports them. Which PHP: that of the distribution, or -DASKR_PHP=8.4. The library is
+# looked for by the version of the headers, so the two are never of different ones.
+set(ASKR_PHP "" CACHE STRING "Version of PHP to build against, such as 8.4; empty: the distribution's own")
+find_program(PHP_CONFIG NAMES php-config${ASKR_PHP} NO_CACHE REQUIRED)
 execute_process(COMMAND ${PHP_CONFIG} --includes OUTPUT_VARIABLE PHP_INCLUDES OUTPUT_STRIP_TRAILING_WHITESPACE)
 execute_process(COMMAND ${PHP_CONFIG} --version OUTPUT_VARIABLE PHP_VERSION OUTPUT_STRIP_TRAILING_WHITESPACE)
+string(REGEX MATCH "^[0-9]+[.][0-9]+" ASKR_PHP_SERIES "${PHP_VERSION}")
 separate_arguments(PHP_INCLUDES)
 list(TRANSFORM PHP_INCLUDES REPLACE "^-I" "")
-find_library(PHP_LIBRARY NAMES php8.2 php8 php REQUIRED)
+find_library(PHP_LIBRARY NAMES php${ASKR_PHP_SERIES} NO_CACHE REQUIRED)
 add_library(askr_libphp INTERFACE)
 target_include_directories(askr_libphp SYSTEM INTERFACE ${PHP_INCLUDES})
 target_link_libraries(askr_libphp INTERFACE ${PHP_LIBRARY})

@@ -1,0 +1,154 @@
+"""A worker that writes rubbish into the caches' shared memory, as a broken extension or an attacker would: the request may
+fail, the server does not, and two seconds later the caches are in use again."""
+
+import re
+
+import pytest
+
+from askrtest.http import CutShort
+from askrtest.processes import is_alive
+from askrtest.server import run_askr
+from askrtest.wait import SANITIZED, SOAK, wait_until
+
+PAGE = 4096
+CACHES = ["--response-cache", "32", "--cache-slots", "1000"]
+SEEDS = range(100) if SOAK else range(4)
+MODES = ["request", "worker", "isolation", "rewind"]
+
+# What the pages below do: `?scribble` writes, `?use` uses the key-value cache and tells whether it keeps its word.
+SITE = r"""<?php
+function address_of(int $total, int $offset): int
+{
+    // The server's mapping is the one of that size; what is read-only in a worker is a part of it.
+    $files = [];
+    foreach (file('/proc/self/maps') as $line) {
+        if (!preg_match('/^(\w+)-(\w+) \S{3}s (\w+) \S+ (\d+) /', $line, $part)) continue;
+        [$begin, $end, $from] = [hexdec($part[1]), hexdec($part[2]), hexdec($part[3])];
+        $files[$part[4]][] = [$begin, $end - $begin, $from];
+    }
+    foreach ($files as $parts) {
+        if (array_sum(array_column($parts, 1)) !== $total) continue;
+        foreach ($parts as [$begin, $size, $from]) {
+            if ($offset >= $from && $offset < $from + $size) return $begin + $offset - $from;
+        }
+    }
+    throw new Exception('there is no such mapping');
+}
+
+function scribble(int $address, int $size, int $seed): void
+{
+    $c = FFI::cdef('void *memcpy(uintptr_t to, const void *from, size_t size); void *memset(uintptr_t to, int with, size_t size);');
+    mt_srand($seed);
+    $word = fn () => pack('V', [0, 0xffffffff, 1 << mt_rand(0, 31), mt_rand(), mt_rand(0, 300), getmypid()][mt_rand(0, 5)]);
+    switch ($seed % 5) {
+        case 0:
+            $c->memcpy($address, random_bytes($size), $size);
+            break;
+        case 1:
+            $c->memset($address, $seed % 2 ? 0 : 255, $size);
+            break;
+        case 2:
+            $c->memcpy($address, str_repeat($word(), intdiv($size, 4)), intdiv($size, 4) * 4);
+            break;
+        case 3:  // its beginning, where counts and locks are
+            for ($at = 0; $at + 4 <= min($size, 16384); $at += 4) $c->memcpy($address + $at, $word(), 4);
+            break;
+        default:
+            for ($times = 0; $times < 3000; ++$times) $c->memcpy($address + 4 * mt_rand(0, intdiv($size, 4) - 1), $word(), 4);
+    }
+}
+
+function answer(): void
+{
+    if (isset($_GET['scribble'])) {
+        scribble(address_of((int) $_GET['total'], (int) $_GET['offset']), (int) $_GET['size'], (int) $_GET['seed']);
+        echo 'scribbled';
+        return;
+    }
+    if (isset($_GET['page'])) {
+        header('Askr-Cache: 60, tags=all,page' . $_GET['page']);
+        echo 'page ', $_GET['page'], str_repeat('.', 20000);
+        return;
+    }
+    for ($i = 0; $i < 20; ++$i) {
+        $value = str_repeat("$i.", $i * 100);
+        if (!askr_cache_set("key $i", $value) || askr_cache_get("key $i") !== $value) throw new Exception("key $i was not kept");
+        if (askr_cache_increment("number $i") === 0) throw new Exception('there is no number');
+    }
+    askr_cache_forget_tag('page1');
+    echo 'in order';
+}
+"""
+PER_REQUEST = SITE + "answer();"
+WORKER = SITE + "askr_cow_ready(); while (askr_handle_request(function () { answer(); })) {}"
+
+
+@pytest.fixture(params=MODES)
+def site(request, server):
+    if request.param == "rewind" and SANITIZED:
+        pytest.skip("the shadow memory of a sanitizer is too large to be rewound")
+    isolation = {"isolation": ["--isolation", "request"], "rewind": ["--isolation", "rewind"]}.get(request.param, [])
+    app = server({"index.php": PER_REQUEST, "worker.php": WORKER, "a.txt": "static"}, wait=False, gateways=2,
+                 flags=[*CACHES, *isolation], ini=["ffi.enable=1"])
+    if request.param != "request":
+        app.worker_script = app.root / "worker.php"
+    return app.start()
+
+
+def regions(app):
+    """(offset, size) of each region in the server's mapping, and how large that is: they lie one after the other."""
+    flags = [flag for name, value in app.settings.items() for flag in (f"--{name.replace('_', '-')}", value)]
+    text = run_askr("regions", *flags, *app.flags).stdout
+    places, at = {}, 0
+    for name, kilobytes in re.findall(r"^(\w+\.\w+) .*? (\d+) KB", text, re.M):
+        size = -(-int(kilobytes) * 1024 // PAGE) * PAGE
+        places[name] = (at, size)
+        at += size
+    return places, at
+
+
+def answered(app, target):
+    """The response; None when there was none, which may happen while somebody scribbles."""
+    try:
+        return app.get(target)
+    except (CutShort, OSError):
+        return None
+
+
+def is_in_order(app):
+    response = answered(app, "/?use")
+    return response is not None and response.status == 200 and response.text == "in order"
+
+
+@pytest.mark.parametrize("region", ["cache.kv", "cache.messages", "cache.responses", "coalesce.flights"])
+def test_rubbish_costs_requests_and_never_the_server(site, region):
+    assert is_in_order(site)
+    places, total = regions(site)
+    offset, size = places[region]
+    gateways = site.pids("gateway")
+    for seed in SEEDS:
+        for page in range(4):
+            answered(site, f"/?page={page}")
+        answered(site, f"/?scribble&total={total}&offset={offset}&size={size}&seed={seed}")
+        assert site.get("/a.txt").text == "static"
+        for page in range(4):
+            answered(site, f"/?page={page}")
+        wait_until(lambda: is_in_order(site), lambda: f"seed {seed}: the key-value cache works again\n{site.said()}", 2)
+        page = wait_until(lambda: answered(site, f"/?page={seed}"), f"seed {seed}: pages are made", 2)
+        assert page.status == 200
+        assert page.text == f"page {seed}" + "." * 20000
+    assert site.pids("gateway") == gateways
+    assert all(is_alive(pid) for pid in gateways)
+    assert is_alive(site.process.pid)
+
+
+def test_the_log_says_what_made_no_sense(site):
+    assert is_in_order(site)
+    places, total = regions(site)
+    offset, size = places["cache.kv"]
+    behind_the_lock = 8192  # which would be taken over from who is dead, as after any kill
+    answered(site, f"/?scribble&total={total}&offset={offset + behind_the_lock}&size={size - behind_the_lock}&seed=0")
+    wait_until(lambda: is_in_order(site), lambda: f"the key-value cache works again\n{site.said()}", 2)
+    stats = site.askr("cache", "stats").stdout
+    assert re.search(r"key-value(.|\n)*recovered +\d+\n +mended +\d+", stats), stats
+    site.wait_log(r"plugin cache: part \d+ of the key-value cache made no sense \([a-z ]+\), \d+ entries were whole")

@@ -114,8 +114,9 @@ def wait_left(app):
 @pytest.mark.parametrize("kind", ["put", "patch", "post without a type", "chunked"])
 def test_who_reads_late_reads_the_own_upload(bodies, tmp_path, kind):
     test = bodies(access_log=tmp_path / "access.log")
-    test.send("a", kind).close()
+    first = test.send("a", kind)
     test.wait_begun("a")
+    first.close()
     wait_left(test.app)
     others = [test.send(name, kind, 300_000) for name in "bc"]
     for name in "bc":
@@ -134,7 +135,9 @@ def test_who_runs_late_reads_the_own_upload(bodies, tmp_path, kind):
     test = bodies(workers=1, access_log=tmp_path / "access.log")
     first = test.send("x", size=100)
     test.wait_begun("x")
-    test.send("a", kind).close()
+    leaving = test.send("a", kind)
+    wait_until(lambda: test.app.status()["queue_depth"] == 1, "it waits")
+    leaving.close()
     wait_left(test.app)
     others = [test.send(name, kind, 300_000) for name in "bc"]
     wait_until(lambda: test.app.status()["queue_depth"] == 3, "all wait")
@@ -147,8 +150,9 @@ def test_who_runs_late_reads_the_own_upload(bodies, tmp_path, kind):
 
 def test_who_reads_late_reads_no_response_of_another(bodies, tmp_path):
     test = bodies(access_log=tmp_path / "access.log")
-    test.send("a").close()
+    first = test.send("a")
     test.wait_begun("a")
+    first.close()
     wait_left(test.app)
     with test.app.client(receive_buffer=4096) as slow:
         slow.send(request_bytes("GET", test.target("b", gated=False, size=6_000_000)))

@@ -38,8 +38,11 @@ class Jobs:
         return client
 
     def fire(self, name, **options):
-        """Sends a whole request and leaves."""
-        self.begin(name, **options).close()
+        """Sends a whole request, and leaves once it waits behind others."""
+        waiting = self.app.status()["queue_depth"]
+        client = self.begin(name, **options)
+        self.wait_queued(waiting + 1)
+        client.close()
 
     def hold(self, name="x"):
         """A worker is busy with it until open()."""
@@ -94,6 +97,19 @@ def test_ten_requests_whose_clients_have_gone_run_all(jobs, mode):
     assert first.read_response().status == 200
     test.app.assert_nothing_is_held()
     assert test.app.status()["shed"] == 0
+
+
+def test_a_client_that_is_gone_before_its_request_was_read_makes_no_difference(jobs):
+    test = jobs()
+    first = test.hold()
+    for number in range(10):
+        test.begin(f"job{number}", more="&ignore=1").close()
+    test.wait_queued(10)
+    test.open()
+    for number in range(10):
+        test.wait_noted(f"job{number}", "read 3")
+    assert first.read_response().status == 200
+    test.app.assert_nothing_is_held()
 
 
 @pytest.mark.parametrize("method, body", [("GET", b""), ("HEAD", b""), ("PUT", b"x" * 200_000), ("DELETE", b"")])

@@ -10,7 +10,7 @@ packages_of() {
       libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev libboost-filesystem-dev libbrotli-dev zlib1g-dev media-types ;;
     units) echo catch2 ;;
     demo) echo php8.2-sqlite3 ;;
-    test) echo python3 python3-pytest python3-requests python3-brotli composer unzip php8.2-cli php8.2-mysql php8.2-gd php8.2-curl \
+    test) echo python3 python3-pytest python3-requests python3-brotli composer unzip php8.2-cli php8.2-fpm php8.2-mysql php8.2-gd php8.2-curl \
       php8.2-mbstring php8.2-xml php8.2-intl php8.2-zip mariadb-server mediawiki wordpress \
       wordpress-theme-twentytwentythree clang-16 abigail-tools ;;
     bench) echo wrk nginx libnginx-mod-http-brotli-filter php8.2-fpm apache2 libapache2-mod-php8.2 caddy varnish ;;
@@ -110,20 +110,32 @@ disable_daemons() {
 # need_llhttp FOLDER: the C sources of llhttp from Debian's node-llhttp, unpacked and not installed, because the
 # package depends on Node.js. A system with libllhttp needs none of it.
 need_llhttp() {
-  local folder=$1 download
-  if pkg-config --exists libllhttp || [[ -e $folder/usr/share/llhttp/llhttp.c ]]; then return; fi
-  echo "Fetching llhttp" >&2
+  if pkg-config --exists libllhttp || [[ -e $1/usr/share/llhttp/llhttp.c ]]; then return; fi
+  unpack node-llhttp "$1"
+}
+
+# need_xdebug FOLDER: unpacked and not installed, because it would be on for every PHP of this machine.
+need_xdebug() {
+  if compgen -G "$1/usr/lib/php/*/xdebug.so" >/dev/null; then return; fi
+  unpack php8.2-xdebug "$1"
+}
+
+# unpack PACKAGE FOLDER
+unpack() {
+  local package=$1 folder=$2 download
+  echo "Fetching $package" >&2
   download=$(mktemp -d)
   chmod 777 "$download" # apt downloads as a user of its own
-  if ! download_llhttp "$download" >/dev/null 2>&1; then
+  if ! download "$package" "$download" >/dev/null 2>&1; then
     quietly apt_get update
-    quietly download_llhttp "$download"
+    quietly download "$package" "$download"
   fi
   mkdir -p "$folder"
-  dpkg-deb -x "$download"/node-llhttp_*.deb "$folder"
+  dpkg-deb -x "$download/$package"_*.deb "$folder"
   rm -r "$download"
 }
 
-download_llhttp() (
-  cd "$1" && apt-get download -qq node-llhttp
+# download PACKAGE FOLDER
+download() (
+  cd "$2" && apt-get download -qq "$1"
 )

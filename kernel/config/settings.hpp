@@ -66,13 +66,14 @@ struct ServerSettings {
 };
 
 struct WorkerSettings {
-  std::string script;            // empty: per-request mode
-  std::string app_base;          // exported as ASKR_APP_BASE
-  bool clear_env = false;        // PHP gets none of the server's environment
-  bool files = false;            // worker mode: other scripts below the root run as well
-  std::vector<std::string> ini;  // extra php.ini lines, later wins
-  bool cow = false;              // boot the worker script once, in the template, and fork workers from there
-  bool cow_strict = false;       // refuse a template that cannot be forked safely
+  std::string script;                        // empty: per-request mode
+  std::string app_base;                      // exported as ASKR_APP_BASE
+  bool clear_env = false;                    // PHP gets none of the server's environment
+  bool files = false;                        // worker mode: other scripts below the root run as well
+  std::vector<std::string> keep_extensions;  // they see a worker script as one request
+  std::vector<std::string> ini;              // extra php.ini lines, later wins
+  bool cow = false;         // boot the worker script once, in the template, and fork workers from there
+  bool cow_strict = false;  // refuse a template that cannot be forked safely
   std::string isolation = "none";
   bool paranoid = false;         // name the state that requests leave behind in a worker script
   std::string preload_script;    // isolation of per-request mode: run once, in the template

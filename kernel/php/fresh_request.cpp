@@ -3,16 +3,20 @@
 
 #include <sys/stat.h>
 
+#include "php/boot_info.hpp"
 #include "php/callables.hpp"
 #include "php/directory.hpp"
 #include "php/extension.hpp"
+#include "php/extension_requests.hpp"
 #include "php/opcache_clock.hpp"
 #include "php/output.hpp"
 #include "php/output_filters.hpp"
 #include "php/request_copy.hpp"
 #include "php/request_objects.hpp"
+#include "php/request_startup.hpp"
 #include "php/session.hpp"
 #include "php/state.hpp"
+#include "php/superglobals.hpp"
 #include "php/time_limit.hpp"
 #include "php/uploads.hpp"
 #include "php/worker_hooks.hpp"
@@ -25,7 +29,6 @@ namespace {
 HashTable* script_shutdown_functions = nullptr;
 // What the boot chose, and each request starts with.
 bool boot_ignores_abort = false;
-zval boot_environment;  // $_ENV, into which applications load their settings while they boot
 
 const Extension input_filter{"filter"};
 
@@ -35,8 +38,7 @@ void set_ignore_user_abort(bool ignore) {
   zend_string_release(name);
 }
 
-void start_output() {
-  php_output_activate();
+void start_output_buffer() {
   if (PG(output_handler) != nullptr && PG(output_handler)[0] != '\0') {
     zval handler;
     ZVAL_STRING(&handler, PG(output_handler));
@@ -50,46 +52,10 @@ void start_output() {
   }
 }
 
-void renew_global(std::string_view name) {
-  auto* global = static_cast<zend_auto_global*>(zend_hash_str_find_ptr(CG(auto_globals), name.data(), name.size()));
-  if (global == nullptr || global->auto_global_callback == nullptr) return;
-  global->armed = global->auto_global_callback(global->name);
-}
-
-void keep_environment() {
-  zend_string* name = ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_ENV);
-  zend_is_auto_global(name);  // PHP makes it when it is asked for
-  zval* environment = zend_hash_find(&EG(symbol_table), name);
-  if (environment != nullptr) ZVAL_COPY_DEREF(&boot_environment, environment);
-}
-
-void renew_environment() {
-  if (Z_TYPE(boot_environment) == IS_UNDEF) return;
-  Z_TRY_ADDREF(boot_environment);
-  zend_hash_update(&EG(symbol_table), ZSTR_KNOWN(ZEND_STR_AUTOGLOBAL_ENV), &boot_environment);
-}
-
 // PHP remembers the first umask of a request, and at its end puts that back.
 void restore_umask() {
   if (BG(umask) != -1) ::umask(static_cast<mode_t>(BG(umask)));
   BG(umask) = -1;
-}
-
-// $_REQUEST last: it is made of the others.
-void renew_superglobals() {
-  zval* files = &PG(http_globals)[TRACK_VARS_FILES];
-  zval_ptr_dtor_nogc(files);
-  ZVAL_UNDEF(files);
-  for (const std::string_view name : {"_GET", "_POST", "_COOKIE", "_FILES", "_SERVER", "_REQUEST"}) renew_global(name);
-  renew_environment();
-}
-
-// So that a session which is started before the next request is not that of the last visitor.
-void forget_cookies() {
-  zval* cookies = &PG(http_globals)[TRACK_VARS_COOKIE];
-  zval_ptr_dtor_nogc(cookies);
-  ZVAL_EMPTY_ARRAY(cookies);
-  zend_hash_str_update(&EG(symbol_table), "_COOKIE", sizeof("_COOKIE") - 1, cookies);
 }
 
 // The later ones go behind the earlier ones.
@@ -143,23 +109,46 @@ void idle_output() {
   php_output_activate();
 }
 
+void forget_words() {
+  if (BG(strtok_string) == nullptr) return;
+  zend_string_release(BG(strtok_string));
+  BG(strtok_string) = nullptr;
+}
+
+// What PHP keeps of a client beside the superglobals.
+void forget_client() {
+  input_filter.end_request();
+  close_body();
+  sapi_deactivate();
+  forget_uploads();
+  forget_words();
+  let_go_of_extension_requests();
+}
+
+void forget_outcome() {
+  forget_last_error();
+  open_boot_info();
+  PG(connection_status) = PHP_CONNECTION_NORMAL;
+}
+
 }  // namespace
 
 void end_boot() {
   boot_ignores_abort = PG(ignore_user_abort);
-  keep_environment();
+  keep_superglobals();
   keep_directory();
   BG(umask) = -1;
   keep_session_handler();
   keep_shutdown_functions();
   SG(headers_sent) = 1;
   php_output_discard_all();
+  end_extension_requests();
   php_output_deactivate();
   renew_session();
-  input_filter.end_request();
-  close_body();
-  sapi_deactivate();
-  forget_last_error();
+  forget_superglobals();
+  forget_client();
+  reset_output_filters();
+  forget_outcome();
   idle_output();
 }
 
@@ -167,22 +156,25 @@ void begin_request() {
   run_request_begin();
   php_clear_stat_cache(false, nullptr, 0);
   enter_directory();
-  SG(headers_sent) = 1;  // what was set between requests is for nobody
+  begin_startup();
+  SG(headers_sent) = 1;  // the idle output layer has none to send
   php_output_deactivate();
-  reset_output_filters();
-  forget_uploads();
+  php_output_activate();
   open_request_info();
   PG(header_is_being_sent) = false;
-  PG(connection_status) = PHP_CONNECTION_NORMAL;
+  activate_zend_extensions();
   sapi_activate();
   set_opcache_clock();
   SG(sapi_started) = true;
   if (PG(expose_php)) sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof(SAPI_PHP_VERSION_HEADER) - 1, 1);
-  start_output();
+  start_output_buffer();
   renew_superglobals();
+  allow_application();
   begin_compression();
   begin_session();
+  begin_extension_requests();
   restart_time_limit();
+  end_startup();
 }
 
 // The first steps in the order of php_request_shutdown().
@@ -190,6 +182,7 @@ void end_request_of_loop(RunStep run) {
   run(call_shutdown_functions);
   if (state.options.isolate) run(destruct_request_objects);
   run(php_output_end_all);
+  run(end_extension_requests);
   run(renew_session);
   run(php_output_deactivate);
   run(complete_response);
@@ -200,19 +193,21 @@ void end_request_of_loop(RunStep run) {
   state.request = nullptr;
 
   php_free_shutdown_functions();  // registered too late, as by an output buffer at its end: PHP does not run these
-  input_filter.end_request();
-  forget_cookies();
-  close_body();
-  sapi_deactivate();
+  idle_output();
+  run(forget_superglobals);
+  forget_client();
+  forget_outcome();
   if (PG(ignore_user_abort) != boot_ignores_abort) set_ignore_user_abort(boot_ignores_abort);
   restore_umask();
-  forget_last_error();
-  idle_output();
 }
 
 void end_pause() {
   renew_session();
   keep_shutdown_functions();
+  SG(headers_sent) = 1;  // what was set between requests is for nobody
+  php_output_deactivate();
+  reset_output_filters();
+  idle_output();
 }
 
 void end_pause_for_good() {

@@ -1,5 +1,6 @@
 // What is fresh for each request of a worker script: superglobals, php://input, headers, output layer, sessions, input
-// filter, uploads, shutdown functions, connection status, time limit, what PHP remembers of files. $_ENV, umask(),
+// filter, uploads, shutdown functions, connection status, time limit, what PHP remembers of files, the requests of
+// extensions. Between two requests nothing of the last one is left. $_ENV, umask(),
 // ignore_user_abort(), set_time_limit(), session_set_save_handler() and chdir() start from what the boot chose. What is
 // kept: everything else.
 #pragma once

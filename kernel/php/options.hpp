@@ -14,24 +14,25 @@ namespace askr::php {
 enum class ClassList : uint8_t { none, learn, preload };
 
 struct RuntimeOptions {
-  std::string root;               // absolute document root of this generation, symlinks resolved
-  std::string worker_script;      // absolute; empty: per-request mode
-  bool files = false;             // worker mode: a request may name another script, to be run as without a worker script
-  std::string app_base;           // exported as ASKR_APP_BASE when not empty
-  bool clear_env = false;         // of the server\'s environment, scripts get USER and HOME alone
-  std::vector<std::string> ini;   // extra php.ini lines, override the files
-  uint64_t max_body_size = 0;     // becomes post_max_size and upload_max_filesize unless `ini` sets them
-  std::string upload_dir;         // where PHP puts uploads; each worker in a folder of its own
-  uint64_t max_growth = 0;        // recycle when a worker's own memory has grown by so many bytes; 0: never
-  uint64_t max_requests = 0;      // recycle after so many, spread by up to a tenth per worker; 0: never
-  bool boot_in_template = false;  // the worker script runs in the template, up to askr_cow_ready()
-  bool isolate = false;           // a worker serves one request
-  bool rewind = false;            // or goes back to where it was before, and serves the next one
-  bool cow_strict = false;        // what workers would share is an error instead of a warning
-  bool paranoid = false;          // worker script: look for state that requests leave behind
-  bool behind_proxy = false;      // clients are proxies that are trusted
-  std::string preload_script;     // absolute; run in the template, before the front controller of each request
-  std::string front;              // relative to the root
+  std::string root;           // absolute document root of this generation, symlinks resolved
+  std::string worker_script;  // absolute; empty: per-request mode
+  bool files = false;         // worker mode: a request may name another script, to be run as without a worker script
+  std::string app_base;       // exported as ASKR_APP_BASE when not empty
+  bool clear_env = false;     // of the server's environment, scripts get USER and HOME alone
+  std::vector<std::string> keep_extensions;  // whose request lasts as long as the worker script
+  std::vector<std::string> ini;              // extra php.ini lines, override the files
+  uint64_t max_body_size = 0;                // becomes post_max_size and upload_max_filesize unless `ini` sets them
+  std::string upload_dir;                    // where PHP puts uploads; each worker in a folder of its own
+  uint64_t max_growth = 0;                   // recycle when a worker's own memory has grown by so many bytes; 0: never
+  uint64_t max_requests = 0;                 // recycle after so many, spread by up to a tenth per worker; 0: never
+  bool boot_in_template = false;             // the worker script runs in the template, up to askr_cow_ready()
+  bool isolate = false;                      // a worker serves one request
+  bool rewind = false;                       // or goes back to where it was before, and serves the next one
+  bool cow_strict = false;                   // what workers would share is an error instead of a warning
+  bool paranoid = false;                     // worker script: look for state that requests leave behind
+  bool behind_proxy = false;                 // clients are proxies that are trusted
+  std::string preload_script;  // absolute; run in the template, before the front controller of each request
+  std::string front;           // relative to the root
   ClassList classes = ClassList::none;
   int class_list = -1;  // a file in memory: php/class_lessons.hpp
   PluginParts plugins;

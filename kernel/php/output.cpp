@@ -3,13 +3,12 @@
 #include "php/output.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <vector>
 
 #include "base/log.hpp"
 #include "php/field_name.hpp"
 #include "php/request_copy.hpp"
+#include "php/response_status.hpp"
 #include "php/sidecar_output.hpp"
 #include "php/state.hpp"
 #include "php/variables.hpp"
@@ -55,45 +54,12 @@ void collect_fields(sapi_headers_struct* headers, Wanted wanted) {
   }
 }
 
-// The text behind the number in "HTTP/1.1 404 Not here". http_response_code() changes the number alone: the line that
-// PHP has made for a fatal error, say, then tells of another status.
-std::string_view reason_of(const char* status_line, int code) {
-  if (status_line == nullptr) return {};
-  std::string_view rest(status_line);
-  rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
-  int number = 0;
-  const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-  if (number != code || parsed.ptr == rest.data() + rest.size()) return {};
-  return rest.substr(static_cast<size_t>(parsed.ptr - rest.data()) + 1);
-}
-
-struct Status {
-  int code;
-  std::string_view reason;
-};
-
-// header("Status: 404 Not Found") is how scripts for CGI set the status.
-void apply_status_field(std::string_view value, Status& status) {
-  if (value.size() < 3) return;
-  int code = 0;
-  for (const char digit : value.substr(0, 3)) {
-    if (digit < '0' || digit > '9') return;
-    code = code * 10 + (digit - '0');
-  }
-  status.code = code;
-  status.reason = value.size() > 4 ? value.substr(4) : std::string_view();
-}
-
-// As php-fpm does it: the first field counts, unless the script has given a whole status line that says something else
-// than 200.
-Status decide_status(const sapi_headers_struct& headers) {
-  Status status{headers.http_response_code, reason_of(headers.http_status_line, headers.http_response_code)};
-  if (status.code != 200 && headers.http_status_line != nullptr) return status;
+// header("Status: 404 Not Found") is how scripts for CGI set the status. The first one counts; empty: none.
+std::string_view status_field() {
   const auto field = std::find_if(fields.begin(), fields.end(), [](const WorkerPort::HeadField& candidate) {
     return is_same_field(candidate.name, "Status") && !candidate.value.empty();
   });
-  if (field != fields.end()) apply_status_field(field->value, status);
-  return status;
+  return field != fields.end() ? field->value : std::string_view();
 }
 
 // As nginx does it: of several types the last one counts, and an empty one says that there is none.
@@ -145,7 +111,7 @@ void client_left() {
 extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
   if (!request_is_open()) return SAPI_HEADER_SENT_SUCCESSFULLY;
   collect_fields(headers, [](const WorkerPort::HeadField&) { return true; });
-  const Status status = decide_status(*headers);
+  const ResponseStatus status = decide_status(*headers, status_field());
   std::erase_if(fields, [&status](const WorkerPort::HeadField& field) {
     // RFC 9110 section 15.4.5: fields that describe a body have no place in a 304.
     return is_same_field(field.name, "Status") || (status.code == 304 && is_same_field(field.name, "Content-Type"));

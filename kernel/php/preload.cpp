@@ -8,8 +8,10 @@
 #include "php/preload.hpp"
 
 #include "php/boot_info.hpp"
+#include "php/extension_requests.hpp"
 #include "php/fork.hpp"
 #include "php/fresh_request.hpp"
+#include "php/prepended_files.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/rewinding.hpp"
@@ -65,12 +67,18 @@ void end_and_start_over() {
   if (!recycling.is_due()) start_over();
 }
 
+void run_files(zval* starter) {
+  if (!run_prepended_file()) return;
+  call_starter(starter);
+  if (execute_script_file()) run_appended_file();
+}
+
 void run_front_controller(zval* starter) {
   state.request = &state.port->request();
-  begin_request();
+  take_over_prepended_files();
   zend_try {
-    call_starter(starter);
-    execute_script_file();
+    begin_request();
+    run_files(starter);
   }
   zend_end_try();
   if (state.rewinds) end_and_start_over();
@@ -80,6 +88,7 @@ void run_front_controller(zval* starter) {
 // Nothing of the application may run any more: for it, nothing has happened yet.
 void leave_preloaded_state() {
   rejoin_shutdown_functions();
+  rejoin_extension_requests();
   php_free_shutdown_functions();
   zend_objects_store_mark_destructed(&EG(objects_store));
   php_request_shutdown(nullptr);
@@ -114,7 +123,9 @@ End serve_preloaded(zval* starter) {
 [[gnu::noinline]] void boot_and_serve() {
   zval starter;
   ZVAL_UNDEF(&starter);
-  if (php_request_startup() == SUCCESS && run_preload_script(&starter) && fork_here()) end = serve_preloaded(&starter);
+  if (php_request_startup() != SUCCESS) return;
+  spare_debuggers();
+  if (run_preload_script(&starter) && fork_here()) end = serve_preloaded(&starter);
   if (end == End::left || end == End::retired) leave_preloaded_state();
 }
 

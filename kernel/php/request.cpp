@@ -2,9 +2,11 @@
 
 #include "base/log.hpp"
 #include "php/callables.hpp"
+#include "php/extension_requests.hpp"
 #include "php/fresh_request.hpp"
 #include "php/output.hpp"
 #include "php/request_copy.hpp"
+#include "php/request_startup.hpp"
 #include "php/script_file.hpp"
 #include "php/session.hpp"
 #include "php/state.hpp"
@@ -35,17 +37,20 @@ void note_broken_response() {
   state.response_broken = state.failure.seen && state.port->head_sent() && !PG(display_errors);
 }
 
-void execute_script_file() {
+bool execute_script_file() {
   zend_file_handle file;
   zend_stream_init_filename(&file, state.script_filename.c_str());
   file.primary_script = true;
-  php_execute_script(&file);
+  const bool goes_on = php_execute_script(&file);
   zend_destroy_file_handle(&file);
+  return goes_on;
 }
 
 void end_script() {
+  end_startup();
   note_broken_response();
   rejoin_shutdown_functions();
+  rejoin_extension_requests();
   if (has_callables()) end_response_early();
   php_request_shutdown(nullptr);
 }
@@ -56,6 +61,7 @@ void run_script() {
     if (state.body_broken) {
       SG(sapi_headers).http_response_code = 500;
     } else if (started) {
+      if (state.booting) spare_debuggers();
       execute_script_file();
     }
     end_script();

@@ -1,6 +1,9 @@
 #include "php/request_array.hpp"
 
+#include <utility>
+
 #include "php/state.hpp"
+#include "php/superglobals.hpp"
 #include "php/uploads.hpp"
 
 namespace askr::php {
@@ -15,17 +18,18 @@ void add_text(zval* array, std::string_view key, std::string_view text) {
   zend_hash_str_add_new(Z_ARRVAL_P(array), key.data(), key.size(), &value);
 }
 
-// The array is shared, not copied: whoever writes to it gets a copy of its own.
-void add_global(zval* array, std::string_view key, int global) {
-  zval* value = &PG(http_globals)[global];
+// What is in $_SERVER and $_POST now. The array is shared, not copied: whoever writes to it gets a copy of its own.
+void add_global(zval* array, std::string_view key, zval* value) {
   Z_TRY_ADDREF_P(value);
   zend_hash_str_add_new(Z_ARRVAL_P(array), key.data(), key.size(), value);
 }
 
-// php://input: empty for a form with files, which PHP has taken apart already.
+// php://input: empty for a form with files, which PHP has taken apart already. Not a wrapper of the application.
 void read_body(zval* value) {
+  HashTable* const wrappers = std::exchange(FG(stream_wrappers), nullptr);
   php_stream* input = php_stream_open_wrapper("php://input", "rb", 0, nullptr);
   zend_string* body = input != nullptr ? php_stream_copy_to_mem(input, PHP_STREAM_COPY_ALL, false) : nullptr;
+  FG(stream_wrappers) = wrappers;
   if (input != nullptr) php_stream_close(input);
   if (body != nullptr) {
     ZVAL_STR(value, body);
@@ -51,9 +55,9 @@ void make_request_array(zval* result) {
   add_text(result, "method", state.request->method);
   add_text(result, "uri", state.request->uri);
   add_text(result, "query", state.request->query);
-  add_global(result, "headers", TRACK_VARS_SERVER);
+  add_global(result, "headers", find_superglobal(TRACK_VARS_SERVER));
   add_body(result);
-  add_global(result, "post", TRACK_VARS_POST);
+  add_global(result, "post", find_superglobal(TRACK_VARS_POST));
   zval files;
   list_uploads(&files);
   zend_hash_str_add_new(Z_ARRVAL_P(result), "files", 5, &files);

@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "php/class_lessons.hpp"
+#include "php/extension_requests.hpp"
 #include "php/fork.hpp"
 #include "php/fork_hazards.hpp"
 #include "php/functions.hpp"
@@ -19,6 +20,7 @@
 #include "php/preload.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
+#include "php/request_startup.hpp"
 #include "php/rewind.hpp"
 #include "php/sapi_module.hpp"
 #include "php/script_file.hpp"
@@ -122,6 +124,8 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   if (!started) return started.error();
   if (!decided) ::unsetenv("USE_ZEND_ALLOC_HUGE_PAGES");
   if (options.clear_env) clear_environment({"USER", "HOME", "ASKR_APP_BASE"});
+  keep_error_settings();
+  find_extension_requests(facts.warnings);
   watch_directory_changes();
   watch_input_filter();
   watch_pcntl();

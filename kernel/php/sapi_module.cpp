@@ -75,8 +75,22 @@ PHP_INI_BEGIN()
 PHP_INI_ENTRY("cgi.fix_pathinfo", "1", PHP_INI_SYSTEM, nullptr)
 PHP_INI_END()
 
+// Before other extensions start, so that those which look at errors themselves hand them on to us.
+void watch_errors() {
+  report_error = zend_error_cb;
+  zend_error_cb = askr_php_error;
+}
+
+// The build that has libphp is one for the command line too. A web server's PHP has no chroot(): it would change the
+// root of all later requests.
+void remove_functions_of_command_line() {
+  zend_hash_str_del(CG(function_table), "chroot", strlen("chroot"));
+}
+
 zend_result start_extension(INIT_FUNC_ARGS) {
   REGISTER_INI_ENTRIES();
+  remove_functions_of_command_line();
+  watch_errors();
   make_server_names();
   prepare_server_array();
   bind_functions(state.options.plugins.functions);
@@ -170,8 +184,6 @@ Result<> start_module(std::string& ini, const zend_function_entry* functions, st
   // Signals stay as we set them: PHP would take over a handful of them with system calls in each request.
   SIGG(reset) = false;
   SG(options) |= SAPI_OPTION_NO_CHDIR;
-  report_error = zend_error_cb;
-  zend_error_cb = askr_php_error;
   return ok();
 }
 

@@ -109,6 +109,10 @@ void renew_session() {
   if (has_user_handler() != is_user(handler)) set_handler(handler);
 }
 
+bool session_is_of_application() {
+  return is_user(handler);
+}
+
 void begin_session() {
   session.begin_request();
 }

@@ -9,6 +9,7 @@ void end_session();
 // The functions that the boot gave to session_set_save_handler() are those that each request starts with. Call once,
 // before the boot's own session is ended.
 void keep_session_handler();
+[[nodiscard]] bool session_is_of_application();
 // Between two requests: as end_session(), and then the handler of the boot is there again.
 void renew_session();
 // Call when the superglobals are those of the request: it may start a session.

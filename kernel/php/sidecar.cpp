@@ -13,6 +13,8 @@
 
 #include "php/boot_info.hpp"
 #include "php/crash.hpp"
+#include "php/extension_requests.hpp"
+#include "php/global_scope.hpp"
 #include "php/request.hpp"
 #include "php/script_file.hpp"
 #include "php/sidecar_output.hpp"
@@ -50,24 +52,15 @@ void leave_client_behind() {
   lift_time_limit();
 }
 
-bool is_global_scope(const zend_execute_data* frame) {
-  return frame->func != nullptr && ZEND_USER_CODE(frame->func->type) &&
-         (ZEND_CALL_INFO(frame) & ZEND_CALL_HAS_SYMBOL_TABLE) != 0 && frame->symbol_table == &EG(symbol_table);
-}
-
-// A file runs in the scope of the frame below it, and the fork point may be deep in functions.
-zend_execute_data* find_global_scope() {
-  zend_execute_data* frame = EG(current_execute_data);
-  while (frame != nullptr && !is_global_scope(frame)) frame = frame->prev_execute_data;
-  return frame;
-}
-
+// Debuggers were spared the boot that this stands on, and get to see the script.
 void include_script() {
+  begin_extension_requests();
   zend_file_handle file;
   zend_stream_init_filename(&file, script.c_str());
   zend_execute_scripts(ZEND_REQUIRE, nullptr, 1, &file);
   if (EG(exception) != nullptr) zend_exception_error(EG(exception), E_ERROR);  // it could not be compiled
   zend_destroy_file_handle(&file);
+  spare_debuggers();
 }
 
 }  // namespace
@@ -83,13 +76,7 @@ void become_sidecar(exchange::ProcessRecord& record, std::string_view script_pat
 void run_sidecar_script() {
   leave_client_behind();
   enter_directory_of(script);
-  zend_execute_data* const innermost = EG(current_execute_data);
-  zend_execute_data* const scope = find_global_scope();
-  const zend_op* const place = scope != nullptr ? scope->opline : nullptr;
-  EG(current_execute_data) = scope;
-  include_script();
-  if (scope != nullptr) scope->opline = place;  // an exception moves it
-  EG(current_execute_data) = innermost;
+  run_in_global_scope(include_script);
 }
 
 int run_sidecar() {

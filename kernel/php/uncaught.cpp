@@ -63,17 +63,22 @@ void leave_if_broken() {
 }  // namespace
 
 // What PHP does at the end of a script: the application's own handler first, then the log.
-void settle_exception() {
+bool settle_and_go_on() {
   leave_if_broken();
   if (EG(exception) != nullptr && !is_exit(EG(exception)) && Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
     call_application_handler();
   }
-  if (EG(exception) == nullptr) return;
+  if (EG(exception) == nullptr) return true;
   if (is_exit(EG(exception))) {
     forget_exception();
   } else {
     answer_uncaught();
   }
+  return false;
+}
+
+void settle_exception() {
+  settle_and_go_on();
 }
 
 }  // namespace askr::php

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "php/session.hpp"
 #include "php/state.hpp"
 
 namespace askr::php {
@@ -55,7 +56,10 @@ extern "C" ListenerAnswer askr_php_multipart_event(unsigned int event, void* dat
     const std::string_view field = static_cast<multipart_event_file_start*>(data)->name;
     uploads.push_back({std::string(field), with_level(field)});
   }
-  return next_listener != nullptr ? next_listener(event, data, extra) : SUCCESS;
+  // PHP is about to note the progress in the session. With functions of the boot that would be code of the application
+  // before there is a request; a handler that a script sets is not there yet behind php-fpm either.
+  if (next_listener == nullptr || session_is_of_application()) return SUCCESS;
+  return next_listener(event, data, extra);
 }
 
 // Of names that are nested too deep PHP has warned once. It does not where errors are shown to clients.

@@ -20,6 +20,7 @@
 #include "php/last_steps.hpp"
 #include "php/leaks.hpp"
 #include "php/output.hpp"
+#include "php/prepended_files.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/request_array.hpp"
@@ -70,7 +71,8 @@ bool wait_for_request() {
   return true;
 }
 
-void call_handler(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+// False: nothing more of the script would run.
+bool call_handler(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
   zval result;
   zval request;
   ZVAL_UNDEF(&result);
@@ -79,22 +81,28 @@ void call_handler(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache
   handler.retval = &result;
   handler.params = &request;
   handler.param_count = 1;
-  state.handling = true;
   zend_call_function(&handler, &handler_cache);
-  state.handling = false;
-  settle_exception();
+  const bool goes_on = settle_and_go_on();
   zval_ptr_dtor(&result);
   zval_ptr_dtor(&request);
+  return goes_on;
+}
+
+// An exception now is one of a session handler: PHP has opened the session before the script.
+void handle(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+  state.handling = true;
+  if (settle_and_go_on() && run_prepended_file() && call_handler(handler, handler_cache)) run_appended_file();
+  state.handling = false;
 }
 
 void serve_in_lasting_memory(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
-  call_handler(handler, handler_cache);
+  handle(handler, handler_cache);
   end_request_of_loop(run_step_in_frame);
 }
 
-void call_handler_to_its_end(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
+void handle_to_its_end(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
   zend_try {
-    call_handler(handler, handler_cache);
+    handle(handler, handler_cache);
   }
   zend_end_try();
   state.handling = false;
@@ -104,7 +112,7 @@ void call_handler_to_its_end(zend_fcall_info& handler, zend_fcall_info_cache& ha
 // as well.
 void serve_isolated(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
   const EngineState engine;
-  call_handler_to_its_end(handler, handler_cache);
+  handle_to_its_end(handler, handler_cache);
   note_broken_response();
   end_request_of_loop(run_step_alone);
   engine.restore();
@@ -227,6 +235,7 @@ Result<int> run_worker_script() {
   find_front();
   enter_directory_of(state.script_filename);
   open_boot_info();
+  take_over_prepended_files();
   run_script();
   if (state.options.paranoid && loop.started) sum_up_leaks();
   if (state.sidecar != nullptr) return end_sidecar();

@@ -13,6 +13,7 @@
 #include "Zend/zend_extensions.h"
 #include "Zend/zend_ini.h"
 #include "Zend/zend_interfaces.h"
+#include "Zend/zend_observer.h"
 #include "Zend/zend_signal.h"
 #include "Zend/zend_smart_str.h"
 #include "Zend/zend_stream.h"
@@ -26,6 +27,7 @@
 // These forget to say that their functions are C.
 extern "C" {
 #include "ext/standard/basic_functions.h"
+#include "ext/standard/file.h"
 #include "ext/standard/php_filestat.h"
 // php_session.h includes it.
 #include "ext/session/php_session.h"

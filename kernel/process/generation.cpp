@@ -92,6 +92,7 @@ php::RuntimeOptions Generation::runtime_options() const {
   options.app_base = settings.worker.app_base;
   options.clear_env = settings.worker.clear_env;
   options.ini = settings.worker.ini;
+  options.keep_extensions = settings.worker.keep_extensions;
   options.max_body_size = settings.server.body_limit();
   options.upload_dir = host_.uploads.path();
   options.max_requests = settings.server.max_requests;

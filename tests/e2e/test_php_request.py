@@ -380,6 +380,52 @@ def test_a_status_field_wins_unless_the_script_gives_a_status_line(app, code, st
     assert response.header("Status") is None
 
 
+# What nginx with php-fpm answers.
+STATUS_LINES = [
+    ("header('HTTP/1.1 404 Not Found'); http_response_code(403);", 404, "Not Found"),
+    ("http_response_code(403); header('HTTP/1.1 404 Not Found');", 404, "Not Found"),
+    ("header('HTTP/1.1 404 Nope'); http_response_code(200);", 200, "OK"),
+    ("header('HTTP/1.1 304 Not Modified'); http_response_code(200);", 200, "OK"),
+    ("header('HTTP/1.1 200 Fine'); http_response_code(404);", 200, "Fine"),
+    ("header('HTTP/1.1 404 Nope'); header('HTTP/1.1 403 Never'); http_response_code(500);", 403, "Never"),
+    ("header('HTTP/1.1 404 Nope'); header('Status: 410 Gone'); http_response_code(403);", 404, "Nope"),
+    ("header('Status: 404 Gone'); http_response_code(403);", 404, "Gone"),
+    ("http_response_code(403); header('Status: 404 Gone');", 404, "Gone"),
+    ("header('HTTP/1.1 404 Not Found'); header('X-A: b', true, 403);", 403, "Forbidden"),
+    ("header('HTTP/1.1 404 Not Found'); header('X-A: b', true, 404);", 404, "Not Found"),
+    ("header('X-A: b', true, 404); http_response_code(403);", 403, "Forbidden"),
+    ("header('HTTP/1.1 404 Not Found', true, 403);", 404, "Not Found"),
+    ("header('HTTP/1.1 404 Nope'); header('Location: /x');", 302, "Found"),
+    ("header('HTTP/1.1 303 See'); header('Location: /x');", 303, "See"),
+    ("header('HTTP/1.1 404 Nope'); header('WWW-Authenticate: Basic');", 401, "Unauthorized"),
+    ("header('HTTP/1.1 404 Nope'); header_remove(); http_response_code(403);", 404, "Nope"),
+    ("header('http/2 404 lower'); http_response_code(403);", 404, "lower"),
+    ("header('HTTP/1.1'); http_response_code(403);", 403, "Forbidden"),
+    ("header('HTTP/1.1 404 Not Found'); http_response_code(700);", 404, "Not Found"),
+    ("header('HTTP/1.1 999 Much');", 999, "Much"),
+    ("header('HTTP/1.1 abc'); http_response_code(403);", 502, "Bad Gateway"),
+    ("header('HTTP/1.1 40 4');", 502, "Bad Gateway"),
+]
+
+
+@pytest.mark.parametrize("code, status, reason", STATUS_LINES)
+def test_a_status_line_counts_whatever_number_comes_later(app, code, status, reason):
+    response = run(app, code)
+    assert (response.status, response.reason) == (status, reason)
+
+
+@pytest.mark.parametrize("flags", [(), ("--cow",), ("--isolation", "request"), ("--isolation", "rewind")],
+                         ids=["worker", "cow", "request", "rewind"])
+def test_so_it_does_in_a_worker_script(server, flags):
+    app = server({"worker.php": "<?php while (askr_handle_request(function () { eval($_GET['code']); })) {}"}, wait=False,
+                 workers=1, flags=flags)
+    app.worker_script = app.root / "worker.php"
+    app.start()
+    for code, status, reason in STATUS_LINES:
+        response = app.get(f"/?code={quote(code)}")
+        assert (response.status, response.reason) == (status, reason), code
+
+
 def test_location_makes_a_302(app):
     response = run(app, "header('Location: /elsewhere');")
     assert (response.status, response.header("Location")) == (302, "/elsewhere")

@@ -112,7 +112,8 @@ def test_a_client_that_is_gone_before_its_request_was_read_makes_no_difference(j
     test.app.assert_nothing_is_held()
 
 
-@pytest.mark.parametrize("method, body", [("GET", b""), ("HEAD", b""), ("PUT", b"x" * 200_000), ("DELETE", b"")])
+@pytest.mark.parametrize("method, body", [("GET", b""), ("HEAD", b""), ("PUT", b"x" * 200_000), ("DELETE", b"")],
+                         ids=["get", "head", "put", "delete"])
 def test_whatever_its_method(jobs, method, body):
     test = jobs()
     first = test.hold()

@@ -27,6 +27,14 @@ typedef struct askr_loop {
   askr_status (*watch)(const askr_host* host, int32_t fd, uint32_t events,
                        void (*callback)(void* context, uint32_t events), void* context);
   askr_status (*unwatch)(const askr_host* host, int32_t fd);
+
+  /* --- since 0.4 */
+  /* For work that would keep the loop from others for longer than a millisecond: cut it into steps of some tenths of one.
+   * Calls back until the answer is 0, as often in each turn of the loop as all such work together stays within a
+   * millisecond of processor time, and once at least. `work` (not 0) is valid until then. */
+  askr_status (*add_work)(const askr_host* host, int32_t (*step)(void* context), void* context, uint64_t* work);
+  /* Not from inside a step of this very work: answer 0 there. */
+  askr_status (*cancel_work)(const askr_host* host, uint64_t work);
 } askr_loop;
 
 #ifdef __cplusplus

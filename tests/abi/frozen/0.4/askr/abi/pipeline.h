@@ -36,7 +36,7 @@ typedef int32_t askr_verdict;
 enum {
   ASKR_NEXT = 0,    /* go on */
   ASKR_DONE = 1,    /* this hook has answered: the response is what askr.response/1 was given (request phases only) */
-  ASKR_SUSPEND = 2, /* wait for resume(): request_head, route and lookup only */
+  ASKR_SUSPEND = 2, /* wait for resume(): request_head, route and lookup; since 0.4 response_head */
   ASKR_FAIL = 3     /* 500, logged with the plugin's name */
 };
 
@@ -63,7 +63,8 @@ typedef struct askr_pipeline {
   askr_status (*add_hook)(askr_registrar* registrar, uint32_t phase, askr_hook hook);
   askr_status (*add_connection_hook)(askr_registrar* registrar, askr_connection_hook hook);
   askr_status (*add_body_hook)(askr_registrar* registrar, askr_request_body_hook hook);
-  /* Ends the suspension of a request with the verdict of the hook that suspended it: ASKR_NEXT, ASKR_DONE or ASKR_FAIL.
+  /* Ends the suspension of a request with the verdict of the hook that suspended it: ASKR_NEXT, ASKR_DONE (not in
+   * response_head) or ASKR_FAIL.
    * Once, in the same gateway, from any callback; the request goes on when the callback has returned to the event loop.
    * ASKR_E_STALE: the client has left meanwhile (its `log` phase and slot destructors have run), or it was resumed.
    * A suspended request that nobody resumes is answered 504 after server.request_timeout. */

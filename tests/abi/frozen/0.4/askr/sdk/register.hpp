@@ -98,16 +98,24 @@ using ConnectionSlot = detail::Slot<T, detail::OfConnection>;
 // A lock in shared memory, held for a scope.
 class ShmLock {
  public:
-  explicit ShmLock(askr_lock& lock) : lock_(lock), recovered_(detail::api.shm->lock(&lock) == ASKR_LOCK_RECOVERED) {}
-  ~ShmLock() { detail::api.shm->unlock(&lock_); }
+  explicit ShmLock(askr_lock& lock) : lock_(lock), how_(detail::api.shm->lock(&lock)) {}
+  // Waits for `patience` ns at most: look at is_held(). On a server that does not know that (before 0.4) it waits.
+  ShmLock(askr_lock& lock, uint64_t patience)
+      : lock_(lock),
+        how_(ASKR_HAS(detail::api.shm, lock_within) ? detail::api.shm->lock_within(&lock, patience)
+                                                    : detail::api.shm->lock(&lock)) {}
+  ~ShmLock() {
+    if (is_held()) detail::api.shm->unlock(&lock_);
+  }
   ShmLock(const ShmLock&) = delete;
   ShmLock& operator=(const ShmLock&) = delete;
-  // Its last owner died while it held the lock: what it protects may be half done.
-  [[nodiscard]] bool recovered() const { return recovered_; }
+  [[nodiscard]] bool is_held() const { return how_ != ASKR_LOCK_BUSY; }
+  // Its last owner died while it held the lock, or lost it: what it protects may be half done.
+  [[nodiscard]] bool recovered() const { return how_ == ASKR_LOCK_RECOVERED; }
 
  private:
   askr_lock& lock_;
-  bool recovered_;
+  int32_t how_;
 };
 
 // One of the plugin's regions of shared memory.

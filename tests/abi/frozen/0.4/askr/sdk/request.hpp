@@ -82,6 +82,10 @@ class Response {
   // 304, 412, 206 or 416 where the request asks for it; see askr_response_api.apply_conditions.
   void apply_conditions() { api().apply_conditions(handle_); }
 
+  // See askr_response_api.read_body.
+  Result<> read_body(uint64_t limit, askr_body_callback callback, void* context) {
+    return check(api().read_body(handle_, limit, callback, context), "the body cannot be read");
+  }
   [[nodiscard]] uint64_t bytes_sent() const { return api().bytes_sent(handle_); }
   [[nodiscard]] std::string_view failure() const { return view(api().failure(handle_)); }
 
@@ -129,6 +133,8 @@ class Request {
     api().times(handle_, &times);
     return times;
   }
+  // See askr_request_api.want_whole.
+  void want_whole() { api().want_whole(handle_); }
   // Runs it again without a client, see askr_pipeline.repeat.
   Result<> repeat() { return check(detail::api.pipeline->repeat(handle_), "the request cannot be repeated"); }
   [[nodiscard]] bool is_background() const { return api().is_background(handle_) != 0; }

@@ -1,6 +1,8 @@
 // Small questions about the text of HTTP fields, without regard to the locale.
 #pragma once
 
+#include <cstdint>
+#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -59,6 +61,15 @@ constexpr bool has_directive(std::string_view list, std::string_view name) {
     if (same_name(trimmed(element.substr(0, element.find('='))), name)) return true;
   }
   return false;
+}
+
+// A date as fields have it (RFC 9110 section 5.6.7); seconds since 1970.
+inline std::string http_date(int64_t seconds) {
+  const time_t time = seconds;
+  tm parts{};
+  ::gmtime_r(&time, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
 // Does `name` fit the pattern? A star at its end stands for anything.

@@ -37,8 +37,7 @@ def test_who_says_so_may_serve_it(server, name):
     app = server(files, flags=["--yes-serve-this"])
     assert app.get(f"/{meant}/index.php").text == "fine"
     app.stop()
-    app = server(files, root=app.root / meant)
-    assert app.get("/").text == "fine"
+    assert server(root=app.root / meant).get("/").text == "fine"
 
 
 def test_a_laravel_without_public_is_refused_too(server):
@@ -106,8 +105,7 @@ FILES = {
         function shared() { return 'tool'; }
         session_start();
         echo json_encode([shared(), class_exists('OfTheApplication'), isset($app), $_SERVER['SCRIPT_NAME'], $_SERVER['PATH_INFO'] ?? null,
-            $_SERVER['SCRIPT_FILENAME'] === __FILE__, getcwd() === __DIR__, $_GET, $_POST, count($_FILES), strlen(file_get_contents('php://input'))]);
-        setcookie('of', 'tool');""",
+            $_SERVER['SCRIPT_FILENAME'] === __FILE__, getcwd() === __DIR__, $_GET, $_POST, count($_FILES), strlen(file_get_contents('php://input'))]);""",
     "admin/index.php": "<?php echo 'admin ', __DIR__;",
     "exit.php": "<?php echo 'before'; register_shutdown_function(function () { echo ' after'; }); exit(3);",
     "fatal.php": "<?php nothing_of_that_name();",

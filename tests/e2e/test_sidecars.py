@@ -582,9 +582,9 @@ def test_a_line_without_an_end_is_written_when_the_command_ends(serve):
 
 @BOTH
 def test_output_without_end_is_limited_and_what_is_dropped_is_told(serve, mode, tmp_path):
-    flood = "<?php $line = str_repeat('x', 99); while (!askr_should_stop()) { fwrite(STDOUT, \"$line\\n\"); echo \"$line\\n\"; }"
+    flood = "<?php $line = str_repeat('x', 2000); while (!askr_should_stop()) { fwrite(STDOUT, \"$line\\n\"); echo \"$line\\n\"; }"
     flood = flood.replace("STDOUT", "$GLOBALS['out'] ??= fopen('php://stdout', 'w')")
-    app = serve(flood, mode=mode, sidecars={"flood": "exec yes yyyyyyyyyyyyyyyyyyyy"}, error_log=tmp_path / "error.log")
+    app = serve(flood, mode=mode, sidecars={"flood": "exec yes " + "y" * 2000}, error_log=tmp_path / "error.log")
     app.wait_log(r"warning master: sidecar flood wrote more than 256K a second: \d+ lines \(\d+K\) dropped")
     app.wait_log(r"warning master: queue 0 wrote more than 256K a second")
     app.wait_log(r"warning queue 0: wrote more than 256K a second")

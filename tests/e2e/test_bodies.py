@@ -321,7 +321,7 @@ class Visitors:
 
 @pytest.mark.time_limit(600)
 def test_nobody_ever_sees_a_byte_of_another(server, tmp_path, mode):
-    app = serve_in(mode, server, CHECKS_ITSELF, workers=3, send_timeout="2s",
+    app = serve_in(mode, server, CHECKS_ITSELF, workers=3,
                    ini=["memory_limit=64M", "max_execution_time=0", "output_buffering=0"])
     visitors = Visitors(app, tmp_path / "wrong.log", 1000 if SOAK else 120, seed=MODES.index(mode))
     visitors.run()

@@ -82,9 +82,11 @@ void watch_errors() {
 }
 
 // The build that has libphp is one for the command line too. A web server's PHP has no chroot(): it would change the
-// root of all later requests.
+// root of all later requests. No hole may stay in the table, as after zend_disable_functions(): PHP finds the functions
+// of scripts by their place behind its own, and a table that grows closes its holes.
 void remove_functions_of_command_line() {
   zend_hash_str_del(CG(function_table), "chroot", strlen("chroot"));
+  zend_hash_rehash(CG(function_table));
 }
 
 zend_result start_extension(INIT_FUNC_ARGS) {

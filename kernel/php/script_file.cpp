@@ -35,16 +35,10 @@ ScriptCheck look(const std::string& path) {
 }
 
 zif_handler original_chdir = nullptr;
-zif_handler original_chroot = nullptr;
 
 extern "C" void askr_php_chdir(INTERNAL_FUNCTION_PARAMETERS) {
   directory_changed = chdir_called = true;
   original_chdir(INTERNAL_FUNCTION_PARAM_PASSTHRU);
-}
-
-extern "C" void askr_php_chroot(INTERNAL_FUNCTION_PARAMETERS) {
-  directory_changed = true;
-  original_chroot(INTERNAL_FUNCTION_PARAM_PASSTHRU);
 }
 
 }  // namespace
@@ -76,7 +70,6 @@ bool was_chdir_called() {
 
 void watch_directory_changes() {
   wrap_function("chdir", askr_php_chdir, original_chdir);
-  wrap_function("chroot", askr_php_chroot, original_chroot);
 }
 
 }  // namespace askr::php

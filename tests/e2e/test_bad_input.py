@@ -320,7 +320,7 @@ def test_a_full_disk_under_the_spool_stops_the_start(server, small_disk):
 
 
 def test_an_upload_that_finds_the_disk_full_fails_alone(server, small_disk):
-    app = server({"index.php": "<?php echo strlen(file_get_contents('php://input'));"}, spool_dir=small_disk)
+    app = server({"index.php": "<?php echo strlen(file_get_contents('php://input'));"}, spool_dir=small_disk, spool_limit="1G")
     for _ in range(3):
         response = app.request("POST", "/", {"X-Request-Id": "too-big"}, b"x" * (4 << 20))
         assert response.status == 507
@@ -334,6 +334,7 @@ def test_a_response_that_finds_the_disk_full_waits_for_its_client(server, small_
     app = server(
         {"index.php": "<?php for ($i = 0; $i < 300; $i++) echo str_repeat('x', 100000);", "fine.php": "<?php echo 'fine';"},
         spool_dir=small_disk,
+        spool_limit="1G",
         workers=2,
     )
     with app.begin("GET", "/") as slow:
@@ -346,7 +347,7 @@ def test_a_response_that_finds_the_disk_full_waits_for_its_client(server, small_
 
 def test_an_upload_to_php_that_finds_the_disk_full_fails_alone(server, small_disk, tmp_path):
     """PHP's own copy of the uploaded file does not fit beside the spooled body."""
-    app = server({"index.php": "<?php echo $_FILES['f']['error'];"}, spool_dir=small_disk)
+    app = server({"index.php": "<?php echo $_FILES['f']['error'];"}, spool_dir=small_disk, spool_limit="1G")
     body = (
         b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b"x" * (1_500_000) + b"\r\n--b--\r\n"
     )

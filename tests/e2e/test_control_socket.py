@@ -13,8 +13,16 @@ FINE = {"index.php": "<?php echo 'fine';"}
 
 def connect(app):
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(20)
-    client.connect(str(app.control))
+    client.settimeout(60)
+
+    def connected():
+        try:
+            client.connect(str(app.control))
+        except BlockingIOError:  # so many wait already
+            return False
+        return True
+
+    wait_until(connected, "the control socket takes another client")
     return client
 
 

@@ -115,12 +115,12 @@ def test_secrets_of_the_server_are_nowhere(serve):
 
 
 def test_clear_env_is_what_php_fpm_does(serve):
-    app = serve(env={"HOME": "/home/somebody", "USER": "somebody"}, flags=["--clear-env", "--app-base", "/srv/app"],
+    app = serve(env={"HOME": "/home/somebody", "USER": "somebody"}, flags=["--clear-env", "--app-base", "/srv"],
                 ini=["variables_order=EGPCS"])
     seen = app.get("/look.php").json()
     assert not set(ENVIRONMENT) & (set(seen["server"]) | set(seen["getenv"]) | set(seen["env"]))
     assert "PATH" not in seen["getenv"]
-    for name, value in {"USER": "somebody", "HOME": "/home/somebody", "ASKR_APP_BASE": "/srv/app"}.items():
+    for name, value in {"USER": "somebody", "HOME": "/home/somebody", "ASKR_APP_BASE": "/srv"}.items():
         assert (seen["server"][name], seen["getenv"][name]) == (value, value)
     assert seen["booted"] in (None, {"server": None, "getenv": False, "secret": False})
 

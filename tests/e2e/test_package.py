@@ -90,7 +90,7 @@ def test_the_service_runs_php_as_that_user_and_the_master_as_root(machine, packa
     machine.dpkg("-i", package)
     settings = machine.read("etc/askr/askr.toml")
     assert re.search(r'^user = "askr"$', settings, re.M)
-    unit = machine.read("lib/systemd/system/askr.service")
+    unit = machine.read("usr/lib/systemd/system/askr.service")
     assert not re.search(r"^(User|AmbientCapabilities)=", unit, re.M)
     needed = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.M).group(1).split()
     assert {"CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_NET_BIND_SERVICE"} <= set(needed)

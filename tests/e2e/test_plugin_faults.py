@@ -103,10 +103,10 @@ def test_a_request_that_is_never_resumed_ends_in_time(serve):
     assert app.get("/").body == b"hello"
 
 
-def test_suspending_where_that_is_not_possible_fails_the_request(serve):
-    app = serve("never-resumes")
-    assert app.get("/?suspend").status == 500
-    app.wait_log(r"plugin never-resumes has failed a response, in response_head")
+def test_a_response_that_is_never_resumed_is_given_up(serve):
+    app = serve("never-resumes", request_timeout="300ms")
+    assert app.get("/?suspend").status == 504
+    app.wait_log(r"plugin never-resumes has suspended a request and not resumed it in time, in response_head")
 
 
 def test_what_a_plugin_leaves_behind_is_named(serve):

@@ -159,7 +159,7 @@ def test_bodies_and_uploads_get_there(loop):
 
 def test_a_script_that_does_not_end_is_ended(server):
     deaf = "<?php while (true) { askr_handle_request(fn () => print('worker')); }"
-    app = server({**FILES, "worker.php": deaf}, wait=False, flags=["--worker-files"], workers=1)
+    app = server({**FILES, "worker.php": deaf}, wait=False, flags=["--worker-files"], workers=1, shutdown_timeout="2s")
     app.worker_script = app.root / "worker.php"
     app.start()
     for _ in range(3):

@@ -111,6 +111,7 @@ class Gateway {
   uint32_t log_reopened_ = log::reopenings();
   uint32_t root_version_ = 0;
   uint64_t dropped_plugins_ = 0;
+  bool has_no_master_ = false;
 };
 
 Result<> Gateway::prepare() {
@@ -162,8 +163,9 @@ int Gateway::run() {
   state_.record.state.store(exchange::ProcessState::idle, std::memory_order_relaxed);
   state_.record.ready.store(1, std::memory_order_release);
   options_.exchange.poke_master();
-  // Requests whose clients have gone still run, and may still ask for their bodies.
-  while (!(state_.stopping && state_.connections.empty() && state_.port.idle())) turn();
+  // Requests whose clients have gone still run, and may still ask for their bodies. Without a master nobody says of a
+  // worker that has died that it has.
+  while (!(state_.stopping && state_.connections.empty() && (state_.port.idle() || has_no_master_))) turn();
   delete_closed();
   options_.plugins.stop_process();
   plugin_loop_.report_leftovers();
@@ -302,7 +304,9 @@ void Gateway::follow_log() {
 
 // The kernel sends TERM when the master has died. A terminal's signals are for the master.
 void Gateway::follow_signals() {
-  if (signal_bell_->signal() == SIGTERM) begin_stop();
+  if (signal_bell_->signal() != SIGTERM) return;
+  has_no_master_ = true;
+  begin_stop();
 }
 
 void Gateway::begin_stop() {

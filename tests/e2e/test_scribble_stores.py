@@ -98,6 +98,8 @@ def site(request, server):
 def regions(app):
     """(offset, size) of each region in the server's mapping, and how large that is: they lie one after the other."""
     flags = [flag for name, value in app.settings.items() for flag in (f"--{name.replace('_', '-')}", value)]
+    if app.worker_script:
+        flags += ["--worker-script", str(app.worker_script)]
     text = run_askr("regions", *flags, *app.flags).stdout
     places, at = {}, 0
     for name, kilobytes in re.findall(r"^(\w+\.\w+) .*? (\d+) KB", text, re.M):

@@ -55,8 +55,8 @@ void RequestContext::clear() {
   resumed = has_body = false;
   reader = collector = {};
   filtered = 0;
-  has_head = committed = hooks_done = unflushed = filter_failed = discard_body = filters_wait = stalled = broken = input_complete =
-      false;
+  has_head = committed = hooks_done = unflushed = filter_failed = discard_body = filters_wait = stalled = broken =
+      input_complete = false;
   keep_alive = true;
 }
 

@@ -43,9 +43,9 @@ enum class TargetKind : uint8_t {
 
 struct Target {
   TargetKind kind = TargetKind::unresolved;
-  std::string file_path;    // absolute, in the current root
-  std::string script_name;  // "/index.php", relative to the root
-  std::string path_info;    // "/a/b" behind the script, or empty
+  std::string file_path;       // absolute, in the current root
+  std::string script_name;     // "/index.php", relative to the root
+  std::string path_info;       // "/a/b" behind the script, or empty
   struct stat file_status {};  // of the file that was opened, once it was answered with
 };
 

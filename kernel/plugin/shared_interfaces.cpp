@@ -16,6 +16,14 @@ namespace {
 
 // ---------------------------------------------------------------- shared memory
 
+// Sidecars run PHP, as workers do.
+arena::Writers writers_of(uint32_t writers) {
+  arena::Writers all = arena::Writers::none;
+  if ((writers & ASKR_WRITERS_GATEWAYS) != 0) all = all | arena::Writers::gateways;
+  if ((writers & ASKR_WRITERS_WORKERS) != 0) all = all | arena::Writers::workers | arena::Writers::sidecars;
+  return all;
+}
+
 askr_status request_region_for(askr_shm_plan* plan, const char* name, uint64_t bytes, uint32_t layout_version,
                                uint32_t writers) {
   ActivePlugin& plugin = plan->plugin;
@@ -23,7 +31,11 @@ askr_status request_region_for(askr_shm_plan* plan, const char* name, uint64_t b
   const std::string full = fmt::format("{}.{}", plugin.id(), name);
   const auto taken = [&](const arena::Region& region) { return region.name == full; };
   if (std::any_of(plugin.regions.begin(), plugin.regions.end(), taken)) return ASKR_E_EXISTS;
-  plugin.regions.push_back({full, std::string(plugin.id()), bytes, layout_version});
+  plugin.regions.push_back({.name = full,
+                            .owner = std::string(plugin.id()),
+                            .size = bytes,
+                            .layout_version = layout_version,
+                            .writers = writers_of(writers)});
   return ASKR_OK;
 }
 

@@ -1,5 +1,5 @@
-#include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/fd.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -29,8 +29,8 @@ typedef struct askr_loop {
   askr_status (*unwatch)(const askr_host* host, int32_t fd);
 
   /* --- since 0.4 */
-  /* For work that would keep the loop from others for longer than a millisecond: cut it into steps of some tenths of one.
-   * Calls back until the answer is 0, as often in each turn of the loop as all such work together stays within a
+  /* For work that would keep the loop from others for longer than a millisecond: cut it into steps of some tenths of
+   * one. Calls back until the answer is 0, as often in each turn of the loop as all such work together stays within a
    * millisecond of processor time, and once at least. `work` (not 0) is valid until then. */
   askr_status (*add_work)(const askr_host* host, int32_t (*step)(void* context), void* context, uint64_t* work);
   /* Not from inside a step of this very work: answer 0 there. */

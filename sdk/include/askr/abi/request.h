@@ -66,9 +66,9 @@ typedef struct askr_request_api {
    * the client sees; "unix:/path" and 0 for a Unix socket. */
   askr_str (*server_address)(askr_request request);
   uint16_t (*server_port)(askr_request request);
-  /* Up to and including `lookup`: PHP is to render all of the page, whatever this client wants of it. HEAD becomes GET for
-   * PHP, and If-None-Match, If-Modified-Since, Range and If-Range are not handed on. Hooks see the request as it is, and
-   * apply_conditions goes by it. ASKR_E_INVALID: neither GET nor HEAD. */
+  /* Up to and including `lookup`: PHP is to render all of the page, whatever this client wants of it. HEAD becomes GET
+   * for PHP, and If-None-Match, If-Modified-Since, Range and If-Range are not handed on. Hooks see the request as it
+   * is, and apply_conditions goes by it. ASKR_E_INVALID: neither GET nor HEAD. */
   askr_status (*want_whole)(askr_request request);
 } askr_request_api;
 

@@ -76,16 +76,16 @@ typedef struct askr_response_api {
   /* --- since 0.2 */
   /* For a hook that answers GET or HEAD with status 200, once the response is complete: makes 304, 412, 206 or 416 of
    * it where the request's If-* and Range fields ask for that (RFC 9110 sections 13 and 14). Conditions are compared
-   * with the ETag and Last-Modified fields; Range is obeyed if the response says Accept-Ranges: bytes. Since 0.4 also in
-   * response_head, where of a body of ASKR_BODY_STREAM it makes 304 and nothing else. */
+   * with the ETag and Last-Modified fields; Range is obeyed if the response says Accept-Ranges: bytes. Since 0.4 also
+   * in response_head, where of a body of ASKR_BODY_STREAM it makes 304 and nothing else. */
   askr_status (*apply_conditions)(askr_request request);
 
   /* --- since 0.4 */
-  /* In response_head, by a hook that then answers ASKR_SUSPEND: calls back once with all of the body, in memory until the
-   * callback returns. From then on the body is ASKR_BODY_MEMORY and can be replaced, a worker's as well, and the worker
-   * is free. With ASKR_E_TOO_LARGE (above `limit` bytes) or ASKR_E_FAILED (not complete) everything stays as it was. The
-   * request goes on when it is resumed, in the callback or later. When its worker dies meanwhile there is no call: the
-   * hooks run anew for the response that is sent instead. ASKR_E_WRONG_STEP: outside of response_head. */
+  /* In response_head, by a hook that then answers ASKR_SUSPEND: calls back once with all of the body, in memory until
+   * the callback returns. From then on the body is ASKR_BODY_MEMORY and can be replaced, a worker's as well, and the
+   * worker is free. With ASKR_E_TOO_LARGE (above `limit` bytes) or ASKR_E_FAILED (not complete) everything stays as it
+   * was. The request goes on when it is resumed, in the callback or later. When its worker dies meanwhile there is no
+   * call: the hooks run anew for the response that is sent instead. ASKR_E_WRONG_STEP: outside of response_head. */
   askr_status (*read_body)(askr_request request, uint64_t limit, askr_body_callback callback, void* context);
 } askr_response_api;
 

@@ -1,7 +1,7 @@
 # Precompiled headers: what the libraries' headers say is read once for each kind of target, not once for each source.
 # Only headers that are not ours, so that a change of ours never compiles everything again. Every source includes what it
 # needs all the same: -DASKR_PCH=OFF builds without, and the two must not differ.
-option(ASKR_PCH "Precompile the headers of the standard library, fmt and Catch2" OFF)
+option(ASKR_PCH "Precompile the headers of the standard library, fmt and Catch2" ON)
 
 set(ASKR_STANDARD_HEADERS <algorithm> <array> <atomic> <cstdint> <cstring> <functional> <memory> <optional> <span> <string>
                           <string_view> <unordered_map> <utility> <variant> <vector>)

@@ -113,6 +113,7 @@ void handle_to_its_end(zend_fcall_info& handler, zend_fcall_info_cache& handler_
 void serve_isolated(zend_fcall_info& handler, zend_fcall_info_cache& handler_cache) {
   const EngineState engine;
   handle_to_its_end(handler, handler_cache);
+  if (state.failure.fatal) rejoin_shutdown_functions();  // the script ends with this request
   note_broken_response();
   end_request_of_loop(run_step_alone);
   engine.restore();

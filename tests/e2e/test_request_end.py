@@ -307,3 +307,38 @@ def test_objects_of_a_worker_live_on_and_its_shutdown_functions_run(server, flag
     app.worker_script = app.root / "worker.php"
     app.start()
     assert [app.get("/").text for _ in range(3)] == ["1 shutdown ", "2 shutdown ", "3 shutdown "]
+
+
+FAILING = {
+    "per request": ((), {}),
+    "worker": (("--worker-script", "root/worker.php"), {}),
+    "cow": (("--cow", "--worker-script", "root/worker.php"), {}),
+    **{mode: MODES[mode] for mode in MODES if mode != "per request"},
+}
+
+
+@pytest.mark.parametrize("mode", FAILING)
+@pytest.mark.parametrize("fatal", [FATAL, "missing();"], ids=["fatal", "uncaught"])
+def test_shutdown_functions_of_the_boot_see_a_request_fail(server, mode, fatal):
+    """As those that a script behind php-fpm registers at its top: an application's own error page, once and first."""
+    if SANITIZED and "rewound" in mode:
+        pytest.skip("the shadow memory of a sanitizer is too large to be rewound")
+    if fatal != FATAL and "preload" not in mode and mode != "per request":
+        pytest.skip("a worker script goes on behind an exception, and its own shutdown functions run when it ends")
+    flags, _ = FAILING[mode]
+    boot = "register_shutdown_function(function () { $e = error_get_last(); echo 'boot ', $e ? 'saw ' . $e['type'] : 'nothing', ' '; });"
+    code = ("if ($_SERVER['REQUEST_URI'] === '/fails') { register_shutdown_function(fn () => print('request '));"
+            f" {fatal} }} echo 'fine ';")
+    scripts = {
+        "worker.php": f"<?php {boot} askr_cow_ready(); while (askr_handle_request(function () {{ {code} }})) {{}}",
+        "preload.php": f"<?php {boot}", "index.php": f"<?php {code}",
+    }
+    if mode == "per request":
+        scripts["index.php"] = f"<?php {boot} {code}"
+    app = server(scripts, workers=1, flags=flags, ini=[*UNBUFFERED, "display_errors=0"])
+    own = mode == "per request" or "preload" in mode  # the script of the boot belongs to each request
+    for _ in range(3):
+        response = app.get("/fails")
+        assert (response.status, response.text) == (500, "boot saw 1 request ")
+        assert app.get("/").text == ("fine boot nothing " if own else "fine ")
+    app.assert_nothing_is_held()

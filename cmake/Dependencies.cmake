@@ -42,4 +42,5 @@ message(STATUS "PHP ${PHP_VERSION} at ${PHP_LIBRARY}")
 
 # What the plugins of this tree need beside the SDK.
 find_package(ZLIB REQUIRED)
+pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
 pkg_check_modules(BROTLI REQUIRED IMPORTED_TARGET libbrotlienc)

@@ -7,7 +7,7 @@
 packages_of() {
   case $1 in
     build) echo g++ cmake ninja-build ccache pkg-config git ca-certificates libphp8.2-embed php8.2-dev php8.2-opcache \
-      libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev libboost-filesystem-dev libbrotli-dev zlib1g-dev media-types ;;
+      libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev libboost-filesystem-dev libbrotli-dev libpugixml-dev zlib1g-dev media-types ;;
     units) echo catch2 ;;
     demo) echo php8.2-sqlite3 ;;
     test) echo python3 python3-pytest python3-requests python3-brotli composer unzip php8.2-cli php8.2-fpm php8.2-mysql php8.2-gd php8.2-curl \

@@ -40,6 +40,8 @@ struct Command {
   size_t most_operands = 0;
   Result<int> (*run)(const Invocation& invocation);
   PluginUse plugins = PluginUse::options;
+  // Not null: the command reads its words itself, which are no settings of the server.
+  Result<int> (*run_words)(const std::vector<std::string>& words) = nullptr;
 };
 
 std::span<const Command> commands();
@@ -52,6 +54,7 @@ Result<int> run_reload(const Invocation& invocation);
 Result<int> run_pipeline(const Invocation& invocation);
 Result<int> run_plugins(const Invocation& invocation);
 Result<int> run_regions(const Invocation& invocation);
+Result<int> run_test(const std::vector<std::string>& words);
 Result<int> run_plugin(const Invocation& invocation);
 
 }  // namespace askr::cli

@@ -35,6 +35,7 @@ const Command* find_command(std::string_view name) {
 }
 
 Result<int> run_command(const Command& command, const Words& words) {
+  if (command.run_words != nullptr) return command.run_words(words);
   Words switches;
   for (const Switch& each : command.switches) switches.emplace_back(each.name);
   const std::string folder = config::working_directory();
@@ -83,6 +84,7 @@ Result<int> dispatch(const Words& words) {
   if (command == nullptr) return run_plugin_command(command_name, std::move(rest));
   if (asks_for_help(rest)) {
     // Without the options of a plugin that does not load: this text is how one finds out what to do about it.
+    if (command->run_words != nullptr) return print(command_help(*command));
     if (auto opened = open_plugins(rest, config::process_environment(), config::working_directory()); !opened) {
       std::fputs(("askr: " + opened.error().message + "\n").c_str(), stderr);
     }

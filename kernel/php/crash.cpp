@@ -172,6 +172,12 @@ void install_fault_handlers(exchange::ProcessRecord& record) {
   }
 }
 
+void install_test_handlers(exchange::ProcessRecord& record) {
+  install_fault_handlers(record);
+  install(over_time_signal(), askr_php_over_time, SA_ONSTACK | SA_RESETHAND);
+  unblock(over_time_signal());
+}
+
 void install_signal_handlers(exchange::ProcessRecord& record) {
   install_fault_handlers(record);
   install(over_time_signal(), askr_php_over_time, SA_ONSTACK | SA_RESETHAND);

@@ -15,6 +15,9 @@ void install_signal_handlers(exchange::ProcessRecord& record);
 // Those of a sidecar: faults alone.
 void install_fault_handlers(exchange::ProcessRecord& record);
 
+// Those of a process that runs tests: faults, and over_time_signal().
+void install_test_handlers(exchange::ProcessRecord& record);
+
 // None that a script, an administrator or a supervisor would use for something else.
 inline int over_time_signal() {
   return SIGRTMIN + 2;

@@ -16,6 +16,7 @@
 #include "php/rewind.hpp"
 #include "php/sidecar.hpp"
 #include "php/state.hpp"
+#include "php/test_run.hpp"
 #include "php/time_limit.hpp"
 #include "php/uploads.hpp"
 
@@ -28,7 +29,7 @@ std::vector<zval> before_fork, after_fork;
 std::string why_refused;
 
 bool add(std::vector<zval>& hooks, zval* callable) {
-  if (!can_fork()) return false;
+  if (!can_fork() && !is_test_run()) return false;
   hooks.emplace_back();
   ZVAL_COPY(&hooks.back(), callable);
   return true;
@@ -111,6 +112,19 @@ bool fork_here() {
 
 void fork_idle() {
   become(state.fork_point->serve({}));
+}
+
+bool call_before_fork() {
+  return call_all(before_fork);
+}
+
+bool call_after_fork() {
+  return call_all(after_fork);
+}
+
+void tidy_before_fork() {
+  find_fork_hazards();
+  tidy_memory();
 }
 
 const std::string& refusal() {

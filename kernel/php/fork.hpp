@@ -23,6 +23,11 @@ const std::string& refusal();
 // template returns the error.
 Result<int> fail_boot(WorkerExit code, const std::string& why);
 
+// The parts of fork_here() for who forks otherwise. False: a hook has thrown.
+bool call_before_fork();
+bool call_after_fork();
+void tidy_before_fork();
+
 // The callables of askr_before_fork() and askr_after_fork(). False where nothing will be forked.
 bool add_before_fork(zval* callable);
 bool add_after_fork(zval* callable);

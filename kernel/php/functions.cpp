@@ -4,6 +4,8 @@
 #include "php/fork.hpp"
 #include "php/output.hpp"
 #include "php/sidecar.hpp"
+#include "php/state.hpp"
+#include "php/test_run.hpp"
 #include "php/variables.hpp"
 #include "php/worker_loop.hpp"
 
@@ -158,6 +160,43 @@ PHP_FUNCTION(askr_broadcast) {
   RETURN_FALSE;
 }
 
+// ---------------------------------------------------------------- askr test
+
+PHP_FUNCTION(askr_test_settings) {
+  ZEND_PARSE_PARAMETERS_NONE();
+  RETURN_STRINGL(test_settings().data(), test_settings().size());
+}
+
+std::string piece_text;  // static, see zend.hpp
+
+// The piece that this process is to run; null in the warm process, once all are done.
+PHP_FUNCTION(askr_test_fork) {
+  zend_string* plan = nullptr;
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(plan)
+  ZEND_PARSE_PARAMETERS_END();
+  if (!fork_tests({ZSTR_VAL(plan), ZSTR_LEN(plan)}, piece_text) || piece_text.empty()) RETURN_NULL();
+  RETURN_STRINGL(piece_text.data(), piece_text.size());
+}
+
+PHP_FUNCTION(askr_test_report) {
+  zend_string* event = nullptr;
+  ZEND_PARSE_PARAMETERS_START(1, 1)
+  Z_PARAM_STR(event)
+  ZEND_PARSE_PARAMETERS_END();
+  report_test_event({ZSTR_VAL(event), ZSTR_LEN(event)});
+}
+
+PHP_FUNCTION(askr_test_end) {
+  ZEND_PARSE_PARAMETERS_NONE();
+  end_test_piece();
+}
+
+const zend_function_entry test_functions[] = {
+    PHP_FE(askr_test_settings, arginfo_nothing_to_string) PHP_FE(askr_test_fork, arginfo_test_fork)
+        PHP_FE(askr_test_report, arginfo_test_report) PHP_FE(askr_test_end, arginfo_nothing_to_void)
+            PHP_FE(askr_before_fork, arginfo_fork_hook) PHP_FE(askr_after_fork, arginfo_fork_hook) PHP_FE_END};
+
 const zend_function_entry functions[] = {
     PHP_FE(askr_handle_request, arginfo_handle_request) PHP_FE(askr_cow_ready, arginfo_nothing_to_void)
         PHP_FE(askr_before_fork, arginfo_fork_hook) PHP_FE(askr_after_fork, arginfo_fork_hook)
@@ -178,7 +217,7 @@ const zend_function_entry functions[] = {
 }  // namespace
 
 const zend_function_entry* function_table() {
-  return functions;
+  return state.options.command_line ? test_functions : functions;
 }
 
 }  // namespace askr::php

@@ -1,4 +1,5 @@
-// The functions that Askr gives to PHP. All of them exist in every mode; what is off answers null, false or 0.
+// The functions that Askr gives to PHP. All of them exist in every mode of the server; what is off answers null, false
+// or 0. A test run has those of its own instead: what asks for the server finds none.
 #pragma once
 
 #include "php/zend.hpp"

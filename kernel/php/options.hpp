@@ -31,6 +31,7 @@ struct RuntimeOptions {
   bool cow_strict = false;                   // what workers would share is an error instead of a warning
   bool paranoid = false;                     // worker script: look for state that requests leave behind
   bool behind_proxy = false;                 // clients are proxies that are trusted
+  bool command_line = false;                 // no server: PHP as a program of the command line has it
   std::string preload_script;  // absolute; run in the template, before the front controller of each request
   std::string front;           // relative to the root
   ClassList classes = ClassList::none;

@@ -2,7 +2,10 @@
 // stack: a write may find that the client has gone, and PHP then leaves the script by longjmp.
 #include "php/output.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <vector>
 
 #include "base/log.hpp"
@@ -88,6 +91,17 @@ void drop_orders_to_nginx() {
   });
 }
 
+// What cannot be written is lost, as with the program php.
+size_t write_to_standard_output(const char* data, size_t size) {
+  size_t written = 0;
+  while (written < size) {
+    const ssize_t count = ::write(STDOUT_FILENO, data + written, size - written);
+    if (count < 0 && errno != EINTR) break;
+    if (count > 0) written += static_cast<size_t>(count);
+  }
+  return size;
+}
+
 void send_too_large() {
   log::error("[{}] the response head is larger than the 32 KB that fit: answered 500 instead", state.request->id);
   state.drop_body = true;
@@ -124,6 +138,7 @@ extern "C" int askr_php_send_headers(sapi_headers_struct* headers) {
 }
 
 extern "C" size_t askr_php_write(const char* data, size_t size) {
+  if (state.options.command_line) return write_to_standard_output(data, size);
   if (state.sidecar != nullptr) log_sidecar_output({data, size});
   if (!request_is_open() || state.drop_body) return size;
   if (state.port->body(data, size) == Written::client_gone) client_left();

@@ -39,6 +39,8 @@ log::Level level_of(int syslog_level) {
 extern "C" void askr_php_log(const char* message, int syslog_level) {
   if (startup_messages != nullptr) {
     startup_messages->emplace_back(message);
+  } else if (state.options.command_line) {
+    std::fprintf(stderr, "%s\n", message);
   } else if (state.booting && state.failure.seen) {
     return;  // the end of the boot is reported in one line by whoever runs the script
   } else if (state.request != nullptr) {
@@ -135,6 +137,7 @@ int start_sapi(sapi_module_struct* module) {
 }
 
 char sapi_name[] = "fpm-fcgi";
+char command_line_name[] = "cli";  // opcache.enable_cli has to be set
 char pretty_name[] = "Askr";
 
 // PHP_BINARY: what scripts start to run another one. This process cannot do that, so it is PHP of the command line, of
@@ -149,7 +152,7 @@ char* find_php_binary() {
 
 sapi_module_struct make_sapi() {
   sapi_module_struct sapi{};
-  sapi.name = sapi_name;
+  sapi.name = state.options.command_line ? command_line_name : sapi_name;
   sapi.pretty_name = pretty_name;
   sapi.startup = start_sapi;
   sapi.shutdown = php_module_shutdown_wrapper;

@@ -147,6 +147,7 @@ void put_boot(zval* server) {
   add(Z_ARRVAL_P(server), ServerName::script_filename, state.script_filename);
   add(Z_ARRVAL_P(server), ServerName::script_name, state.script_filename);
   add(Z_ARRVAL_P(server), ServerName::php_self, state.script_filename);
+  if (state.options.command_line) return;
   add(Z_ARRVAL_P(server), ServerName::server_software, "askr/" ASKR_VERSION);
 }
 

@@ -1,6 +1,6 @@
 """Which room of the kernel may include what: the arrows of the architecture.
 
-    cli -> process -> { gateway, php, admin } -> pipeline -> exchange -> arena
+    cli -> testing -> process -> { gateway, php, admin } -> pipeline -> exchange -> arena
 
 `base` lies under all of them; `http` and `config` are leaves. PHP and the gateways meet only in `exchange`: neither
 includes the other, and `php` knows nothing of HTTP. Plugins see the SDK alone, and the SDK sees nothing of the kernel.
@@ -23,7 +23,8 @@ ROOMS = {
     "admin": ["plugin", "pipeline", "exchange", "arena", "http", "config", "base"],
     "php": ["pipeline", "exchange", "arena", "config", "base"],
     "process": ["gateway", "admin", "php", "plugin", "pipeline", "exchange", "arena", "http", "config", "base"],
-    "cli": ["process", "gateway", "admin", "php", "plugin", "pipeline", "exchange", "arena", "http", "config", "base"],
+    "testing": ["process", "php", "exchange", "arena", "config", "base"],
+    "cli": ["testing", "process", "gateway", "admin", "php", "plugin", "pipeline", "exchange", "arena", "http", "config", "base"],
 }
 MAIN = ["cli", "base"]  # kernel/main.cpp
 

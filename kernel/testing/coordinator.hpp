@@ -1,0 +1,73 @@
+// The loop of a run: hands pieces to processes, hears what becomes of them, starts the warm process again when it has
+// died, and leaves no process behind.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "exchange/process_table.hpp"
+#include "testing/piece_run.hpp"
+#include "testing/reporter.hpp"
+#include "testing/warm.hpp"
+
+namespace askr::testing {
+
+class Coordinator {
+ public:
+  Coordinator(const TestOptions& options, Times& times);
+  ~Coordinator();
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
+
+  // Starts the warm process and waits for what there is to run.
+  Result<Plan> boot();
+  void add_reporter(Reporter& reporter) { reporters_.push_back(&reporter); }
+  // Runs all pieces to their ends. Error: the warm process cannot be started again.
+  Result<> run(std::vector<Piece> pieces);
+  // Lets the warm process end as the program it is. What it prints then.
+  void finish();
+
+  [[nodiscard]] bool interrupted() const { return interrupted_; }
+  [[nodiscard]] const std::vector<TestResult>& results() const { return results_; }
+
+ private:
+  Result<> start_warm();
+  void start_pieces();
+  bool hand_out(Piece piece, unsigned slot);
+  void wait();
+  void on_answers();
+  void on_process_end(PieceRun& run);
+  void reap(PieceRun& run, int status);
+  void on_warm_death();
+  void look_at_deadlines();
+  void collect(TestResult result);
+  void stop_all();
+  void kill_group(PieceRun& run);
+  void end_strays();
+  PieceRun* find(pid_t pid);
+  [[nodiscard]] std::string settings() const;
+
+  const TestOptions& options_;
+  Times& times_;
+  std::vector<Reporter*> reporters_;
+  exchange::ProcessRecord* records_ = nullptr;
+  size_t records_size_ = 0;
+  WarmProcess warm_;
+  UniqueFd warm_pidfd_;
+  UniqueFd signals_;
+  std::string warm_output_;
+  std::deque<Piece> pending_, suspects_, retries_;
+  std::vector<std::unique_ptr<PieceRun>> running_;
+  std::vector<TestResult> results_;
+  std::map<std::string, size_t> result_at_;
+  std::map<std::string, unsigned> tries_;
+  std::map<std::string, std::string> file_of_;  // the files of tests that shall be tried again
+  unsigned deaths_ = 0;
+  bool interrupted_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace askr::testing

@@ -127,34 +127,16 @@ final class Suites
         };
     }
 
-    /** @return list<object> the tests that are not filtered out */
-    private static function testsIn(iterable $suite): array
-    {
-        $found = [];
-        foreach ($suite as $test) {
-            if ($test instanceof TestSuite) {
-                array_push($found, ...self::testsIn($test));
-            } else {
-                $found[] = $test;
-            }
-        }
+    /** @var array<string, list<object>> file => suites of its classes */
+    private static array $suitesOf = [];
+    /** @var list<mixed> what a forked process has no use for: to free it would mean to copy its memory first */
+    private static array $kept = [];
 
-        return $found;
-    }
-
-    /** @return list<array<string, mixed>> */
+    /** @return list<array<string, mixed>> what is not filtered out */
     public static function plan(TestSuite $suite): array
     {
         $files = [];
-        foreach (self::testsIn($suite) as $test) {
-            $file = self::fileOf($test);
-            $class = $test instanceof TestCase ? get_class($test) : $file;
-            $entry = &$files[$file][$class];
-            $entry ??= ['name' => $class, 'depends' => false, 'tests' => []];
-            $entry['depends'] = $entry['depends'] || (method_exists($test, 'requires') && $test->requires() !== []);
-            $entry['tests'][] = [self::idOf($test), self::methodOf($test)];
-            unset($entry);
-        }
+        self::planSuite($suite, $files);
         $plan = [];
         foreach ($files as $file => $classes) {
             $plan[] = ['file' => (string) $file, 'classes' => array_values($classes)];
@@ -163,17 +145,73 @@ final class Suites
         return $plan;
     }
 
-    /** @param array{file: string, only: list<string>} $piece */
-    public static function reduce(TestSuite $suite, array $piece): void
+    /** @param array<string, array<string, array<string, mixed>>> $files */
+    private static function planSuite(TestSuite $suite, array &$files): void
     {
+        self::$kept[] = $suite->tests();
+        $ofClass = [];
+        foreach ($suite as $test) {
+            if ($test instanceof TestSuite && !self::isForData($test)) {
+                self::planSuite($test, $files);
+                continue;
+            }
+            foreach ($test instanceof TestSuite ? $test : [$test] as $each) {
+                $ofClass[self::planTest($each, $files)] = true;
+            }
+        }
+        foreach (array_keys($ofClass) as $file) {
+            self::$suitesOf[$file][] = $suite;
+        }
+    }
+
+    private static function isForData(TestSuite $suite): bool
+    {
+        return $suite instanceof \PHPUnit\Framework\DataProviderTestSuite;
+    }
+
+    /** @param array<string, array<string, array<string, mixed>>> $files */
+    private static function planTest(object $test, array &$files): string
+    {
+        $file = self::fileOf($test);
+        $class = $test instanceof TestCase ? get_class($test) : $file;
+        $entry = &$files[$file][$class];
+        $entry ??= ['name' => $class, 'depends' => false, 'tests' => []];
+        $entry['depends'] = $entry['depends'] || (method_exists($test, 'requires') && $test->requires() !== []);
+        $entry['tests'][] = [self::idOf($test), self::methodOf($test)];
+
+        return $file;
+    }
+
+    /** @param array{file: string, only: list<string>} $piece */
+    public static function reduce(TestSuite $root, array $piece): void
+    {
+        $file = $piece['file'];
+        if ($file === '' && $piece['only'] === []) {
+            return;
+        }
         $only = array_fill_keys($piece['only'], true);
-        self::keep($suite, static fn (object $test): bool
-            => ($piece['file'] === '' || self::fileOf($test) === $piece['file']) && ($only === [] || isset($only[self::idOf($test)])));
+        if ($file === '') {
+            self::keep($root, static fn (object $test): bool => isset($only[self::idOf($test)]));
+
+            return;
+        }
+        $suites = self::$suitesOf[$file] ?? [];
+        // Files that share a suite are told apart test by test.
+        $shared = in_array($root, $suites, true) || count(array_filter(self::$suitesOf, static fn (array $others): bool => in_array($suites[0] ?? null, $others, true))) > 1;
+        if ($only !== [] || $shared) {
+            foreach ($suites as $suite) {
+                self::keep($suite, static fn (object $test): bool => self::fileOf($test) === $file && ($only === [] || isset($only[self::idOf($test)])));
+            }
+        }
+        if (!in_array($root, $suites, true)) {
+            $root->setTests($suites);
+        }
     }
 
     private static function keep(TestSuite $suite, callable $wanted): bool
     {
         $kept = [];
+        self::$kept[] = $suite->tests();
         foreach ($suite->tests() as $test) {
             if ($test instanceof TestSuite ? self::keep($test, $wanted) : $wanted($test)) {
                 $kept[] = $test;
@@ -234,6 +272,16 @@ $root = $settings['root'];
 $autoload = $root . '/vendor/autoload.php';
 if (!is_file($autoload)) {
     fail("$autoload is missing: run `composer install` in $root");
+}
+foreach (["$root/phpunit.xml", "$root/phpunit.xml.dist"] as $file) {
+    if (is_file($file)) {
+        libxml_use_internal_errors(true);
+        if (!(new \DOMDocument())->load($file)) {
+            fail($file . ': ' . trim(libxml_get_last_error()->message));
+        }
+        libxml_use_internal_errors(false);
+        break;
+    }
 }
 require $autoload;
 $GLOBALS['_composer_autoload_path'] = $autoload;

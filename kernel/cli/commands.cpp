@@ -45,8 +45,9 @@ std::span<const Command> commands() {
        "when all tests have passed, 1 when one has not, 2 when none could be run.",
        HelpScope::none,
        {{"--root DIR", "The project, with phpunit.xml and vendor [the working folder]"},
-        {"--runner FILE", "PHP that finds and runs the tests; none: each file is a script, whose exit status counts "
-                          "[the one for PHPUnit and Pest, where vendor has them]"},
+        {"--runner FILE",
+         "PHP that finds and runs the tests; none: each file is a script, whose exit status counts "
+         "[the one for PHPUnit and Pest, where vendor has them]"},
         {"--parallel N", "Processes at once [one for each processor]"},
         {"--timeout TIME", "End a test that takes longer: 30s, 500ms"},
         {"--retry N", "Run what fails up to N times more; what passes then is flaky, not broken"},
@@ -60,11 +61,11 @@ std::span<const Command> commands() {
         {"--teamcity", "Print TeamCity's service messages"},
         {"--json", "Print a line of JSON for each test"},
         {"--testdox", "Print the names of the tests as sentences"},
-        {"--database-template FILE", "A SQLite database: each process gets a copy of its own, named in DB_DATABASE"},
         {"--cache DIR", "Where times and compiled scripts are kept [~/.cache/askr/test]"},
         {"--ini NAME=VALUE", "A php.ini setting; repeatable"},
-        {"--filter PATTERN", "As PHPUnit's; so are --group, --exclude-group, --testsuite, --order-by, --bootstrap, "
-                             "--configuration and --coverage-..."}},
+        {"--filter PATTERN",
+         "As PHPUnit's; so are --group, --exclude-group, --testsuite, --order-by, --bootstrap, "
+         "--configuration and --coverage-..."}},
        0,
        nullptr,
        PluginUse::none,

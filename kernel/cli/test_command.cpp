@@ -27,19 +27,49 @@ namespace fs = std::filesystem;
 using testing::TestOptions;
 
 // Flags of the runner, which it gets as they are.
-constexpr std::string_view kPassedOn[] = {
-    "--filter",        "--exclude-filter", "--group",          "--exclude-group",   "--testsuite",
-    "--exclude-testsuite", "--order-by",   "--bootstrap",      "--configuration",   "--coverage-clover",
-    "--coverage-html", "--coverage-xml",   "--coverage-php",   "--coverage-crap4j", "--coverage-cobertura",
-    "--coverage-filter", "--covers",       "--uses",           "--random-order-seed", "--test-suffix"};
-constexpr std::string_view kPassedOnPlain[] = {"--fail-on-risky",      "--fail-on-warning",    "--fail-on-skipped",
-                                               "--fail-on-incomplete", "--fail-on-deprecation", "--fail-on-notice",
+constexpr std::string_view kPassedOn[] = {"--filter",
+                                          "--exclude-filter",
+                                          "--group",
+                                          "--exclude-group",
+                                          "--testsuite",
+                                          "--exclude-testsuite",
+                                          "--order-by",
+                                          "--bootstrap",
+                                          "--configuration",
+                                          "--coverage-clover",
+                                          "--coverage-html",
+                                          "--coverage-xml",
+                                          "--coverage-php",
+                                          "--coverage-crap4j",
+                                          "--coverage-cobertura",
+                                          "--coverage-filter",
+                                          "--covers",
+                                          "--uses",
+                                          "--random-order-seed",
+                                          "--test-suffix"};
+constexpr std::string_view kPassedOnPlain[] = {"--fail-on-risky",      "--fail-on-warning",      "--fail-on-skipped",
+                                               "--fail-on-incomplete", "--fail-on-deprecation",  "--fail-on-notice",
                                                "--strict-coverage",    "--disallow-test-output", "--no-configuration",
-                                               "--process-isolation", "--no-extensions"};
-constexpr std::string_view kOwn[] = {
-    "--root",  "--runner", "--parallel", "--timeout",  "--retry", "--repeat", "--failed",            "--shard", "--seed",
-    "--junit", "--teamcity", "--json",   "--testdox", "--cache", "--ini",    "--stop-on-failure", "--isolation-report",
-    "--database-template", "--log-junit", "--help"};
+                                               "--process-isolation",  "--no-extensions"};
+constexpr std::string_view kOwn[] = {"--root",
+                                     "--runner",
+                                     "--parallel",
+                                     "--timeout",
+                                     "--retry",
+                                     "--repeat",
+                                     "--failed",
+                                     "--shard",
+                                     "--seed",
+                                     "--junit",
+                                     "--teamcity",
+                                     "--json",
+                                     "--testdox",
+                                     "--cache",
+                                     "--ini",
+                                     "--stop-on-failure",
+                                     "--isolation-report",
+                                     "--log-junit",
+                                     "--help"};
 
 bool is_one_of(std::span<const std::string_view> list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -88,7 +118,8 @@ Result<unsigned> count_of(const std::string& flag, const std::string& text, unsi
 
 Result<testing::Shard> shard_of(const std::string& text) {
   const size_t slash = text.find('/');
-  if (slash == std::string::npos) return usage_error("--shard: expected two numbers as in 2/5, not " + config::quote(text));
+  if (slash == std::string::npos)
+    return usage_error("--shard: expected two numbers as in 2/5, not " + config::quote(text));
   testing::Shard shard;
   shard.of = ASKR_TRY(count_of("--shard", text.substr(slash + 1), 1, 10'000));
   shard.index = ASKR_TRY(count_of("--shard", text.substr(0, slash), 1, shard.of));
@@ -102,8 +133,10 @@ std::string absolute(const std::string& path) {
 }
 
 std::string default_cache() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') return std::string(cache) + "/askr/test";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') return std::string(home) + "/.cache/askr/test";
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/')
+    return std::string(cache) + "/askr/test";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    return std::string(home) + "/.cache/askr/test";
   return fmt::format("/tmp/askr-test-{}", ::geteuid());
 }
 
@@ -111,7 +144,10 @@ Result<int64_t> time_of(const std::string& text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  const int64_t factor = unit == "ms" ? 1'000'000 : unit == "s" || unit.empty() ? 1'000'000'000 : unit == "m" ? 60'000'000'000 : 0;
+  const int64_t factor = unit == "ms"                  ? 1'000'000
+                         : unit == "s" || unit.empty() ? 1'000'000'000
+                         : unit == "m"                 ? 60'000'000'000
+                                                       : 0;
   if (error != std::errc() || number < 1 || number > 1'000'000 || factor == 0) {
     return usage_error("--timeout: " + config::quote(text) + " is no time as 500ms, 30s or 2m");
   }
@@ -149,8 +185,6 @@ Result<> read_flag(const std::string& word, Words& words, Asked& asked) {
     options.junit = absolute(ASKR_TRY(value()));
   } else if (word == "--cache") {
     options.cache = absolute(ASKR_TRY(value()));
-  } else if (word == "--database-template") {
-    options.database_template = absolute(ASKR_TRY(value()));
   } else if (word == "--ini") {
     options.ini.push_back(ASKR_TRY(value()));
   } else if (is_one_of(kPassedOn, word)) {
@@ -223,7 +257,8 @@ Result<> complete(Asked& asked) {
     options.runner = ASKR_TRY(find_path(*asked.runner, options.root));
     return ok();
   }
-  const bool composer = fs::exists(options.root + "/composer.json", failed) || fs::exists(options.root + "/phpunit.xml", failed) ||
+  const bool composer = fs::exists(options.root + "/composer.json", failed) ||
+                        fs::exists(options.root + "/phpunit.xml", failed) ||
                         fs::exists(options.root + "/phpunit.xml.dist", failed);
   if (fs::exists(options.root + "/vendor/phpunit/phpunit", failed)) {
     options.runner = ASKR_TRY(testing::write_runner_script(options.cache));

@@ -13,10 +13,10 @@ namespace askr::php {
 
 // What a forked process is to do. Lives as long as the process.
 struct TestPiece {
-  bool forked = false;                         // false: the warm process, which goes on to its end
-  std::string text = {};                       // for the runner
-  std::string script = {};                     // absolute; not empty: run this instead of going on with the runner
-  exchange::ProcessRecord* record = nullptr;   // where a dying process leaves its note
+  bool forked = false;                        // false: the warm process, which goes on to its end
+  std::string text = {};                      // for the runner
+  std::string script = {};                    // absolute; not empty: run this instead of going on with the runner
+  exchange::ProcessRecord* record = nullptr;  // where a dying process leaves its note
 };
 
 class TestFork {
@@ -39,8 +39,8 @@ struct TestRunOptions {
   std::string settings;                // what askr_test_settings() answers
 };
 
-// After start_runtime() with RuntimeOptions::command_line. Returns the exit code of the process, in the warm and in each
-// forked one.
+// After start_runtime() with RuntimeOptions::command_line. Returns the exit code of the process, in the warm and in
+// each forked one.
 int run_tests(TestFork& fork, const TestRunOptions& options);
 
 // --- for functions.cpp

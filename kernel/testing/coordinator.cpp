@@ -21,7 +21,6 @@
 #include "base/clock.hpp"
 #include "base/descriptor_message.hpp"
 #include "php/crash.hpp"
-#include "process/process_group.hpp"
 #include "process/spawn.hpp"
 
 namespace askr::testing {
@@ -44,6 +43,32 @@ std::string telling_line(const std::string& text) {
     return line;
   }
   return {};
+}
+
+std::vector<pid_t> own_children() {
+  std::vector<pid_t> children;
+  std::ifstream file(fmt::format("/proc/self/task/{}/children", ::getpid()));
+  pid_t child = 0;
+  while (file >> child) children.push_back(child);
+  return children;
+}
+
+bool is_running(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat);
+  const size_t name_end = stat.rfind(')');
+  return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] != 'Z';
+}
+
+// In the environment that a program was started with.
+bool has_variable(pid_t pid, const std::string& variable) {
+  std::ifstream file(fmt::format("/proc/{}/environ", pid), std::ios::binary);
+  std::string each;
+  while (std::getline(file, each, '\0')) {
+    if (each == variable) return true;
+  }
+  return false;
 }
 
 TestResult make_error(const std::string& test, const std::string& file, const char* type, const char* message) {
@@ -98,9 +123,7 @@ Result<> Coordinator::start_warm() {
 Result<Plan> Coordinator::boot() {
   ASKR_TRY(start_warm());
   for (;;) {
-    pollfd waits[] = {{warm_.events.fd(), POLLIN, 0},
-                      {warm_.output.get(), POLLIN, 0},
-                      {signals_.get(), POLLIN, 0}};
+    pollfd waits[] = {{warm_.events.fd(), POLLIN, 0}, {warm_.output.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     ::poll(waits, 3, -1);
     if ((waits[2].revents & POLLIN) != 0) {
       interrupted_ = true;
@@ -121,8 +144,8 @@ Result<Plan> Coordinator::boot() {
       const std::string what = event.value("event", "plan");
       if (what == "failed") return usage_error(event.value("message", ""));
       if (what == "fatal") {
-        return usage_error(fmt::format("{} in {}:{}", telling_line(event.value("message", "")),
-                                       event.value("file", ""), event.value("line", 0U)));
+        return usage_error(fmt::format("{} in {}:{}", telling_line(event.value("message", "")), event.value("file", ""),
+                                       event.value("line", 0U)));
       }
       if (what == "plan" || what == "ready") return what == "ready" ? Plan{} : read_plan(*text);
     }
@@ -133,7 +156,8 @@ Result<Plan> Coordinator::boot() {
   }
 }
 
-Result<> Coordinator::run(std::vector<Piece> pieces) {
+Result<> Coordinator::run(const Plan& plan, std::vector<Piece> pieces) {
+  plan_ = plan;
   pending_.assign(std::make_move_iterator(pieces.begin()), std::make_move_iterator(pieces.end()));
   for (;;) {
     if (pending_.empty() && running_.empty() && suspects_.empty() && !retries_.empty()) std::swap(pending_, retries_);
@@ -155,7 +179,8 @@ void Coordinator::start_pieces() {
     return;
   }
   for (unsigned slot = 0; slot < options_.parallel && !pending_.empty(); ++slot) {
-    const bool busy = std::any_of(running_.begin(), running_.end(), [slot](const auto& run) { return run->slot() == slot; });
+    const bool busy =
+        std::any_of(running_.begin(), running_.end(), [slot](const auto& run) { return run->slot() == slot; });
     if (busy) continue;
     Piece piece = std::move(pending_.front());
     pending_.pop_front();
@@ -255,11 +280,16 @@ void Coordinator::on_answers() {
   }
 }
 
+// What the process has started and outlived is a child of ours now: by its group it is known, or by its environment.
 void Coordinator::kill_group(PieceRun& run) {
-  // As long as nobody has taken note of its end, its number is still that of its group.
-  for (const pid_t member : process::members_of_group(run.pid)) {
-    if (member != run.pid) ++run.left_behind;
+  const std::string token = fmt::format("UNIQUE_TEST_TOKEN={}_{}", run.slot() + 1, run.pid);
+  for (const pid_t child : own_children()) {
+    if (child == warm_.pid || (::getpgid(child) != run.pid && !has_variable(child, token))) continue;
+    if (is_running(child)) ++run.left_behind;
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
   }
+  // As long as nobody has taken note of its end, its number is still that of its group.
   ::kill(-run.pid, SIGKILL);
 }
 
@@ -267,7 +297,8 @@ void Coordinator::on_process_end(PieceRun& run) {
   kill_group(run);
   run.state = PieceRun::State::reaping;
   const Order order{Order::What::reap, run.slot(), run.pid};
-  if (warm_.pid == 0 || !send_message(warm_.orders.get(), {reinterpret_cast<const char*>(&order), sizeof order}, -1, MSG_NOSIGNAL)) {
+  if (warm_.pid == 0 ||
+      !send_message(warm_.orders.get(), {reinterpret_cast<const char*>(&order), sizeof order}, -1, MSG_NOSIGNAL)) {
     int status = 0;
     ::waitpid(run.pid, &status, 0);  // it is ours since its parent has died
     reap(run, status);
@@ -280,8 +311,12 @@ void Coordinator::reap(PieceRun& run, int status) {
   if (run.output) run.read_output();
   run.judge(status, records_[run.slot()], on_result);
   Piece rest = run.rest();
-  if (!rest.tests.empty() && rest.tests.size() < run.piece().tests.size() && !stopping_) pending_.push_front(std::move(rest));
-  if (!rest.tests.empty() && rest.tests.size() == run.piece().tests.size()) {
+  const bool came_on = rest.tests.size() < run.piece().tests.size();
+  if (!rest.tests.empty() && came_on && !stopping_) {
+    rest.only = without_bad(needed_for(plan_, rest.file, rest.tests));
+    pending_.push_front(rest);
+  }
+  if (!rest.tests.empty() && !came_on && !stopping_) {
     for (const std::string& test : rest.tests) {
       collect(make_error(test, rest.file, "lost", "the process ended without a word about this test"));
     }
@@ -293,6 +328,15 @@ void Coordinator::reap(PieceRun& run, int status) {
     }
   }
   std::erase_if(running_, [](const auto& each) { return each == nullptr; });
+}
+
+// What has failed once is not run again for the sake of others.
+std::vector<std::string> Coordinator::without_bad(std::vector<std::string> tests) const {
+  std::erase_if(tests, [this](const std::string& test) {
+    const auto known = result_at_.find(test);
+    return known != result_at_.end() && results_[known->second].is_bad();
+  });
+  return tests;
 }
 
 // Somebody has killed the warm process. Pieces that run go on, as children of ours; one of them was it.
@@ -321,7 +365,8 @@ void Coordinator::on_warm_death() {
     if (piece.tests.size() > 1 && deaths_ < kMostDeaths) {
       for (const std::string& test : piece.tests) {
         Piece one = piece;
-        one.tests = one.only = {test};
+        one.tests = {test};
+        one.only = needed_for(plan_, one.file, one.tests);
         suspects_.push_back(std::move(one));
       }
       continue;
@@ -346,6 +391,18 @@ void Coordinator::look_at_deadlines() {
   }
 }
 
+// The file it was found in, which is not always the one that its method is written in.
+std::string Coordinator::file_of(const TestResult& result) const {
+  for (const PlannedFile& file : plan_.files) {
+    for (const PlannedClass& each : file.classes) {
+      for (const PlannedTest& test : each.tests) {
+        if (test.id == result.id) return file.path;
+      }
+    }
+  }
+  return result.file;
+}
+
 void Coordinator::collect(TestResult result) {
   const bool bad = result.is_bad();
   const unsigned tries = tries_[result.id]++;
@@ -353,8 +410,9 @@ void Coordinator::collect(TestResult result) {
   result.flaky = !bad && tries > 0 && options_.retry > 0;
   if (again) {
     Piece piece;
-    piece.file = result.file.empty() ? file_of_[result.id] : result.file;
-    piece.tests = piece.only = {result.id};
+    piece.file = file_of(result);
+    piece.tests = {result.id};
+    piece.only = needed_for(plan_, piece.file, piece.tests);
     piece.attempt = tries + 1;
     retries_.push_back(std::move(piece));
   } else {
@@ -401,10 +459,8 @@ void Coordinator::stop_all() {
 // What has left its group is a child of ours once its parents have died.
 void Coordinator::end_strays() {
   for (int round = 0; round < 20; ++round) {
-    std::ifstream children(fmt::format("/proc/self/task/{}/children", ::getpid()));
-    pid_t child = 0;
     bool any = false;
-    while (children >> child) {
+    for (const pid_t child : own_children()) {
       if (child == warm_.pid) continue;
       any = true;
       ::kill(child, SIGKILL);

@@ -25,8 +25,8 @@ class Coordinator {
   // Starts the warm process and waits for what there is to run.
   Result<Plan> boot();
   void add_reporter(Reporter& reporter) { reporters_.push_back(&reporter); }
-  // Runs all pieces to their ends. Error: the warm process cannot be started again.
-  Result<> run(std::vector<Piece> pieces);
+  // Runs all pieces of the plan to their ends. Error: the warm process cannot be started again.
+  Result<> run(const Plan& plan, std::vector<Piece> pieces);
   // Lets the warm process end as the program it is. What it prints then.
   void finish();
 
@@ -44,6 +44,8 @@ class Coordinator {
   void on_warm_death();
   void look_at_deadlines();
   void collect(TestResult result);
+  [[nodiscard]] std::string file_of(const TestResult& result) const;
+  [[nodiscard]] std::vector<std::string> without_bad(std::vector<std::string> tests) const;
   void stop_all();
   void kill_group(PieceRun& run);
   void end_strays();
@@ -52,6 +54,7 @@ class Coordinator {
 
   const TestOptions& options_;
   Times& times_;
+  Plan plan_;
   std::vector<Reporter*> reporters_;
   exchange::ProcessRecord* records_ = nullptr;
   size_t records_size_ = 0;
@@ -64,7 +67,6 @@ class Coordinator {
   std::vector<TestResult> results_;
   std::map<std::string, size_t> result_at_;
   std::map<std::string, unsigned> tries_;
-  std::map<std::string, std::string> file_of_;  // the files of tests that shall be tried again
   unsigned deaths_ = 0;
   bool interrupted_ = false;
   bool stopping_ = false;

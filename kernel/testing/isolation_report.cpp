@@ -17,7 +17,7 @@ Result<Verdicts> run_once(const TestOptions& options) {
   const Plan plan = ASKR_TRY(coordinator.boot());
   std::vector<Piece> pieces = cut(plan, none, options);
   if (pieces.empty() || pieces.front().tests.empty()) return usage_error("no tests found");
-  ASKR_TRY(coordinator.run(std::move(pieces)));
+  ASKR_TRY(coordinator.run(plan, std::move(pieces)));
   if (coordinator.interrupted()) return Error{"interrupted", 130};
   coordinator.finish();
   Verdicts verdicts;

@@ -53,7 +53,8 @@ std::string with_dots(std::string name) {
 void write_fault(pugi::xml_node test, const TestResult& result) {
   pugi::xml_node fault = test.append_child(result.status == Status::failed ? "failure" : "error");
   fault.append_attribute("type") = printable(result.type).c_str();
-  const std::string text = fmt::format("{}::{}\n{}\n{}", result.class_name(), result.display_name(), result.message, result.trace);
+  const std::string text =
+      fmt::format("{}::{}\n{}\n{}", result.class_name(), result.display_name(), result.message, result.trace);
   fault.text() = printable(text).c_str();
 }
 

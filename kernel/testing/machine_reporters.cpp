@@ -43,7 +43,8 @@ class TeamCityReporter final : public Reporter {
   void add(const TestResult& result) override {
     const std::string name = escape_for_teamcity(result.class_name() + "::" + result.display_name());
     fmt::print("##teamcity[testStarted name='{}' locationHint='php_qn://{}::\\{}']\n", name,
-               escape_for_teamcity(result.file), escape_for_teamcity(result.class_name() + "::" + result.display_name()));
+               escape_for_teamcity(result.file),
+               escape_for_teamcity(result.class_name() + "::" + result.display_name()));
     if (!result.output.empty()) {
       fmt::print("##teamcity[testStdOut name='{}' out='{}']\n", name, escape_for_teamcity(result.output));
     }
@@ -64,13 +65,23 @@ class TeamCityReporter final : public Reporter {
 class JsonReporter final : public Reporter {
  public:
   void begin(const RunFacts& facts) override {
-    print({{"event", "begin"}, {"runner", facts.runner}, {"tests", facts.tests}, {"files", facts.files}, {"processes", facts.processes}});
+    print({{"event", "begin"},
+           {"runner", facts.runner},
+           {"tests", facts.tests},
+           {"files", facts.files},
+           {"processes", facts.processes}});
   }
 
   void add(const TestResult& result) override {
-    json line = {{"event", "test"},         {"id", result.id},           {"status", status_name(result.status)},
-                 {"seconds", result.seconds}, {"file", result.file},       {"line", result.line},
-                 {"assertions", result.assertions}, {"flaky", result.flaky}, {"issues", result.issues}};
+    json line = {{"event", "test"},
+                 {"id", result.id},
+                 {"status", status_name(result.status)},
+                 {"seconds", result.seconds},
+                 {"file", result.file},
+                 {"line", result.line},
+                 {"assertions", result.assertions},
+                 {"flaky", result.flaky},
+                 {"issues", result.issues}};
     if (!result.message.empty()) line["message"] = result.message;
     if (!result.type.empty()) line["type"] = result.type;
     if (!result.trace.empty()) line["trace"] = result.trace;

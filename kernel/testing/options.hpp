@@ -14,8 +14,8 @@ struct Shard {
 enum class Form : uint8_t { plain, teamcity, json, testdox };
 
 struct TestOptions {
-  std::string root;    // absolute: the project
-  std::string runner;  // absolute; empty: each file is a script of its own
+  std::string root;                           // absolute: the project
+  std::string runner;                         // absolute; empty: each file is a script of its own
   std::vector<std::string> paths;             // as given
   std::vector<std::string> runner_arguments;  // flags that are the runner's business
   std::vector<std::string> ini;
@@ -25,9 +25,8 @@ struct TestOptions {
   int64_t timeout = 0;  // of one test, ns; 0: none
   Shard shard;
   Form form = Form::plain;
-  std::string junit;      // file to write; empty: none
-  std::string cache;      // folder for times and compiled scripts, absolute
-  std::string database_template;  // absolute; empty: none
+  std::string junit;  // file to write; empty: none
+  std::string cache;  // folder for times and compiled scripts, absolute
   bool stop_on_failure = false;
   bool only_failed = false;
   bool coverage = false;

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -110,10 +111,16 @@ void PieceRun::start_test(const std::string& id, std::string file, unsigned line
   if (test_timeout > 0) deadline = started_ + test_timeout;
 }
 
+// It runs for the sake of another test, and its own result is known.
+bool PieceRun::is_only_needed(const std::string& id) const {
+  if (piece_.only.size() <= piece_.tests.size()) return false;
+  return std::find(piece_.tests.begin(), piece_.tests.end(), id) == piece_.tests.end();
+}
+
 void PieceRun::emit(TestResult result, const OnResult& on_result) {
   last_ = result.id;
   if (current_.id == result.id) current_ = {};
-  if (!heard_of_.insert(result.id).second) return;
+  if (is_only_needed(result.id) || !heard_of_.insert(result.id).second) return;
   on_result(std::move(result));
 }
 
@@ -160,7 +167,8 @@ void PieceRun::judge(int status, const exchange::ProcessRecord& record, const On
   if (clean && left_behind == 0) return;
   TestResult result = std::exchange(current_, {});
   if (result.id.empty()) {
-    // Between two tests: it is the next one's, whose preparation has begun, or the last one's, which has left something.
+    // Between two tests: it is the next one's, whose preparation has begun, or the last one's, which has left
+    // something.
     for (const std::string& test : piece_.tests) {
       if (!heard_of_.contains(test)) {
         result.id = test;

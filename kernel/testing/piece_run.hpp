@@ -55,6 +55,7 @@ class PieceRun {
  private:
   void on_event(const std::string& text, const OnResult& on_result);
   void start_test(const std::string& id, std::string file, unsigned line);
+  [[nodiscard]] bool is_only_needed(const std::string& id) const;
   void emit(TestResult result, const OnResult& on_result);
   [[nodiscard]] std::string take_output();
 

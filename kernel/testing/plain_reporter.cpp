@@ -62,7 +62,8 @@ class PlainReporter final : public Reporter {
       fmt::print("    printed:\n");
       print_indented(result.output);
     }
-    if (!facts_.again.empty()) fmt::print("    again: {} {} --filter '{}'\n", facts_.again, result.file, filter_of(result));
+    if (!facts_.again.empty())
+      fmt::print("    again: {} {} --filter '{}'\n", facts_.again, result.file, filter_of(result));
     fmt::print("\n");
     std::fflush(stdout);
   }
@@ -104,9 +105,10 @@ class PlainReporter final : public Reporter {
     const size_t all = std::max<size_t>(facts_.tests, 1);
     const size_t filled = std::min(kWidth, done_ * kWidth / all);
     const double spent = static_cast<double>(now - started_) / kSecond;
-    const double left = done_ > 0 ? spent / static_cast<double>(done_) * static_cast<double>(all - std::min(all, done_)) : 0;
-    fmt::print("\r\x1b[K[{}{}] {}/{}, {:.0f} s left", std::string(filled, '='), std::string(kWidth - filled, ' '), done_,
-               all, left);
+    const double left =
+        done_ > 0 ? spent / static_cast<double>(done_) * static_cast<double>(all - std::min(all, done_)) : 0;
+    fmt::print("\r\x1b[K[{}{}] {}/{}, {:.0f} s left", std::string(filled, '='), std::string(kWidth - filled, ' '),
+               done_, all, left);
     std::fflush(stdout);
     line_open_ = true;
   }
@@ -139,7 +141,8 @@ class PlainReporter final : public Reporter {
 
   static void print_flaky(const std::vector<TestResult>& results) {
     for (const TestResult& result : results) {
-      if (result.flaky) fmt::print("FLAKY  {}::{} passed when it was tried again\n", result.class_name(), result.display_name());
+      if (result.flaky)
+        fmt::print("FLAKY  {}::{} passed when it was tried again\n", result.class_name(), result.display_name());
     }
   }
 
@@ -158,7 +161,10 @@ class PlainReporter final : public Reporter {
 
   void print_sum(const Totals& totals, bool interrupted) const {
     const bool bad = totals.failed + totals.errors > 0;
-    std::string sum = fmt::format("{}: {} tests, {} assertions", interrupted ? "INTERRUPTED" : bad ? "FAILED" : "OK",
+    std::string sum = fmt::format("{}: {} tests, {} assertions",
+                                  interrupted ? "INTERRUPTED"
+                                  : bad       ? "FAILED"
+                                              : "OK",
                                   totals.tests, totals.assertions);
     const auto add = [&sum](size_t count, const char* what) {
       if (count > 0) sum += fmt::format(", {} {}", count, what);

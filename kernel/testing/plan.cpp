@@ -89,6 +89,14 @@ std::vector<Piece> one_piece(const std::vector<Piece>& pieces) {
   return {all};
 }
 
+void add_needed(const PlannedClass& planned, const std::set<std::string>& wanted, std::vector<std::string>& needed) {
+  const auto is_wanted = [&wanted](const PlannedTest& test) { return wanted.contains(test.id); };
+  const bool any = std::any_of(planned.tests.begin(), planned.tests.end(), is_wanted);
+  for (const PlannedTest& test : planned.tests) {
+    if (is_wanted(test) || (planned.depends && any)) needed.push_back(test.id);
+  }
+}
+
 PlannedFile read_file(const json& from) {
   PlannedFile file{from.at("file").get<std::string>(), {}};
   for (const json& each : from.at("classes")) {
@@ -121,6 +129,7 @@ std::vector<Piece> cut(const Plan& plan, const Times& times, const TestOptions& 
   double sum = 0;
   for (const PlannedFile& file : plan.files) {
     wholes.push_back(whole_file(file, times, options));
+    if (!wholes.back().only.empty()) wholes.back().only = needed_for(plan, file.path, wholes.back().tests);
     sum += wholes.back().expected;
   }
   if (options.in_one_process) return one_piece(wholes);
@@ -146,8 +155,14 @@ std::vector<Piece> cut(const Plan& plan, const Times& times, const TestOptions& 
   return pieces;
 }
 
-std::string_view class_of(std::string_view id) {
-  return id.substr(0, id.find("::"));
+std::vector<std::string> needed_for(const Plan& plan, const std::string& file, const std::vector<std::string>& tests) {
+  const std::set<std::string> wanted(tests.begin(), tests.end());
+  std::vector<std::string> needed;
+  for (const PlannedFile& planned : plan.files) {
+    if (planned.path != file) continue;
+    for (const PlannedClass& each : planned.classes) add_needed(each, wanted, needed);
+  }
+  return needed.empty() ? tests : needed;
 }
 
 }  // namespace askr::testing

@@ -30,9 +30,12 @@ struct PlannedFile {
 
 struct Plan {
   std::vector<PlannedFile> files;
-  std::string runner;                  // "PHPUnit 11.5.1"
-  std::vector<std::string> fails_on;   // beside failures and errors: "risky", "warning", ...
+  std::string runner;                 // "PHPUnit 11.5.1"
+  std::vector<std::string> fails_on;  // beside failures and errors: "risky", "warning", ...
 };
+
+// What has to run so that these tests of a file can: where tests need each other's results, their whole class.
+std::vector<std::string> needed_for(const Plan& plan, const std::string& file, const std::vector<std::string>& tests);
 
 // Error: it is none.
 Result<Plan> read_plan(std::string_view json);
@@ -49,8 +52,5 @@ struct Piece {
 
 // The pieces of this shard, longest first. A file that takes longer than a fair share of all is split by method.
 std::vector<Piece> cut(const Plan& plan, const Times& times, const TestOptions& options);
-
-// Of this class, the part of an id in front of "::".
-std::string_view class_of(std::string_view id);
 
 }  // namespace askr::testing

@@ -115,7 +115,8 @@ Result<int> run_tests(const TestOptions& options) {
   Plan plan = ASKR_TRY(coordinator.boot());
   if (options.runner.empty()) plan = ASKR_TRY(find_scripts(options));
   const std::vector<Piece> pieces = cut(plan, times, options);
-  RunFacts facts{.runner = plan.runner, .files = plan.files.size(), .processes = options.parallel, .again = "askr test"};
+  RunFacts facts{
+      .runner = plan.runner, .files = plan.files.size(), .processes = options.parallel, .again = "askr test"};
   for (const Piece& piece : pieces) facts.tests += piece.tests.size();
   if (facts.tests == 0 && options.shard.of == 1) {
     return usage_error(options.only_failed ? "no test failed in the last run" : "no tests found");
@@ -125,7 +126,7 @@ Result<int> run_tests(const TestOptions& options) {
     coordinator.add_reporter(*reporter);
     reporter->begin(facts);
   }
-  ASKR_TRY(coordinator.run(pieces));
+  ASKR_TRY(coordinator.run(plan, pieces));
   if (!coordinator.interrupted()) coordinator.finish();
   Totals totals = sum_up(coordinator.results());
   totals.seconds = static_cast<double>(monotonic_now() - started) / kSecond;

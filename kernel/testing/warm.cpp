@@ -111,7 +111,8 @@ php::TestPiece Warm::become(const Order& order, UniqueFd channel) {
   owner_ = ::getpid();
   ::setpgid(0, 0);
   ::close(orders_);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM}) ::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM})
+    ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -156,8 +157,8 @@ class VariableKept {
 
 // What the program php is built with, and code that is kept from one run to the next.
 std::vector<std::string> ini_lines(const TestOptions& options) {
-  std::vector<std::string> lines = {"html_errors=0",  "implicit_flush=1", "max_execution_time=0", "register_argc_argv=1",
-                                    "output_buffering=0", "display_errors=1"};
+  std::vector<std::string> lines = {"html_errors=0",        "implicit_flush=1",   "max_execution_time=0",
+                                    "register_argc_argv=1", "output_buffering=0", "display_errors=1"};
   if (options.coverage) {
     lines.emplace_back("opcache.enable=0");
   } else {

@@ -223,10 +223,71 @@ final class Suites
     }
 }
 
+/**
+ * Laravel's application is made anew for each test, but what it keeps in static properties is not: the terminal's size,
+ * for which it starts a program, and a database in memory with all migrations. Where tests use one, the first of them is
+ * set up and taken down once in the warm process, and all processes begin with the tables that this has made.
+ */
+final class Laravel
+{
+    public static function warmUp(TestSuite $suite): void
+    {
+        if (class_exists(\Symfony\Component\Console\Terminal::class, false)) {
+            \Symfony\Component\Console\Terminal::hasSttyAvailable();
+            (new \Symfony\Component\Console\Terminal())->getWidth();
+        }
+        $test = self::usesMemory() ? self::firstWithDatabase($suite) : null;
+        if ($test === null) {
+            return;
+        }
+        ob_start();
+        try {
+            (fn () => $this->setUp())->call($test);
+        } catch (\Throwable) {
+            self::forgetDatabase(); // the tests will say it themselves
+        }
+        try {
+            (fn () => $this->tearDown())->call($test);
+        } catch (\Throwable) {
+            self::forgetDatabase();
+        }
+        ob_end_clean();
+    }
+
+    private static function usesMemory(): bool
+    {
+        return class_exists(\Illuminate\Foundation\Testing\TestCase::class, false)
+            && ($_ENV['DB_DATABASE'] ?? getenv('DB_DATABASE')) === ':memory:';
+    }
+
+    private static function firstWithDatabase(TestSuite $suite): ?TestCase
+    {
+        foreach ($suite as $test) {
+            $found = $test instanceof TestSuite ? self::firstWithDatabase($test) : $test;
+            if ($found instanceof \Illuminate\Foundation\Testing\TestCase
+                && in_array(\Illuminate\Foundation\Testing\RefreshDatabase::class, class_uses_recursive($found), true)) {
+                return clone $found;
+            }
+        }
+
+        return null;
+    }
+
+    private static function forgetDatabase(): void
+    {
+        if (class_exists(\Illuminate\Foundation\Testing\RefreshDatabaseState::class)) {
+            \Illuminate\Foundation\Testing\RefreshDatabaseState::$migrated = false;
+            \Illuminate\Foundation\Testing\RefreshDatabaseState::$inMemoryConnections = [];
+        }
+    }
+}
+
 /** Where a suite is about to run. Returns in the process that shall run what is left of it. */
 final class ForkPoint
 {
     private static bool $passed = false;
+    /** @var ?array{int, int, int} how many classes, interfaces and traits there were at the fork; null: nobody asks */
+    private static ?array $before = null;
 
     /** @param list<string> $failsOn */
     public static function reach(TestSuite $suite, string $runner, array $failsOn): void
@@ -235,6 +296,8 @@ final class ForkPoint
             return;
         }
         self::$passed = true;
+        self::loadLearntClasses();
+        Laravel::warmUp($suite);
         $plan = json_encode(['files' => Suites::plan($suite), 'runner' => $runner, 'fails_on' => $failsOn], JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR);
         $piece = \askr_test_fork($plan);
         if ($piece === null) {
@@ -245,13 +308,45 @@ final class ForkPoint
         foreach (['TEST_TOKEN', 'UNIQUE_TEST_TOKEN'] as $name) {
             $_SERVER[$name] = $_ENV[$name] = (string) getenv($name);
         }
-        Suites::reduce($suite, json_decode($piece, true, 512, JSON_THROW_ON_ERROR));
+        $piece = json_decode($piece, true, 512, JSON_THROW_ON_ERROR);
+        if ($piece['learn']) {
+            self::$before = [count(get_declared_classes()), count(get_declared_interfaces()), count(get_declared_traits())];
+        }
+        Suites::reduce($suite, $piece);
+    }
+
+    /** What most pieces of an earlier run have loaded from vendor. */
+    private static function loadLearntClasses(): void
+    {
+        set_error_handler(static fn (): bool => true);
+        foreach (settings()['classes'] as $class) {
+            try {
+                class_exists($class);
+            } catch (\Throwable) {
+                // Then it is loaded where it is needed, or not at all.
+            }
+        }
+        restore_error_handler();
+    }
+
+    /** @return list<string> */
+    private static function classesLoadedSince(array $before): array
+    {
+        $new = [
+            ...array_slice(get_declared_interfaces(), $before[1]),
+            ...array_slice(get_declared_traits(), $before[2]),
+            ...array_slice(get_declared_classes(), $before[0]),
+        ];
+        $vendor = settings()['root'] . '/vendor/';
+
+        return array_values(array_filter($new, static fn (string $class): bool => !str_contains($class, '@')
+            && str_starts_with((string) (new \ReflectionClass($class))->getFileName(), $vendor)));
     }
 
     public static function end(): void
     {
         Reports::flush();
-        Reports::send(['event' => 'done']);
+        Reports::send(['event' => 'done'] + (self::$before === null ? [] : ['classes' => self::classesLoadedSince(self::$before)]));
         \askr_test_end();
     }
 }

@@ -179,6 +179,7 @@ Result<> read_flag(const std::string& word, Words& words, Asked& asked) {
     options.shard = ASKR_TRY(shard_of(ASKR_TRY(value())));
   } else if (word == "--seed") {
     const unsigned seed = ASKR_TRY(count_of(word, ASKR_TRY(value()), 0, 2'000'000'000));
+    options.split = false;
     options.runner_arguments.insert(options.runner_arguments.end(),
                                     {"--order-by=random", "--random-order-seed=" + std::to_string(seed)});
   } else if (word == "--junit" || word == "--log-junit") {
@@ -188,6 +189,7 @@ Result<> read_flag(const std::string& word, Words& words, Asked& asked) {
   } else if (word == "--ini") {
     options.ini.push_back(ASKR_TRY(value()));
   } else if (is_one_of(kPassedOn, word)) {
+    if (word == "--order-by") options.split = false;
     if (word.starts_with("--coverage-")) options.coverage = true;
     options.runner_arguments.push_back(word + "=" + ASKR_TRY(value()));
   } else {

@@ -83,7 +83,8 @@ TestResult make_error(const std::string& test, const std::string& file, const ch
 
 }  // namespace
 
-Coordinator::Coordinator(const TestOptions& options, Times& times) : options_(options), times_(times) {
+Coordinator::Coordinator(const TestOptions& options, Times& times, Lessons& lessons)
+    : options_(options), times_(times), lessons_(lessons) {
   records_size_ = options.parallel * sizeof(exchange::ProcessRecord);
   void* memory = ::mmap(nullptr, records_size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory != MAP_FAILED) records_ = static_cast<exchange::ProcessRecord*>(memory);
@@ -108,7 +109,10 @@ Coordinator::~Coordinator() {
 }
 
 std::string Coordinator::settings() const {
-  return json({{"root", options_.root}, {"paths", options_.paths}, {"coverage", options_.coverage}})
+  return json({{"root", options_.root},
+               {"paths", options_.paths},
+               {"coverage", options_.coverage},
+               {"classes", lessons_.classes()}})
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -199,6 +203,7 @@ bool Coordinator::hand_out(Piece piece, unsigned slot) {
   UniqueFd channel_end(channel[1]);
   run->channel = Channel(UniqueFd(channel[0]));
   run->test_timeout = options_.timeout;
+  run->learn = lessons_.wanted();
   records_[slot].note_size.store(0);
   const auto order = [this](const Order& order, int fd) {
     return send_message(warm_.orders.get(), {reinterpret_cast<const char*>(&order), sizeof order}, fd, MSG_NOSIGNAL);
@@ -310,6 +315,7 @@ void Coordinator::reap(PieceRun& run, int status) {
   run.read(on_result);
   if (run.output) run.read_output();
   run.judge(status, records_[run.slot()], on_result);
+  if (run.learn) lessons_.add(run.classes());
   Piece rest = run.rest();
   const bool came_on = rest.tests.size() < run.piece().tests.size();
   if (!rest.tests.empty() && came_on && !stopping_) {

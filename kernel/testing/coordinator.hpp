@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exchange/process_table.hpp"
+#include "testing/lessons.hpp"
 #include "testing/piece_run.hpp"
 #include "testing/reporter.hpp"
 #include "testing/warm.hpp"
@@ -17,7 +18,7 @@ namespace askr::testing {
 
 class Coordinator {
  public:
-  Coordinator(const TestOptions& options, Times& times);
+  Coordinator(const TestOptions& options, Times& times, Lessons& lessons);
   ~Coordinator();
   Coordinator(const Coordinator&) = delete;
   Coordinator& operator=(const Coordinator&) = delete;
@@ -54,6 +55,7 @@ class Coordinator {
 
   const TestOptions& options_;
   Times& times_;
+  Lessons& lessons_;
   Plan plan_;
   std::vector<Reporter*> reporters_;
   exchange::ProcessRecord* records_ = nullptr;

@@ -13,7 +13,8 @@ using Verdicts = std::map<std::string, bool>;  // test -> is bad
 
 Result<Verdicts> run_once(const TestOptions& options) {
   Times none;
-  Coordinator coordinator(options, none);
+  Lessons no_lessons("");
+  Coordinator coordinator(options, none, no_lessons);
   const Plan plan = ASKR_TRY(coordinator.boot());
   std::vector<Piece> pieces = cut(plan, none, options);
   if (pieces.empty() || pieces.front().tests.empty()) return usage_error("no tests found");

@@ -64,7 +64,8 @@ std::string death_of(int status) {
 }  // namespace
 
 std::string PieceRun::order() const {
-  return json({{"file", piece_.file}, {"only", piece_.only}}).dump(-1, ' ', false, json::error_handler_t::replace);
+  return json({{"file", piece_.file}, {"only", piece_.only}, {"learn", learn}})
+      .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 void PieceRun::begin() {
@@ -136,7 +137,7 @@ void PieceRun::on_event(const std::string& text, const OnResult& on_result) {
     emit(std::move(result), on_result);
   } else if (what == "done") {
     done_ = true;
-    included_ = event.value("included", std::vector<std::string>{});
+    classes_ = event.value("classes", std::vector<std::string>{});
   } else if (what == "fatal") {
     end_type_ = "fatal error";
     end_message_ = event.value("message", "") + place_of(event);

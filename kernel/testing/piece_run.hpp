@@ -40,13 +40,15 @@ class PieceRun {
 
   [[nodiscard]] const Piece& piece() const { return piece_; }
   [[nodiscard]] unsigned slot() const { return slot_; }
-  [[nodiscard]] const std::vector<std::string>& included() const { return included_; }
+  // With `learn`: of libraries, that it has loaded.
+  [[nodiscard]] const std::vector<std::string>& classes() const { return classes_; }
 
   State state = State::forking;
   pid_t pid = 0;
   UniqueFd pidfd;
   UniqueFd output;
   Channel channel;
+  bool learn = false;        // it tells which classes it has loaded
   int64_t deadline = 0;      // of the test that runs, 0: none
   int64_t test_timeout = 0;  // ns
   int timed_out = 0;         // how often it was told
@@ -68,7 +70,7 @@ class PieceRun {
   std::string last_;
   bool done_ = false;
   std::string end_message_, end_type_;
-  std::vector<std::string> included_;
+  std::vector<std::string> classes_;
 };
 
 }  // namespace askr::testing

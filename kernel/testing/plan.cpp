@@ -138,7 +138,7 @@ std::vector<Piece> cut(const Plan& plan, const Times& times, const TestOptions& 
   std::vector<Piece> pieces;
   for (size_t at = 0; at < wholes.size(); ++at) {
     if (wholes[at].tests.empty()) continue;
-    if (times.known() && options.parallel * options.shard.of > 1 && wholes[at].expected > share &&
+    if (options.split && times.known() && options.parallel * options.shard.of > 1 && wholes[at].expected > share &&
         can_split(plan.files[at])) {
       for (Piece& piece : split(plan.files[at], wholes[at], share / 4, times)) pieces.push_back(std::move(piece));
     } else {

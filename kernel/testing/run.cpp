@@ -19,6 +19,10 @@ std::string times_file(const TestOptions& options) {
   return fmt::format("{}/times-{:016x}.json", options.cache, std::hash<std::string>{}(options.root));
 }
 
+std::string classes_file(const TestOptions& options) {
+  return fmt::format("{}/classes-{:016x}.json", options.cache, std::hash<std::string>{}(options.root));
+}
+
 bool is_test_script(const fs::path& path) {
   return path.filename().string().ends_with("Test.php");
 }
@@ -111,7 +115,8 @@ std::vector<std::unique_ptr<Reporter>> make_reporters(const TestOptions& options
 Result<int> run_tests(const TestOptions& options) {
   const int64_t started = monotonic_now();
   Times times = Times::load(times_file(options));
-  Coordinator coordinator(options, times);
+  Lessons lessons(classes_file(options));
+  Coordinator coordinator(options, times, lessons);
   Plan plan = ASKR_TRY(coordinator.boot());
   if (options.runner.empty()) plan = ASKR_TRY(find_scripts(options));
   const std::vector<Piece> pieces = cut(plan, times, options);
@@ -131,6 +136,7 @@ Result<int> run_tests(const TestOptions& options) {
   Totals totals = sum_up(coordinator.results());
   totals.seconds = static_cast<double>(monotonic_now() - started) / kSecond;
   for (const auto& reporter : reporters) reporter->end(coordinator.results(), totals, coordinator.interrupted());
+  lessons.save();
   if (auto saved = times.save(times_file(options)); !saved) {
     std::fputs(fmt::format("askr: {}\n", saved.error().message).c_str(), stderr);
   }

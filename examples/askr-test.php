@@ -10,7 +10,7 @@
  * with an empty suite: what has to be done once at the end (reports of coverage, shutdown functions) is done once.
  *
  * A runner of your own needs four functions:
- *   askr_test_settings(): string      JSON: root, paths, coverage
+ *   askr_test_settings(): string      JSON: root, paths, classes
  *   askr_test_fork(string): ?string   the plan as JSON; returns a piece as JSON, or null in the warm process
  *   askr_test_report(string): void    an event as JSON: start, end, done
  *   askr_test_end(): void             the piece is done; does not return
@@ -385,6 +385,9 @@ if (!defined('PHPUNIT_COMPOSER_INSTALL')) {
 }
 if (!class_exists(\PHPUnit\Runner\Version::class)) {
     fail("$root/vendor has no PHPUnit");
+}
+if (is_dir($root . '/vendor/pestphp/pest')) {
+    fail("$root uses Pest, which this runner does not know; run vendor/bin/pest");
 }
 $version = \PHPUnit\Runner\Version::id();
 $major = (int) $version;

@@ -40,14 +40,14 @@ std::span<const Command> commands() {
       {"test",
        "test [--root DIR] [options] [PATH...]",
        "run PHP tests from one warm process",
-       "Boots PHP and PHPUnit or Pest once and forks a process for each test file: nothing that one file leaves behind "
+       "Boots PHP and PHPUnit once and forks a process for each test file: nothing that one file leaves behind "
        "is seen by another one, and none has to boot. Files are those of phpunit.xml or below the PATHs. Exits with 0 "
        "when all tests have passed, 1 when one has not, 2 when none could be run.",
        HelpScope::none,
        {{"--root DIR", "The project, with phpunit.xml and vendor [the working folder]"},
         {"--runner FILE",
          "PHP that finds and runs the tests; none: each file is a script, whose exit status counts "
-         "[the one for PHPUnit and Pest, where vendor has them]"},
+         "[the one for PHPUnit, where vendor has it]"},
         {"--parallel N", "Processes at once [one for each processor]"},
         {"--timeout TIME", "End a test that takes longer: 30s, 500ms"},
         {"--retry N", "Run what fails up to N times more; what passes then is flaky, not broken"},
@@ -64,8 +64,8 @@ std::span<const Command> commands() {
         {"--cache DIR", "Where times and compiled scripts are kept [~/.cache/askr/test]"},
         {"--ini NAME=VALUE", "A php.ini setting; repeatable"},
         {"--filter PATTERN",
-         "As PHPUnit's; so are --group, --exclude-group, --testsuite, --order-by, --bootstrap, "
-         "--configuration and --coverage-..."}},
+         "As PHPUnit's; so are --group, --exclude-group, --testsuite, --order-by, --bootstrap and "
+         "--configuration"}},
        0,
        nullptr,
        PluginUse::none,

@@ -27,26 +27,10 @@ namespace fs = std::filesystem;
 using testing::TestOptions;
 
 // Flags of the runner, which it gets as they are.
-constexpr std::string_view kPassedOn[] = {"--filter",
-                                          "--exclude-filter",
-                                          "--group",
-                                          "--exclude-group",
-                                          "--testsuite",
-                                          "--exclude-testsuite",
-                                          "--order-by",
-                                          "--bootstrap",
-                                          "--configuration",
-                                          "--coverage-clover",
-                                          "--coverage-html",
-                                          "--coverage-xml",
-                                          "--coverage-php",
-                                          "--coverage-crap4j",
-                                          "--coverage-cobertura",
-                                          "--coverage-filter",
-                                          "--covers",
-                                          "--uses",
-                                          "--random-order-seed",
-                                          "--test-suffix"};
+constexpr std::string_view kPassedOn[] = {
+    "--filter",     "--exclude-filter", "--group",         "--exclude-group", "--testsuite", "--exclude-testsuite",
+    "--order-by",   "--bootstrap",      "--configuration", "--covers",        "--uses",      "--random-order-seed",
+    "--test-suffix"};
 constexpr std::string_view kPassedOnPlain[] = {"--fail-on-risky",      "--fail-on-warning",      "--fail-on-skipped",
                                                "--fail-on-incomplete", "--fail-on-deprecation",  "--fail-on-notice",
                                                "--strict-coverage",    "--disallow-test-output", "--no-configuration",
@@ -190,8 +174,9 @@ Result<> read_flag(const std::string& word, Words& words, Asked& asked) {
     options.ini.push_back(ASKR_TRY(value()));
   } else if (is_one_of(kPassedOn, word)) {
     if (word == "--order-by") options.split = false;
-    if (word.starts_with("--coverage-")) options.coverage = true;
     options.runner_arguments.push_back(word + "=" + ASKR_TRY(value()));
+  } else if (word.starts_with("--coverage-")) {
+    return usage_error(word + ": coverage is not merged over processes; run vendor/bin/phpunit for it");
   } else {
     std::vector<std::string> known(std::begin(kOwn), std::end(kOwn));
     known.insert(known.end(), std::begin(kPassedOn), std::end(kPassedOn));

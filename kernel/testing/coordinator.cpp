@@ -109,10 +109,7 @@ Coordinator::~Coordinator() {
 }
 
 std::string Coordinator::settings() const {
-  return json({{"root", options_.root},
-               {"paths", options_.paths},
-               {"coverage", options_.coverage},
-               {"classes", lessons_.classes()}})
+  return json({{"root", options_.root}, {"paths", options_.paths}, {"classes", lessons_.classes()}})
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -29,7 +29,6 @@ struct TestOptions {
   std::string cache;  // folder for times and compiled scripts, absolute
   bool stop_on_failure = false;
   bool only_failed = false;
-  bool coverage = false;
   bool split = true;            // long files, by method: not where the order of tests was asked for
   bool in_one_process = false;  // all files in one piece, in order
 };

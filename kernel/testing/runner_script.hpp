@@ -1,4 +1,4 @@
-// The runner for PHPUnit and Pest, which is part of the program (examples/askr-test.php).
+// The runner for PHPUnit, which is part of the program (examples/askr-test.php).
 #pragma once
 
 #include <string>

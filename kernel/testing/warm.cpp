@@ -159,19 +159,14 @@ class VariableKept {
 std::vector<std::string> ini_lines(const TestOptions& options) {
   std::vector<std::string> lines = {"html_errors=0",        "implicit_flush=1",   "max_execution_time=0",
                                     "register_argc_argv=1", "output_buffering=0", "display_errors=1"};
-  if (options.coverage) {
-    lines.emplace_back("opcache.enable=0");
-  } else {
-    const std::string folder = options.cache + "/opcache";
-    std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
-    lines.emplace_back("opcache.enable=1");
-    lines.emplace_back("opcache.enable_cli=1");
-    lines.emplace_back("opcache.jit_buffer_size=0");
-    lines.emplace_back("opcache.validate_timestamps=1");
-    lines.emplace_back("opcache.revalidate_freq=0");
-    if (!failed) lines.emplace_back("opcache.file_cache=\"" + folder + "\"");
+  const std::string folder = options.cache + "/opcache";
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  for (const char* line : {"opcache.enable=1", "opcache.enable_cli=1", "opcache.jit_buffer_size=0",
+                           "opcache.validate_timestamps=1", "opcache.revalidate_freq=0"}) {
+    lines.emplace_back(line);
   }
+  if (!failed) lines.emplace_back("opcache.file_cache=\"" + folder + "\"");
   lines.insert(lines.end(), options.ini.begin(), options.ini.end());
   return lines;
 }

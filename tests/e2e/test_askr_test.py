@@ -352,6 +352,7 @@ def test_forms(project):
     (["--shard", "3/2"], '--shard: "3" is no number from 1 to 2'),
     (["--timeout", "soon"], '--timeout: "soon" is no time as 500ms, 30s or 2m'),
     (["--fliter", "x"], "--fliter: unknown flag, did you mean --filter?"),
+    (["--coverage-clover", "x.xml"], "--coverage-clover: coverage is not merged over processes; run vendor/bin/phpunit for it"),
     (["no/such/place"], "no such file or folder: no/such/place"),
     (["--runner", "missing.php"], "no such file or folder: missing.php"),
 ])

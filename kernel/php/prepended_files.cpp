@@ -13,7 +13,7 @@ namespace {
 
 struct File {
   const char* setting;
-  const char* name = nullptr;  // as in php.ini; PHP keeps it
+  char* name = nullptr;  // as in php.ini; PHP keeps it
   zend_op_array* code = nullptr;
 };
 File prepended{"auto_prepend_file"}, appended{"auto_append_file"};
@@ -55,8 +55,8 @@ void run(File& file) {
   if (is_new) warn_of_included_files(file, included_before);
 }
 
-const char* take(char*& setting) {
-  const char* name = std::exchange(setting, nullptr);
+char* take(char*& setting) {
+  char* name = std::exchange(setting, nullptr);
   return name != nullptr && *name != '\0' ? name : nullptr;
 }
 
@@ -65,6 +65,11 @@ const char* take(char*& setting) {
 void take_over_prepended_files() {
   prepended.name = take(PG(auto_prepend_file));
   appended.name = take(PG(auto_append_file));
+}
+
+void give_back_prepended_files() {
+  PG(auto_prepend_file) = prepended.name;
+  PG(auto_append_file) = appended.name;
 }
 
 bool run_prepended_file() {

@@ -8,8 +8,10 @@
 
 namespace askr::php {
 
-// PHP will not run them with the next script. Call it when no request of that kind follows in this process.
+// PHP will not run them with the next script, until they are given back.
 void take_over_prepended_files();
+// PHP runs them again with the next script, as it does without a worker script.
+void give_back_prepended_files();
 
 // False: the file has called exit() or failed, so that the request is over.
 bool run_prepended_file();

@@ -171,6 +171,7 @@ void find_front() {
 // place.
 int run_file() {
   state.worker_mode = state.rewinds = false;
+  give_back_prepended_files();
   serve_request(state.port->request());
   return kRecycled;
 }

@@ -21,13 +21,13 @@ in_worker_modes = pytest.mark.parametrize("mode", [mode for mode in MODES if "wo
 def serve(server):
     """`code` answers in every mode; `prepend` and `append` are the files around it."""
 
-    def make(mode, code, prepend="", append="", boot="", ini=(), files=None):
-        kind, *flags = MODES[mode] or ("",)
+    def make(mode, code, prepend="", append="", boot="", ini=(), files=None, flags=()):
+        kind, *mode_flags = MODES[mode] or ("",)
         handler = f"<?php {boot}\n$handler = function ($request) {{ {code} }};\nwhile (askr_handle_request($handler)) {{ }}"
         app = server({"before.php": f"<?php {prepend}", "after.php": f"<?php {append}", "worker.php": handler,
                       "boot.php": f"<?php {boot}", "index.php": f"<?php {code}", **(files or {})}, wait=False, workers=1)
         app.ini = [*UNBUFFERED, f"auto_prepend_file={app.root}/before.php", f"auto_append_file={app.root}/after.php", *ini]
-        app.flags += flags
+        app.flags += [*mode_flags, *flags]
         if kind == "worker":
             app.worker_script = app.root / "worker.php"
         if kind == "preload":
@@ -144,3 +144,16 @@ def test_a_rewound_worker_has_nothing_to_say_about_it(serve):
     assert [app.get("/").text for _ in range(3)] == ["checked ran"] * 3
     wait_until(lambda: app.status(), "the server answers")
     assert "auto_prepend_file" not in app.error_log()
+
+
+@in_worker_modes
+def test_they_run_around_the_files_beside_a_worker_script(serve, mode):
+    """worker.files: the worker has taken them for its requests, and gives them back for a script of its own."""
+    app = serve(mode, "echo \"[script $_GET[n]]\";", files={"tool.php": "<?php echo \"[tool $_GET[n]]\";"}, flags=["--worker-files"],
+                prepend="if (isset($_GET['evil'])) { http_response_code(403); exit('blocked'); } echo \"[before]\"; function guard() {}",
+                append="echo \"[after]\";")
+    for n in range(2):
+        assert app.get(f"/?n={n}").text == f"[before][script {n}][after]"
+        assert app.get(f"/tool.php?n={n}").text == f"[before][tool {n}][after]"
+        blocked = app.get(f"/tool.php?n={n}&evil=1")
+        assert (blocked.status, blocked.text) == (403, "blocked")

@@ -53,6 +53,7 @@ void begin_startup() {
   FG(stream_wrappers) = nullptr;
   EG(current_execute_data) = nullptr;
   PG(during_request_startup) = true;
+  PG(modules_activated) = false;  // or the session extension would note no progress of an upload
 }
 
 void allow_application() {
@@ -68,6 +69,7 @@ void end_startup() {
   allow_application();
   step = Step::none;
   PG(during_request_startup) = false;
+  PG(modules_activated) = true;
   aside.errors.use();
   zval_ptr_dtor(&EG(user_error_handler));  // of a session handler that has just been called
   ZVAL_COPY_VALUE(&EG(user_error_handler), &aside.error_handler);

@@ -85,6 +85,16 @@ void hand_back_functions() {
   if (class_name != nullptr) globals()->mod_user_class_name = zend_string_copy(class_name);
 }
 
+// The progress of an upload leaves its session to the memory of the request, which here is not the request's own.
+void forget_session_of_upload() {
+  php_ps_globals* now = globals();
+  if (now == nullptr || now->id == nullptr) return;
+  zend_string_release(now->id);
+  now->id = nullptr;
+  zval_ptr_dtor(&now->http_session_vars);
+  ZVAL_UNDEF(&now->http_session_vars);
+}
+
 }  // namespace
 
 void end_session() {
@@ -114,6 +124,7 @@ bool session_is_of_application() {
 }
 
 void begin_session() {
+  forget_session_of_upload();
   session.begin_request();
 }
 

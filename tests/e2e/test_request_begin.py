@@ -235,3 +235,28 @@ def test_what_the_boot_has_put_into_superglobals_is_there_between_requests(serve
           ).get("/")
     note = tmp_path / "between"
     assert wait_until(lambda: note.exists() and note.read_text(), "the loop goes on").startswith("boot|/")
+
+
+# ---------------------------------------------------------------- the progress of an upload
+
+
+def upload(name):
+    part = "--xx\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n"
+    return (part.format("PHP_SESSION_UPLOAD_PROGRESS", name) + part.format('f"; filename="a.txt', "contents") + "--xx--\r\n").encode()
+
+
+@in_each_mode
+def test_the_progress_of_an_upload_is_noted_in_its_session(serve, flags, tmp_path):
+    app = serve("session_start(); echo json_encode($_SESSION); $_SESSION = [];", flags=flags,
+                ini=[*UNBUFFERED, "session.upload_progress.enabled=1", "session.upload_progress.cleanup=0",
+                     f"session.save_path={tmp_path}", "session.use_strict_mode=0"])
+    for name in ("first", "second", "third"):
+        cookie = ("Cookie", f"PHPSESSID=session{name}")
+        noted = json.loads(app.post("/", upload(name), [MULTIPART, cookie]).text)
+        assert list(noted) == [f"upload_progress_{name}"]
+        progress = noted[f"upload_progress_{name}"]
+        assert progress["done"] and progress["bytes_processed"] == len(upload(name))
+        assert [file["name"] for file in progress["files"]] == ["a.txt"]
+        assert app.get("/", [cookie]).text == "[]", "the script has emptied its session"
+        assert app.get("/", [("Cookie", "PHPSESSID=another")]).text == "[]"
+        assert sorted(path.name for path in tmp_path.glob("sess_*")).count(f"sess_session{name}") == 1

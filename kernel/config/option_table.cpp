@@ -281,6 +281,13 @@ const Option kOptions[] = {
      .help = "How long a stop waits for running requests",
      .maximum = kDay},
 
+    {.path = "server.trace",
+     .flag = "--trace",
+     .placeholder = "",
+     .group = kLimits,
+     .kind = Kind::boolean,
+     .member = ASKR_FIELD(server.trace),
+     .help = "Hand TRACE to PHP instead of answering it with 405"},
     {.path = "server.max_body_size",
      .flag = "--max-body-size",
      .placeholder = "SIZE",

@@ -43,6 +43,7 @@ struct ServerSettings {
   int64_t queue_timeout = 10 * kSecond;
   unsigned queue_size = 1024;
   std::string abandon = "never";   // queued requests whose clients have gone: "never" dropped, or from the "queue"
+  bool trace = false;              // PHP gets TRACE; otherwise it is 405
   std::string access_log;          // empty: off, "-": standard output
   std::string error_log;           // empty: standard error
   std::string log_level = "info";  // debug info warning error

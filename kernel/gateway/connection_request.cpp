@@ -14,6 +14,10 @@ using pipeline::TargetKind;
 
 namespace {
 
+// Beside any other that the application knows.
+constexpr const char* kUsualMethods = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+// Sends back what it gets, fields that a script must not read from another site among them (RFC 9110 section 9.3.8).
+constexpr std::string_view kTrace = "TRACE";
 constexpr size_t kLongestTarget = 2048;  // in messages, and of a head that makes no sense
 
 }  // namespace
@@ -33,7 +37,13 @@ void Connection::on_head() {
 
   if (transaction.head.target == "*") {
     transaction.response.status = 204;
-    transaction.response.headers.add("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+    transaction.response.headers.add("Allow", kUsualMethods);
+    answer();
+    return;
+  }
+  if (transaction.head.method_text == kTrace && !gateway_.settings.server.trace) {
+    make_error_page(transaction, 405);
+    transaction.response.headers.add("Allow", kUsualMethods);
     answer();
     return;
   }

@@ -185,7 +185,6 @@ bool is_valid_host(std::string_view host) {
 }
 
 Refusal apply_head_rules(RequestHead& head) {
-  if (head.method == Method::other && head.method_text == "CONNECT") return {501, "CONNECT is for proxies"};
   Essentials essentials;
   for (const Header& field : head.headers) note(field, essentials);
 

@@ -5,6 +5,9 @@
 // feeds, white space before a colon and request lines of other protocols are refused however lenient the parser below
 // is. The rules about single fields are in head_rules.cpp.
 //
+// Two things are wider than llhttp's grammar: a method is any token (RFC 9110 section 9.1), and a target may hold bytes
+// above ASCII, as people type them and nginx takes them. llhttp is fed something that it knows in their place.
+//
 // Bodies of known length are counted without a parser. Chunked ones go through llhttp for their payload, and through
 // ChunkLines for everything else.
 //
@@ -29,6 +32,10 @@ namespace {
 constexpr size_t kMaxBlankLines = 4;
 constexpr size_t kMaxChunkExtensions = 1024;  // bytes per chunk
 constexpr size_t kVersionSize = 3;            // "1.1"
+constexpr size_t kMaxMethodSize = 64;
+// What llhttp is fed: for a method that it does not know, and for each byte above ASCII.
+constexpr std::string_view kKnownMethod = "POST ";
+constexpr std::string_view kPlainBytes = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 struct Span {
   uint32_t begin = 0, end = 0;
@@ -42,25 +49,28 @@ struct Field {
 
 enum class Stage : uint8_t { head, counted_body, chunked_body, complete, failed };
 
-Method method_of(uint8_t method) {
-  switch (method) {
-    case HTTP_GET:
-      return Method::get;
-    case HTTP_HEAD:
-      return Method::head;
-    case HTTP_POST:
-      return Method::post;
-    case HTTP_PUT:
-      return Method::put;
-    case HTTP_DELETE:
-      return Method::delete_;
-    case HTTP_OPTIONS:
-      return Method::options;
-    case HTTP_PATCH:
-      return Method::patch;
-    default:
-      return Method::other;
+struct KnownMethod {
+  std::string_view text;
+  Method method;
+};
+constexpr KnownMethod kMethods[] = {{"GET", Method::get},    {"POST", Method::post},      {"HEAD", Method::head},
+                                    {"PUT", Method::put},    {"DELETE", Method::delete_}, {"OPTIONS", Method::options},
+                                    {"PATCH", Method::patch}};
+
+Method method_of(std::string_view text) {
+  for (const KnownMethod& known : kMethods) {
+    if (known.text == text) return known.method;
   }
+  return Method::other;
+}
+
+// The preface of HTTP/2, which llhttp recognizes.
+bool is_preface(std::string_view method) {
+  return method == "PRI";
+}
+
+bool is_above_ascii(char c) {
+  return static_cast<unsigned char>(c) >= 0x80;
 }
 
 // "HTTP/3.7" and not "HTTP/1.1x": well-formed, but not a version we speak.
@@ -77,11 +87,14 @@ struct RequestParser::State {
 
   // --- the head: offsets from the caller's base
   std::vector<Field> fields;
-  const char* base = nullptr;  // of the running call
+  const char* base = nullptr;   // of the running call
+  const char* piece = nullptr;  // what llhttp is being fed
+  uint32_t piece_offset = 0;    // what that stands for, from the base
   Span method, target, version;
-  uint32_t start = 0;              // of the request line, behind blank lines
-  uint32_t fed = 0;                // what llhttp has seen
-  bool is_method_unknown = false;  // to llhttp, which is done then
+  uint32_t start = 0;  // of the request line, behind blank lines
+  uint32_t seen = 0;   // looked at: a method that is not complete yet is not fed
+  enum class Part : uint8_t { method, target, rest };
+  Part part = Part::method;
 
   // --- the body
   uint64_t remaining = 0;
@@ -100,7 +113,7 @@ struct RequestParser::State {
     return HPE_USER;
   }
   void extend(Span& span, const char* at, size_t size) const {
-    const auto begin = static_cast<uint32_t>(at - base);
+    const auto begin = piece_offset + static_cast<uint32_t>(at - piece);
     if (span.empty()) span.begin = begin;
     span.end = begin + static_cast<uint32_t>(size);
   }
@@ -108,7 +121,10 @@ struct RequestParser::State {
   Refusal skip_blank_lines(size_t available);
   Refusal explain_head_error(llhttp_errno_t error) const;
   Refusal explain_limit() const;
-  Refusal judge_method(size_t end) const;
+  Refusal read_method(size_t end);
+  llhttp_errno_t feed(std::string_view bytes, size_t offset);
+  llhttp_errno_t feed_target(size_t end);
+  llhttp_errno_t feed_up_to(size_t end);
   Refusal build(size_t end, RequestHead& head);
   [[nodiscard]] bool has_exact_lines(size_t end) const;
   void choose_body(const RequestHead& head);
@@ -119,11 +135,6 @@ struct RequestParser::State {
 
   // --- what llhttp calls; trailers come the same way as the fields of the head and are only counted
   static State& of(llhttp_t* parser) { return *static_cast<State*>(parser->data); }
-  static int on_method(llhttp_t* parser, const char* at, size_t size) {
-    State& state = of(parser);
-    state.extend(state.method, at, size);
-    return 0;
-  }
   static int on_url(llhttp_t* parser, const char* at, size_t size) {
     State& state = of(parser);
     state.extend(state.target, at, size);
@@ -157,7 +168,7 @@ struct RequestParser::State {
     // For an empty value the position is that of the next line.
     if (state.stage != Stage::head || size == 0) return 0;
     Span& value = state.fields.back().value;
-    if (!value.empty() && value.end != at - state.base) return state.refuse(400, "folded line");
+    if (!value.empty() && value.end != state.piece_offset + (at - state.piece)) return state.refuse(400, "folded line");
     state.extend(value, at, size);
     return 0;
   }
@@ -189,7 +200,6 @@ struct RequestParser::State {
     static const llhttp_settings_t table = [] {
       llhttp_settings_t made;
       llhttp_settings_init(&made);
-      made.on_method = on_method;
       made.on_url = on_url;
       made.on_version = on_version;
       made.on_header_field = on_field_name;
@@ -221,8 +231,8 @@ void RequestParser::begin() {
   state.parser.data = &state;
   state.fields.clear();
   state.method = state.target = state.version = {};
-  state.start = state.fed = 0;
-  state.is_method_unknown = false;
+  state.start = state.seen = 0;
+  state.part = State::Part::method;
   state.stage = Stage::head;
   state.refusal = {};
 }
@@ -235,24 +245,22 @@ ParseStep RequestParser::parse_head(const char* base, size_t old_size, size_t ne
   assert(state.stage == Stage::head);
   const size_t available = old_size + new_size;
   state.base = base;
-  if (state.fed == 0) {
+  if (state.seen == 0) {
     const Refusal bad = state.skip_blank_lines(available);
     if (bad.status != 0) return state.fail(bad, new_size);
     if (state.start < available && base[state.start] == '\r') return {ParseStatus::need_more, new_size};
+    state.method = {state.start, state.start};
   }
   const size_t limit = state.start + state.limits.max_head_size;
-  const size_t from = std::max<size_t>(state.fed, state.start);
+  const size_t from = std::max<size_t>(state.seen, state.start);
   const size_t to = std::min(available, limit);
   if (from >= to) return {ParseStatus::need_more, new_size};
 
-  llhttp_errno_t error = HPE_OK;
-  if (!state.is_method_unknown) error = llhttp_execute(&state.parser, base + from, to - from);
-  state.fed = static_cast<uint32_t>(to);
-  if (error == HPE_INVALID_METHOD) state.is_method_unknown = true;
-  if (state.is_method_unknown) {
-    if (const Refusal bad = state.judge_method(to); bad.status != 0) return state.fail(bad, new_size);
-    error = HPE_OK;
+  state.seen = static_cast<uint32_t>(from);
+  if (state.part == State::Part::method) {
+    if (const Refusal bad = state.read_method(to); bad.status != 0) return state.fail(bad, new_size);
   }
+  const llhttp_errno_t error = state.feed_up_to(to);
   if (error == HPE_OK) {
     if (to == limit) return state.fail(state.explain_limit(), new_size);
     return {ParseStatus::need_more, new_size};
@@ -279,12 +287,6 @@ Refusal RequestParser::State::explain_head_error(llhttp_errno_t error) const {
   const char* position = llhttp_get_error_pos(&parser);
   if (refusal.status != 0) return refusal;
   switch (error) {
-    case HPE_INVALID_CONSTANT:
-      // llhttp knows the methods of RTSP and ICE too, and refuses them once it sees "HTTP/".
-      if (!target.empty() && position >= base + target.end + 6 && std::memcmp(base + target.end, " HTTP/", 6) == 0) {
-        return {501, "unknown method"};
-      }
-      break;
     case HPE_INVALID_VERSION:
       if (is_foreign_version_before(base, position)) return {505, "unknown HTTP version"};
       break;
@@ -296,15 +298,59 @@ Refusal RequestParser::State::explain_head_error(llhttp_errno_t error) const {
   return {400, llhttp_get_error_reason(&parser)};
 }
 
-// A method that nobody here knows is 501, what does not even look like one is 400 (RFC 9110 section 9.1). Without a
-// refusal it is not known yet.
-Refusal RequestParser::State::judge_method(size_t end) const {
-  for (size_t i = start; i < end; ++i) {
-    if (is_token_char(base[i])) continue;
-    if (base[i] == ' ' && i > start) return {501, "unknown method"};
-    return {400, "this is not HTTP"};
-  }
+// What does not look like a method is not HTTP; one that is longer than any is 501 (RFC 9112 section 3). Without a
+// refusal it may be incomplete.
+Refusal RequestParser::State::read_method(size_t end) {
+  while (seen < end && is_token_char(base[seen])) ++seen;
+  method.end = seen;
+  if (method.end - method.begin > kMaxMethodSize) return {501, "the method is too long"};
+  if (seen == end) return {};
+  if (base[seen] != ' ' || method.empty()) return {400, "this is not HTTP"};
+  ++seen;
+  const std::string_view text = method.in(base);
+  if (text == "CONNECT") return {501, "CONNECT is for proxies"};
+  const bool is_known = method_of(text) != Method::other || is_preface(text);
+  feed(is_known ? std::string_view(base + start, seen - start) : kKnownMethod, start);
+  part = Part::target;
   return {};
+}
+
+llhttp_errno_t RequestParser::State::feed(std::string_view bytes, size_t offset) {
+  piece = bytes.data();
+  piece_offset = static_cast<uint32_t>(offset);
+  return llhttp_execute(&parser, bytes.data(), bytes.size());
+}
+
+// The part of the target before `end`, which is that of the target or where a byte above ASCII stands.
+llhttp_errno_t RequestParser::State::feed_target(size_t end) {
+  llhttp_errno_t error = HPE_OK;
+  while (error == HPE_OK && seen < end) {
+    const char* from = base + seen;
+    const bool is_plain = !is_above_ascii(*from);
+    const char* to = std::find_if(from, base + end, [is_plain](char c) { return is_above_ascii(c) == is_plain; });
+    auto size = static_cast<size_t>(to - from);
+    if (!is_plain) size = std::min(size, kPlainBytes.size());
+    error = feed({is_plain ? from : kPlainBytes.data(), size}, seen);
+    seen += static_cast<uint32_t>(size);
+  }
+  return error;
+}
+
+// Everything behind the method. Where nothing has to be replaced, in one piece.
+llhttp_errno_t RequestParser::State::feed_up_to(size_t end) {
+  if (part == Part::target) {
+    const char* from = base + seen;
+    const char* stop =
+        std::find_if(from, base + end, [](char c) { return c == ' ' || c == '\r' || c == '\n' || is_above_ascii(c); });
+    if (stop != base + end && is_above_ascii(*stop)) {
+      stop = std::find_if(stop, base + end, [](char c) { return c == ' ' || c == '\r' || c == '\n'; });
+      const llhttp_errno_t error = feed_target(static_cast<size_t>(stop - base));
+      if (error != HPE_OK) return error;
+    }
+    if (stop != base + end) part = Part::rest;
+  }
+  const size_t from = std::exchange(seen, static_cast<uint32_t>(end));
+  return from < end ? feed({base + from, end - from}, from) : HPE_OK;
 }
 
 Refusal RequestParser::State::explain_limit() const {
@@ -318,7 +364,7 @@ bool RequestParser::State::has_exact_lines(size_t end) const {
   const auto is_at = [this](size_t position, std::string_view text) {
     return std::memcmp(base + position, text.data(), text.size()) == 0;
   };
-  if (method.begin != start || target.empty() || version.end - version.begin != kVersionSize) return false;
+  if (target.empty() || version.end - version.begin != kVersionSize) return false;
   if (target.begin != method.end + 1 || base[method.end] != ' ') return false;
   if (version.begin != target.end + 6 || !is_at(target.end, " HTTP/")) return false;
 
@@ -343,8 +389,8 @@ Refusal RequestParser::State::build(size_t end, RequestHead& head) {
   if (!has_exact_lines(end)) return {400, "malformed line in the head"};
   if (llhttp_get_http_major(&parser) != 1) return {505, "unknown HTTP version"};
   head.minor_version = llhttp_get_http_minor(&parser);
-  head.method = method_of(llhttp_get_method(&parser));
   head.method_text = method.in(base);
+  head.method = method_of(head.method_text);
   head.target = target.in(base);
   head.headers.reserve(fields.size());
   for (const Field& field : fields) head.headers.push_back({field.name.in(base), trim(field.value.in(base))});

@@ -210,8 +210,40 @@ def test_as_many_header_fields_as_allowed_are_fine(app):
     assert app.get("/", [("Host", "localhost")] + [(f"X-{n}", "a") for n in range(49)]).status == 200
 
 
-def test_an_unknown_method_is_501(app):
-    assert_refused(app, b"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", 501)
+@pytest.mark.parametrize("method", ["BREW", "QUERY", "BAN", "PURGE", "PROPFIND", "SETUP", "M-SEARCH", "get", "X!#$%&'*+-.^_`|~9"])
+def test_php_gets_any_method_with_its_body(app, method):
+    response = app.request(method, "/?a=b", [("Content-Type", "text/plain")], b"contents")
+    assert response.status == 200
+    seen = response.json()
+    assert (seen["server"]["REQUEST_METHOD"], seen["server"]["QUERY_STRING"], seen["body"]) == (method, "a=b", "contents")
+
+
+def test_a_method_that_is_longer_than_any_is_501(app):
+    assert_refused(app, b"M" * 65 + b" / HTTP/1.1\r\nHost: localhost\r\n\r\n", 501)
+
+
+def test_trace_is_405_unless_a_setting_says_otherwise(app, server):
+    refused = app.request("TRACE", "/")
+    assert refused.status == 405 and "GET" in refused.header("Allow") and refused.keeps_alive
+    willing = server({"index.php": "<?php echo $_SERVER['REQUEST_METHOD'];"}, flags=["--trace"])
+    assert willing.request("TRACE", "/").text == "TRACE"
+
+
+@pytest.mark.parametrize("target", ["/café?q=é&b=2".encode(), b"/caf\xe9?q=\xff&b=2"])
+def test_php_gets_bytes_above_ascii_in_a_target_as_they_are(server, target):
+    app = server({"index.php": "<?php echo bin2hex($_SERVER['REQUEST_URI']), ' ', bin2hex($_GET['q']), ' ', $_GET['b'];"})
+    answer = answer_to(app, b"GET http://localhost" + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    value = target.partition(b"q=")[2].partition(b"&")[0]
+    assert answer.text == f"{target.hex()} {value.hex()} 2"
+
+
+def test_a_file_is_found_by_the_bytes_of_its_name(server):
+    app = server({"index.php": "<?php echo 'php';", "café.txt": "file\n", "naïve/index.php": "<?php echo $_SERVER['SCRIPT_NAME'];"})
+    for target in ("/café.txt", "/caf%C3%A9.txt"):
+        assert answer_to(app, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).text == "file\n"
+    moved = answer_to(app, "GET /naïve?é HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert (moved.status, moved.header("Location")) == (301, "/na%C3%AFve/?é".encode().decode("latin-1"))
+    assert answer_to(app, "GET /naïve/ HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).text == "/naïve/index.php"
 
 
 def test_connect_is_501(app):

@@ -1,6 +1,9 @@
 #include "http/request_parser.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <string>
+#include <utility>
 
 #include "parsing.hpp"
 
@@ -328,23 +331,37 @@ TEST_CASE("targets without a path are refused") {
   CHECK(status_of("GET /a|{}[]'b HTTP/1.1\r\nHost: x\r\n\r\n") == 0);
 }
 
-TEST_CASE("methods are known, unknown or nonsense") {
+TEST_CASE("a method is any token, and CONNECT is not for us") {
   const auto with_method = [](std::string_view method) {
     return std::string(method) + " / HTTP/1.1\r\nHost: x\r\n\r\n";
   };
-  CHECK(status_of(with_method("PROPFIND")) == 0);
-  CHECK(status_of(with_method("PURGE")) == 0);
-  CHECK(status_of(with_method("BREW")) == 501);
-  CHECK(status_of(with_method("get")) == 501);
-  CHECK(status_of(with_method("GETX")) == 501);
-  CHECK(status_of(with_method("SETUP")) == 501);
+  for (const char* method : {"PROPFIND", "PURGE", "BREW", "QUERY", "BAN", "get", "GETX", "GE", "SETUP", "M-SEARCH",
+                             "TRACE", "!#$%&'*+-.^_`|~09Az"}) {
+    INFO(method);
+    CHECK(status_of(with_method(method)) == 0);
+    const std::string text = with_method(method);
+    askr::http::RequestHead head;
+    askr::http::RequestParser parser({});
+    REQUIRE(parser.parse_head(text.data(), 0, text.size(), head).status == askr::http::ParseStatus::complete);
+    CHECK(head.method_text == method);
+    CHECK(head.method == askr::http::Method::other);
+    CHECK(head.target == "/");
+  }
+  CHECK(status_of(with_method(std::string(64, 'M'))) == 0);
+  CHECK(status_of(with_method(std::string(65, 'M'))) == 501);
   CHECK(status_of(with_method("CONNECT")) == 501);
   CHECK(status_of("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n") == 501);
+  CHECK(status_of("BREW x:443 HTTP/1.1\r\nHost: x\r\n\r\n") == 400);
+  CHECK(status_of("BREW  / HTTP/1.1\r\nHost: x\r\n\r\n") == 400);
+  CHECK(status_of("BREW / HTTP/1.1\nHost: x\r\n\r\n") == 400);
+  CHECK(status_of("BREW / HTTP/2.0\r\nHost: x\r\n\r\n") == 505);
+  CHECK(status_of(" / HTTP/1.1\r\nHost: x\r\n\r\n") == 400);
+  CHECK(status_of(with_method("BR\xc3\x89W")) == 400);
   CHECK(status_of(with_method("G(T")) == 400);
   CHECK(status_of("nonsense\r\n\r\n") == 400);
   CHECK(status_of("nonsense") == -1);
   CHECK(status_of("GETX") == -1);
-  CHECK(status_of(std::string(300, 'x') + " / HTTP/1.1\r\n\r\n", {200, 3}) == 414);
+  CHECK(status_of(std::string(300, 'x') + " / HTTP/1.1\r\n\r\n", {200, 3}) == 501);
   CHECK(status_of("\x16\x03\x01\x02") == 400);
   CHECK(status_of(std::string("\0", 1)) == 400);
 }
@@ -423,10 +440,53 @@ TEST_CASE("chunk extensions and trailers are limited") {
   CHECK(status_of(chunked("0\r\na: b\r\na: b\r\na: b\r\na: b\r\na: b\r\n\r\n"), limits) == 431);
 }
 
+TEST_CASE("a target may hold bytes above ASCII, where it holds a path or a query") {
+  const auto parse = [](const std::string& text, size_t step) {
+    askr::http::RequestHead head;
+    askr::http::RequestParser parser({});
+    size_t given = 0;
+    askr::http::ParseStep result;
+    while (given < text.size() && result.status == askr::http::ParseStatus::need_more) {
+      const size_t size = std::min(step, text.size() - given);
+      result = parser.parse_head(text.data(), given, size, head);
+      given += size;
+    }
+    REQUIRE(result.status == askr::http::ParseStatus::complete);
+    return std::pair(std::string(head.raw_path), std::string(head.query));
+  };
+  const std::string tail = " HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n";
+  const std::string long_word = [] {
+    std::string text;
+    for (int i = 0; i < 40; ++i) text += "\xc3\xa9";
+    return text;
+  }();
+  for (const size_t step : {size_t{1}, size_t{3}, size_t{1000}}) {
+    INFO(step);
+    CHECK(parse("GET /caf\xc3\xa9?q=\xc3\xa9&b=2" + tail, step) ==
+          std::pair<std::string, std::string>("/caf\xc3\xa9", "q=\xc3\xa9&b=2"));
+    CHECK(parse("QUERY http://h/\xff\x80"
+                "a?\xfe" +
+                    tail,
+                step) == std::pair<std::string, std::string>("/\xff\x80"
+                                                             "a",
+                                                             "\xfe"));
+    CHECK(parse("GET /" + long_word + "/x?" + long_word + tail, step) == std::pair("/" + long_word + "/x", long_word));
+  }
+  CHECK(status_of("GET \xc3\xa9" + tail) == 400);
+  CHECK(status_of("GET http://\xc3\xa9/" + tail) == 400);
+  CHECK(status_of("GET htt\xc3\xa9://h/" + tail) == 400);
+  CHECK(status_of("GET /\xc3\xa9#a" + tail) == 400);
+  CHECK(status_of("GET /\xc3\xa9\x7f" + tail) == 400);
+  CHECK(status_of("GET /\xc3\xa9\x01" + tail) == 400);
+  CHECK(status_of("GET /\xc3\xa9\r\nHost: x\r\n\r\n") == 400);
+  CHECK(status_of("GET /\xc3\xa9 \xc3\xa9" + tail) == 400);
+  CHECK(status_of("GET / HTTP/1.\xc3\r\nHost: x\r\n\r\n") == 400);
+}
+
 TEST_CASE("a parser that has refused keeps refusing") {
   askr::http::RequestParser parser({});
   askr::http::RequestHead head;
-  const std::string_view bad = "BREW / HTTP/1.1\r\n";
+  const std::string_view bad = "CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n";
   CHECK(parser.parse_head(bad.data(), 0, bad.size(), head).error_status == 501);
   CHECK(parser.parse_head(bad.data(), 0, bad.size(), head).error_status == 501);
 }

@@ -91,8 +91,10 @@ struct RequestParser::State {
   const char* piece = nullptr;  // what llhttp is being fed
   uint32_t piece_offset = 0;    // what that stands for, from the base
   Span method, target, version;
-  uint32_t start = 0;  // of the request line, behind blank lines
-  uint32_t seen = 0;   // looked at: a method that is not complete yet is not fed
+  Method kind = Method::other;  // of the method
+  uint32_t start = 0;           // of the request line, behind blank lines
+  uint32_t seen = 0;            // looked at
+  uint32_t fed = 0;             // what llhttp has seen of that: no method before it is complete
   enum class Part : uint8_t { method, target, rest };
   Part part = Part::method;
 
@@ -231,7 +233,7 @@ void RequestParser::begin() {
   state.parser.data = &state;
   state.fields.clear();
   state.method = state.target = state.version = {};
-  state.start = state.seen = 0;
+  state.start = state.seen = state.fed = 0;
   state.part = State::Part::method;
   state.stage = Stage::head;
   state.refusal = {};
@@ -308,9 +310,13 @@ Refusal RequestParser::State::read_method(size_t end) {
   if (base[seen] != ' ' || method.empty()) return {400, "this is not HTTP"};
   ++seen;
   const std::string_view text = method.in(base);
-  if (text == "CONNECT") return {501, "CONNECT is for proxies"};
-  const bool is_known = method_of(text) != Method::other || is_preface(text);
-  feed(is_known ? std::string_view(base + start, seen - start) : kKnownMethod, start);
+  fed = start;
+  kind = method_of(text);
+  if (kind == Method::other && text == "CONNECT") return {501, "CONNECT is for proxies"};
+  if (kind == Method::other && !is_preface(text)) {
+    feed(kKnownMethod, start);
+    fed = seen;
+  }
   part = Part::target;
   return {};
 }
@@ -324,32 +330,33 @@ llhttp_errno_t RequestParser::State::feed(std::string_view bytes, size_t offset)
 // The part of the target before `end`, which is that of the target or where a byte above ASCII stands.
 llhttp_errno_t RequestParser::State::feed_target(size_t end) {
   llhttp_errno_t error = HPE_OK;
-  while (error == HPE_OK && seen < end) {
-    const char* from = base + seen;
+  while (error == HPE_OK && fed < end) {
+    const char* from = base + fed;
     const bool is_plain = !is_above_ascii(*from);
     const char* to = std::find_if(from, base + end, [is_plain](char c) { return is_above_ascii(c) == is_plain; });
     auto size = static_cast<size_t>(to - from);
     if (!is_plain) size = std::min(size, kPlainBytes.size());
-    error = feed({is_plain ? from : kPlainBytes.data(), size}, seen);
-    seen += static_cast<uint32_t>(size);
+    error = feed({is_plain ? from : kPlainBytes.data(), size}, fed);
+    fed += static_cast<uint32_t>(size);
   }
   return error;
 }
 
-// Everything behind the method. Where nothing has to be replaced, in one piece.
+// All that is there, up to `end`, once the method is complete. Where nothing has to be replaced, in one piece.
 llhttp_errno_t RequestParser::State::feed_up_to(size_t end) {
   if (part == Part::target) {
-    const char* from = base + seen;
-    const char* stop =
-        std::find_if(from, base + end, [](char c) { return c == ' ' || c == '\r' || c == '\n' || is_above_ascii(c); });
-    if (stop != base + end && is_above_ascii(*stop)) {
-      stop = std::find_if(stop, base + end, [](char c) { return c == ' ' || c == '\r' || c == '\n'; });
-      const llhttp_errno_t error = feed_target(static_cast<size_t>(stop - base));
+    bool is_plain = true;
+    const auto ends_target = [](char c) { return c == ' ' || c == '\r' || c == '\n'; };
+    for (; seen < end && !ends_target(base[seen]); ++seen) is_plain = is_plain && !is_above_ascii(base[seen]);
+    if (!is_plain) {
+      const llhttp_errno_t error = feed_target(seen);
       if (error != HPE_OK) return error;
     }
-    if (stop != base + end) part = Part::rest;
+    if (seen < end) part = Part::rest;
   }
-  const size_t from = std::exchange(seen, static_cast<uint32_t>(end));
+  seen = static_cast<uint32_t>(end);
+  if (part == Part::method) return HPE_OK;
+  const size_t from = std::exchange(fed, seen);
   return from < end ? feed({base + from, end - from}, from) : HPE_OK;
 }
 
@@ -390,7 +397,7 @@ Refusal RequestParser::State::build(size_t end, RequestHead& head) {
   if (llhttp_get_http_major(&parser) != 1) return {505, "unknown HTTP version"};
   head.minor_version = llhttp_get_http_minor(&parser);
   head.method_text = method.in(base);
-  head.method = method_of(head.method_text);
+  head.method = kind;
   head.target = target.in(base);
   head.headers.reserve(fields.size());
   for (const Field& field : fields) head.headers.push_back({field.name.in(base), trim(field.value.in(base))});

@@ -36,7 +36,7 @@ std::string telling_line(const std::string& text) {
   size_t at = 0;
   while (at < text.size()) {
     const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
+    std::string line = text.substr(at, end - at);
     at = end + 1;
     const bool banner = line.starts_with("PHPUnit ") && line.find(" by Sebastian") != std::string::npos;
     if (banner || line.find_first_not_of(" \t\r") == std::string::npos || line.starts_with("#!")) continue;

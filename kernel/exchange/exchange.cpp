@@ -15,33 +15,46 @@
 namespace askr::exchange {
 namespace {
 
+constexpr size_t kBlocksOfWorker = size_t{kBlocksPerWorker} * kBlockSize;
+
 size_t align(size_t size) {
   return (size + 4095) / 4096 * 4096;
 }
 
-// Where each part of kernel.exchange begins; the same computation makes the region and the views.
+unsigned record_count(const ExchangeOptions& options) {
+  return options.workers_max * kGenerationsAtOnce + options.sidecars + kTemplateRecords + options.gateways + 1;
+}
+
+// Where everything begins in its region; the same computation makes the regions and the views.
 struct Layout {
   explicit Layout(const ExchangeOptions& options)
       : slots_per_gateway(options.queue_size + options.workers_max * kGenerationsAtOnce),
         slot_count(slots_per_gateway * options.gateways),
         ready_words((slots_per_gateway + 63) / 64),
         queue_capacity(std::bit_ceil(slot_count * 2)),
-        block_count(options.workers_max * kGenerationsAtOnce * kBlocksPerWorker) {}
+        worker_count(options.workers_max * kGenerationsAtOnce),
+        record_count(exchange::record_count(options)) {}
 
-  uint32_t slots_per_gateway, slot_count, ready_words, queue_capacity, block_count;
-  size_t global = 0;
-  size_t queue = global + align(sizeof(Global));
+  uint32_t slots_per_gateway, slot_count, ready_words, queue_capacity, worker_count, record_count;
+  // kernel.policy
+  size_t assignments = align(sizeof(Global));
+  size_t policy_end = assignments + align(record_count * sizeof(Assignment));
+  // kernel.gateways
+  size_t overdue = align(sizeof(GatewayWords));
+  size_t orders = overdue + align(worker_count * sizeof(uint64_t));
+  size_t areas = orders + align(slot_count * sizeof(Order));
+  size_t gateways_end = areas + size_t{slot_count} * kRequestArea;
+  // kernel.exchange
+  size_t sleeps = align(sizeof(WorkerWords));
+  size_t queue = sleeps + align(record_count * sizeof(Sleep));
   size_t entries = queue + align(sizeof(QueueHeader));
   size_t ready = entries + align(queue_capacity * sizeof(QueueEntry));
   size_t slots = ready + align(size_t{ready_words} * (slot_count / slots_per_gateway) * sizeof(uint64_t));
-  size_t areas = slots + align(slot_count * sizeof(Slot));
-  size_t blocks = areas + size_t{slot_count} * kRequestArea;
-  size_t end = blocks + size_t{block_count} * kBlockSize;
+  size_t exchange_end = slots + align(slot_count * sizeof(Slot));
+  // kernel.blocks, kernel.workers
+  size_t blocks_end = size_t{worker_count} * kBlocksOfWorker;
+  size_t records_end = size_t{record_count} * kRecordSize;
 };
-
-unsigned record_count(const ExchangeOptions& options) {
-  return 1 + options.gateways + options.workers_max * kGenerationsAtOnce + kTemplateRecords + options.sidecars;
-}
 
 unsigned usable_processors() {
   cpu_set_t set;
@@ -94,6 +107,20 @@ const char* state_name(ProcessState state) {
   return "none";
 }
 
+void begin_record(ProcessRecord& record) {
+  record.own_pid = 0;
+  record.orphaned = 0;
+  record.state = ProcessState::starting;
+  record.current_slot = 0;
+  record.requests = record.errors = 0;
+  record.last_request = 0;
+  record.ready = 0;
+  record.ready_at = record.measured = record.left_at = record.slept_at = 0;
+  record.request_ns = record.private_kb = 0;
+  record.window_waiting = 0;
+  record.note_size = 0;
+}
+
 void leave_note(ProcessRecord& record, const char* text, size_t size) {
   const size_t kept = std::min(size, kNoteSize);
   std::memcpy(record.note, text, kept);
@@ -101,28 +128,44 @@ void leave_note(ProcessRecord& record, const char* text, size_t size) {
 }
 
 std::vector<arena::Region> Exchange::regions(const ExchangeOptions& options) {
-  return {{"kernel.exchange", "kernel", Layout(options).end, 1, nullptr},
-          {"kernel.workers", "kernel", record_count(options) * sizeof(ProcessRecord), 1, nullptr}};
+  using arena::Writers;
+  const Layout layout(options);
+  // Where pages are larger than that, workers write to one another's.
+  const bool has_parts = static_cast<size_t>(::sysconf(_SC_PAGESIZE)) == kRecordSize;
+  const Writers some = Writers::gateways | Writers::workers;
+  return {{"kernel.policy", "kernel", layout.policy_end, 1, nullptr, Writers::none},
+          {"kernel.gateways", "kernel", layout.gateways_end, 1, nullptr, Writers::gateways},
+          {"kernel.blocks", "kernel", layout.blocks_end, 1, nullptr, Writers::workers, kBlocksOfWorker},
+          {"kernel.exchange", "kernel", layout.exchange_end, 2, nullptr, some},
+          {"kernel.workers", "kernel", layout.records_end, 2, nullptr, Writers::all, has_parts ? kRecordSize : 0}};
 }
 
 Result<Exchange> Exchange::create(arena::Arena& arena, const ExchangeOptions& options) {
   const Layout layout(options);
-  char* base = reinterpret_cast<char*>(arena.find("kernel.exchange")->data);
-  auto* records = reinterpret_cast<ProcessRecord*>(arena.find("kernel.workers")->data);
+  const auto region = [&arena](const char* name) { return reinterpret_cast<char*>(arena.find(name)->data); };
+  char* policy = region("kernel.policy");
+  char* gateways = region("kernel.gateways");
+  char* base = region("kernel.exchange");
 
   Exchange exchange;
   exchange.arena_ = &arena;
   exchange.options_ = options;
   exchange.processors_ = usable_processors();
-  exchange.global_ = reinterpret_cast<Global*>(base + layout.global);
-  exchange.records_ = {records, record_count(options)};
+  exchange.global_ = reinterpret_cast<Global*>(policy);
+  exchange.assignments_ = {reinterpret_cast<Assignment*>(policy + layout.assignments), layout.record_count};
+  exchange.gateway_words_ = reinterpret_cast<GatewayWords*>(gateways);
+  exchange.overdue_ = reinterpret_cast<std::atomic<uint64_t>*>(gateways + layout.overdue);
+  exchange.orders_ = {reinterpret_cast<Order*>(gateways + layout.orders), layout.slot_count};
+  exchange.areas_ = gateways + layout.areas;
+  exchange.worker_words_ = reinterpret_cast<WorkerWords*>(base);
+  exchange.sleeps_ = reinterpret_cast<Sleep*>(base + layout.sleeps);
   exchange.slots_ = {reinterpret_cast<Slot*>(base + layout.slots), layout.slot_count};
   exchange.ready_ = reinterpret_cast<std::atomic<uint64_t>*>(base + layout.ready);
-  exchange.areas_ = base + layout.areas;
-  exchange.blocks_ = base + layout.blocks;
+  exchange.blocks_ = region("kernel.blocks");
+  exchange.records_ = {reinterpret_cast<ProcessRecord*>(region("kernel.workers")), layout.record_count};
   exchange.queue_ = RequestQueue(reinterpret_cast<QueueHeader*>(base + layout.queue),
                                  reinterpret_cast<QueueEntry*>(base + layout.entries), layout.queue_capacity,
-                                 exchange.slots_.data(), layout.slot_count);
+                                 exchange.slots_, exchange.orders_);
   for (ProcessRecord& worker : exchange.workers()) worker.free_blocks.store(~uint64_t{0}, std::memory_order_relaxed);
 
   for (unsigned gateway = 0; gateway < options.gateways; ++gateway) {
@@ -144,9 +187,9 @@ void Exchange::enter(Role role, unsigned position) const {
       case Role::template_:  // what its children write to
         return arena_->restrict_to(Writers::workers | Writers::sidecars);
       case Role::worker:
-        return arena_->restrict_to_part(Writers::workers, position);
+        return arena_->restrict_to_part(Writers::workers, first_worker_record() + position);
       case Role::sidecar:
-        return arena_->restrict_to_part(Writers::sidecars, worker_records() + position);
+        return arena_->restrict_to_part(Writers::sidecars, first_sidecar_record() + position);
       case Role::master:
       case Role::none:
         break;
@@ -180,11 +223,15 @@ void Exchange::close_gateway_ends() {
   for (BodyChannel& channel : body_channels_) channel.close_gateway_end();
 }
 
-void Exchange::announce(uint32_t slot) {
+unsigned Exchange::worker_target() const {
+  return std::clamp(gateway_words_->worker_target.load(std::memory_order_relaxed), 1U, options_.workers_max);
+}
+
+void Exchange::announce(uint32_t slot) const {
   const unsigned gateway = gateway_of(slot);
   const unsigned bit = slot % slots_per_gateway();
   ready_bits(gateway)[bit / 64].fetch_or(uint64_t{1} << (bit % 64));
-  if (records_[gateway_record(gateway)].sleeping.exchange(0) != 0) poke_gateway(gateway);
+  if (sleeps_[gateway_record(gateway)].sleeping.exchange(0) != 0) poke_gateway(gateway);
 }
 
 void Exchange::poke_gateway(unsigned gateway) const {
@@ -199,13 +246,16 @@ void Exchange::poke_master() const {
   write_event(master_event_.get());
 }
 
-void Exchange::wake(ProcessRecord& worker) {
-  if (worker.parked.exchange(0) != 0) arena::futex_wake(worker.parked);
+void Exchange::wake(unsigned worker) const {
+  sleeps_[worker].parked.store(0);
+  arena::futex_wake(sleeps_[worker].parked);
 }
 
 void Exchange::wake_all() const {
   poke_all_gateways();
-  for (ProcessRecord& worker : workers()) wake(worker);
+  for (unsigned worker = 0; worker < worker_records(); ++worker) {
+    if (assignments_[worker].pid.load(std::memory_order_relaxed) != 0) wake(worker);
+  }
 }
 
 bool Exchange::serves(uint32_t generation) const {
@@ -221,7 +271,7 @@ unsigned Exchange::wake_workers(unsigned count) const {
   const uint32_t canary = global_->canary_generation.load(std::memory_order_relaxed);
   // The first ones are woken first, so that the last ones can rest. One on trial has its turn as if it were among them.
   static unsigned turn = 0;
-  const bool canary_first = canary != 0 && turn++ % (global_->worker_target.load(std::memory_order_relaxed) + 1) == 0;
+  const bool canary_first = canary != 0 && turn++ % (worker_target() + 1) == 0;
   unsigned woken = canary_first ? wake_generation(canary, std::min(count, 1U)) : 0;
   woken += wake_generation(active, count - woken);
   if (canary != 0 && woken < count) woken += wake_generation(canary, count - woken);
@@ -230,12 +280,11 @@ unsigned Exchange::wake_workers(unsigned count) const {
 
 unsigned Exchange::wake_generation(uint32_t generation, unsigned count) const {
   unsigned woken = 0;
-  for (ProcessRecord& worker : workers()) {
-    if (woken == count) break;
-    if (worker.generation.load(std::memory_order_relaxed) != generation) continue;
-    if (worker.parked.load(std::memory_order_relaxed) == 0) continue;
-    if (worker.parked.exchange(0) == 0) continue;
-    arena::futex_wake(worker.parked);
+  for (unsigned worker = 0; worker < worker_records() && woken < count; ++worker) {
+    if (assignments_[worker].generation.load(std::memory_order_relaxed) != generation) continue;
+    std::atomic<uint32_t>& parked = sleeps_[worker].parked;
+    if (parked.load(std::memory_order_relaxed) == 0 || parked.exchange(0) == 0) continue;
+    arena::futex_wake(parked);
     ++woken;
   }
   return woken;
@@ -244,11 +293,14 @@ unsigned Exchange::wake_generation(uint32_t generation, unsigned count) const {
 unsigned Exchange::taken_within(int64_t ns, int64_t now) const {
   const uint32_t active = global_->active_generation.load(std::memory_order_relaxed);
   int64_t count = 0;
-  for (const ProcessRecord& worker : workers()) {
-    if (worker.pid.load(std::memory_order_relaxed) == 0 || worker.parked.load(std::memory_order_relaxed) != 0) continue;
-    if (worker.generation.load(std::memory_order_relaxed) != active) continue;
+  for (unsigned index = 0; index < worker_records(); ++index) {
+    const Assignment& assignment = assignments_[index];
+    if (assignment.pid.load(std::memory_order_relaxed) == 0) continue;
+    if (sleeps_[index].parked.load(std::memory_order_relaxed) != 0) continue;
+    if (assignment.generation.load(std::memory_order_relaxed) != active) continue;
+    const ProcessRecord& worker = records_[index];
     const bool idle = worker.state.load(std::memory_order_relaxed) == ProcessState::idle;
-    if (!idle && now - worker.last_request.load(std::memory_order_relaxed) > ns) continue;
+    if (!idle && worker.last_request.load(std::memory_order_relaxed) < now - ns) continue;
     const uint32_t each = worker.request_ns.load(std::memory_order_relaxed);
     if (each != 0) count += ns / each;
   }
@@ -258,10 +310,11 @@ unsigned Exchange::taken_within(int64_t ns, int64_t now) const {
 bool Exchange::processor_to_spare() const {
   unsigned awake = 0;
   for (unsigned gateway = 0; gateway < options_.gateways; ++gateway) {
-    if (records_[gateway_record(gateway)].sleeping.load(std::memory_order_relaxed) == 0) ++awake;
+    if (sleeps_[gateway_record(gateway)].sleeping.load(std::memory_order_relaxed) == 0) ++awake;
   }
-  for (const ProcessRecord& worker : workers()) {
-    if (worker.pid.load(std::memory_order_relaxed) != 0 && worker.parked.load(std::memory_order_relaxed) == 0) ++awake;
+  for (unsigned worker = 0; worker < worker_records(); ++worker) {
+    if (assignments_[worker].pid.load(std::memory_order_relaxed) == 0) continue;
+    if (sleeps_[worker].parked.load(std::memory_order_relaxed) == 0) ++awake;
   }
   return awake <= processors_;
 }

@@ -1,5 +1,11 @@
-// Exchange: the place where gateways and workers meet. A view over the regions kernel.exchange and kernel.workers, plus
-// the wake-up descriptors, made by the master before any fork and inherited by every process.
+// Exchange: the place where gateways and workers meet. A view over the regions below, plus the wake-up descriptors,
+// made by the master before any fork and inherited by every process.
+//
+//   kernel.policy    what the master decides: Global, assignments       written by the master
+//   kernel.gateways  orders, encoded requests, GatewayWords             and by gateways
+//   kernel.blocks    responses, a part for each worker                  and by that worker
+//   kernel.exchange  slots, queue, ready bits, who sleeps, WorkerWords  and by gateways and workers
+//   kernel.workers   what each process says of itself, a part for each  and by that process and gateways
 #pragma once
 
 #include <atomic>
@@ -26,25 +32,32 @@ struct ExchangeOptions {
   unsigned sidecars = 0;  // of all generations together
 };
 
-// Fixed places in the process table.
-inline constexpr unsigned kMasterRecord = 0;
 inline constexpr unsigned kTemplateRecords = 4;
 inline constexpr unsigned kGenerationsAtOnce = 4;
 
-// State of the whole server, in shared memory.
+// State of the whole server. Only the master writes here.
 struct Global {
   std::atomic<uint32_t> active_generation;  // workers of others take no new requests; 0: nobody does, they wait
   std::atomic<uint32_t> canary_generation;  // but for this one, which is being tried; 0: none
   std::atomic<uint32_t> log_reopened;       // how often; see log::Following
-  std::atomic<uint32_t> reload_asked;       // a worker wants a new generation; taken by the master
   std::atomic<uint32_t> stopping;           // the server shuts down
-  std::atomic<uint32_t> leaving_watched;    // the master is going to look at ProcessRecord::left_at
-  std::atomic<uint32_t> warned[static_cast<size_t>(SharedWarning::count)];  // by the workers of which generation
-  std::atomic<uint32_t> worker_target;  // how many workers the active generation shall have
   std::atomic<uint64_t> respawns;
   std::atomic<uint64_t> dropped_plugins;  // a bit each: taken out because it keeps crashing gateways
   std::atomic<uint32_t> root_version;     // changes when `root` does
   char root[4096];                        // resolved document root of the active generation, NUL terminated
+};
+
+// What gateways tell the master, beside what is in orders and records.
+struct GatewayWords {
+  std::atomic<uint32_t> worker_target;  // see Exchange::worker_target()
+  std::atomic<uint32_t> audit_asked;    // there are requests; taken back by the master when there are none
+};
+
+// What workers tell the master and one another.
+struct WorkerWords {
+  std::atomic<uint32_t> reload_asked;     // a worker wants a new generation; taken by the master
+  std::atomic<uint32_t> leaving_watched;  // the master is going to look at ProcessRecord::left_at
+  std::atomic<uint32_t> warned[static_cast<size_t>(SharedWarning::count)];  // by the workers of which generation
 };
 
 class Exchange {
@@ -59,23 +72,38 @@ class Exchange {
 
   [[nodiscard]] const ExchangeOptions& options() const { return options_; }
   [[nodiscard]] Global& global() const { return *global_; }
+  [[nodiscard]] GatewayWords& gateway_words() const { return *gateway_words_; }
+  [[nodiscard]] WorkerWords& worker_words() const { return *worker_words_; }
+  // How many workers the active generation shall have. Gateways set it: plugins in them decide.
+  [[nodiscard]] unsigned worker_target() const;
 
   // --- process table
   [[nodiscard]] std::span<ProcessRecord> records() const { return records_; }
-  [[nodiscard]] unsigned gateway_record(unsigned gateway) const { return 1 + gateway; }
-  [[nodiscard]] unsigned first_worker_record() const { return 1 + options_.gateways; }
-  [[nodiscard]] unsigned worker_records() const { return options_.workers_max * kGenerationsAtOnce; }
-  [[nodiscard]] unsigned first_template_record() const { return first_worker_record() + worker_records(); }
-  [[nodiscard]] std::span<ProcessRecord> workers() const {
-    return records_.subspan(first_worker_record(), worker_records());
+  [[nodiscard]] std::span<Assignment> assignments() const { return assignments_; }
+  // `record` is one of records().
+  [[nodiscard]] unsigned index_of(const ProcessRecord& record) const {
+    return static_cast<unsigned>(&record - records_.data());
   }
-  [[nodiscard]] unsigned first_sidecar_record() const { return first_template_record() + kTemplateRecords; }
+  [[nodiscard]] Assignment& assigned(const ProcessRecord& record) const { return assignments_[index_of(record)]; }
+  [[nodiscard]] Sleep& sleep(unsigned record) const { return sleeps_[record]; }
+  static constexpr unsigned first_worker_record() { return 0; }
+  [[nodiscard]] unsigned worker_records() const { return options_.workers_max * kGenerationsAtOnce; }
+  [[nodiscard]] std::span<ProcessRecord> workers() const { return records_.first(worker_records()); }
+  [[nodiscard]] unsigned first_sidecar_record() const { return worker_records(); }
   [[nodiscard]] std::span<ProcessRecord> sidecars() const {
     return records_.subspan(first_sidecar_record(), options_.sidecars);
   }
+  [[nodiscard]] unsigned first_template_record() const { return first_sidecar_record() + options_.sidecars; }
+  [[nodiscard]] unsigned gateway_record(unsigned gateway) const {
+    return first_template_record() + kTemplateRecords + gateway;
+  }
+  [[nodiscard]] unsigned master_record() const { return gateway_record(options_.gateways); }
+  // A worker over its time limit, in that request (see overdue_mark). Set by a gateway, cleared by the master.
+  [[nodiscard]] std::atomic<uint64_t>& overdue(unsigned worker) const { return overdue_[worker]; }
 
   // --- slots
   [[nodiscard]] std::span<Slot> slots() const { return slots_; }
+  [[nodiscard]] std::span<Order> orders() const { return orders_; }
   [[nodiscard]] unsigned slots_per_gateway() const;
   [[nodiscard]] char* request_area(uint32_t slot) const { return areas_ + uint64_t{slot} * kRequestArea; }
   [[nodiscard]] RequestQueue& queue() { return queue_; }
@@ -94,7 +122,7 @@ class Exchange {
   // --- completions: one bit per slot of a gateway, set by workers and the master, taken by the gateway
   [[nodiscard]] std::span<std::atomic<uint64_t>> ready_bits(unsigned gateway) const;
   // Says that `slot` has news for its gateway, and pokes the gateway if it sleeps.
-  void announce(uint32_t slot);
+  void announce(uint32_t slot) const;
 
   // May workers of that generation take requests now?
   [[nodiscard]] bool serves(uint32_t generation) const;
@@ -114,7 +142,8 @@ class Exchange {
   [[nodiscard]] unsigned taken_within(int64_t ns, int64_t now) const;
   // Wakes every process that sleeps, to look around.
   void wake_all() const;
-  static void wake(ProcessRecord& worker);
+  // Whatever its word says: it may have been scribbled over.
+  void wake(unsigned worker) const;
 
   // May a process spin now, or would it take the processor from one with work? Counts who is awake.
   [[nodiscard]] bool processor_to_spare() const;
@@ -127,8 +156,14 @@ class Exchange {
   ExchangeOptions options_;
   unsigned processors_ = 1;
   Global* global_ = nullptr;
+  GatewayWords* gateway_words_ = nullptr;
+  WorkerWords* worker_words_ = nullptr;
+  std::span<Assignment> assignments_;
   std::span<ProcessRecord> records_;
+  Sleep* sleeps_ = nullptr;
+  std::atomic<uint64_t>* overdue_ = nullptr;
   std::span<Slot> slots_;
+  std::span<Order> orders_;
   std::atomic<uint64_t>* ready_ = nullptr;
   char* areas_ = nullptr;
   char* blocks_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "arena/futex.hpp"
@@ -17,7 +18,7 @@ constexpr int kQuestionsAtOnce = 64;
 
 GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway, Leftovers leftovers)
     : exchange_(exchange),
-      record_(exchange.records()[exchange.gateway_record(gateway)]),
+      sleep_(exchange.sleep(exchange.gateway_record(gateway))),
       gateway_(gateway),
       first_(gateway * exchange.slots_per_gateway()),
       count_(exchange.slots_per_gateway()),
@@ -32,61 +33,74 @@ GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway, Leftovers leftove
 void GatewayPort::recover(Leftovers leftovers) {
   for (uint32_t index = count_; index-- > 0;) {
     const uint32_t at = first_ + index;
-    Slot& slot = exchange_.slots()[at];
-    switch (slot.state.load(std::memory_order_acquire)) {
-      case SlotState::free:
-        free_.push_back(at);
-        break;
+    if (exchange_.orders()[at].open.load(std::memory_order_relaxed) == 0) {
+      free_.push_back(at);
+      continue;
+    }
+    switch (state(at)) {
       case SlotState::filling:
         free_slot(at);
         break;
       case SlotState::queued:
       case SlotState::running: {
-        const bool may_run = leftovers == Leftovers::run && slot.spooled == 0;
+        const bool may_run = leftovers == Leftovers::run && exchange_.orders()[at].spooled == 0;
         if (may_run || !withdraw(at)) abandon(at);
         break;
       }
-      case SlotState::done:
-      case SlotState::crashed:
-        slot.flags.fetch_or(kAbandoned);
-        discard_if_abandoned(at);
+      default:
+        abandon(at);
         break;
     }
   }
 }
 
-Submitted GatewayPort::submit(const RequestView& request, const Body& body, int64_t queue_deadline, uint32_t& taken) {
-  if (free_.empty()) return Submitted::queue_full;
-  const uint32_t at = free_.back();
+// What the last request in this slot has left.
+void GatewayPort::open(uint32_t at) {
   Slot& slot = exchange_.slots()[at];
-  char* area = exchange_.request_area(at);
-
+  Order& order = exchange_.orders()[at];
   slot.state.store(SlotState::filling, std::memory_order_relaxed);
-  slot.ticket.fetch_add(1, std::memory_order_relaxed);
-  const size_t head_size = encode_request(request, area, kLargestHead);
-  if (head_size == 0) {
-    slot.state.store(SlotState::free, std::memory_order_release);
-    return Submitted::too_large;
-  }
-  if (body.file == nullptr && !body.bytes.empty()) std::memcpy(area + head_size, body.bytes.data(), body.bytes.size());
-  slot.spooled = body.file != nullptr ? 1 : 0;
-  slot.head_size = static_cast<uint32_t>(head_size);
-  slot.body_size = request.body_size;
-  slot.attempt = 0;
-  slot.queue_deadline = queue_deadline;
+  order.ticket.fetch_add(1, std::memory_order_relaxed);
+  order.open.store(1, std::memory_order_relaxed);
+  order.abandoned.store(0, std::memory_order_relaxed);
+  order.consumed.store(0, std::memory_order_relaxed);
+  order.queued.store(monotonic_now(), std::memory_order_relaxed);
   slot.worker.store(0, std::memory_order_relaxed);
   slot.flags.store(0, std::memory_order_relaxed);
   slot.published.store(0, std::memory_order_relaxed);
-  slot.consumed.store(0, std::memory_order_relaxed);
   slot.started.store(0, std::memory_order_relaxed);
+  broken_[at - first_] = false;
+}
+
+// The master sees to it that what makes no sense is found: as long as there are requests.
+void GatewayPort::ask_for_audit() const {
+  std::atomic<uint32_t>& asked = exchange_.gateway_words().audit_asked;
+  if (asked.load(std::memory_order_relaxed) == 0 && asked.exchange(1) == 0) exchange_.poke_master();
+}
+
+Submitted GatewayPort::submit(const RequestView& request, const Body& body, int64_t queue_deadline, uint32_t& taken) {
+  ask_for_audit();
+  if (free_.empty()) return Submitted::queue_full;
+  const uint32_t at = free_.back();
+  Slot& slot = exchange_.slots()[at];
+  Order& order = exchange_.orders()[at];
+  char* area = exchange_.request_area(at);
+
+  const size_t head_size = encode_request(request, area, kLargestHead);
+  if (head_size == 0) return Submitted::too_large;
+  if (body.file == nullptr && !body.bytes.empty()) std::memcpy(area + head_size, body.bytes.data(), body.bytes.size());
+  open(at);
+  order.spooled = body.file != nullptr ? 1 : 0;
+  order.head_size = static_cast<uint32_t>(head_size);
+  order.body_size = request.body_size;
+  order.attempt = 0;
+  order.queue_deadline = queue_deadline;
   slot.first_byte.store(0, std::memory_order_relaxed);
   slot.done.store(0, std::memory_order_relaxed);
-  slot.queued.store(monotonic_now(), std::memory_order_relaxed);
-  broken_[at - first_] = false;
 
   files_[at - first_] = body.file;
   if (!exchange_.queue().push(at, exchange_.options().queue_size)) {
     files_[at - first_].reset();
+    order.open.store(0, std::memory_order_relaxed);
     slot.state.store(SlotState::free, std::memory_order_release);
     return Submitted::queue_full;
   }
@@ -103,33 +117,25 @@ bool GatewayPort::withdraw(uint32_t slot) {
 }
 
 void GatewayPort::abandon(uint32_t slot) {
-  exchange_.slots()[slot].flags.fetch_or(kAbandoned);
+  exchange_.orders()[slot].abandoned.store(1);
   discard_if_abandoned(slot);
 }
 
 void GatewayPort::request_kill(uint32_t slot) {
   const uint32_t worker = exchange_.slots()[slot].worker.load(std::memory_order_acquire);
-  if (worker == 0 || worker > exchange_.records().size()) return;
-  const uint32_t ticket = exchange_.slots()[slot].ticket.load(std::memory_order_relaxed);
-  exchange_.records()[worker - 1].overdue.store(overdue_mark(slot, ticket), std::memory_order_release);
+  if (worker == 0 || worker > exchange_.worker_records()) return;
+  const uint32_t ticket = exchange_.orders()[slot].ticket.load(std::memory_order_relaxed);
+  exchange_.overdue(worker - 1).store(overdue_mark(slot, ticket), std::memory_order_release);
   exchange_.poke_master();
 }
 
 void GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
-  Slot& slot = exchange_.slots()[at];
   consume_all(at);
   reclaim_blocks_of(at);
-  slot.state.store(SlotState::filling, std::memory_order_relaxed);
-  slot.ticket.fetch_add(1, std::memory_order_relaxed);
-  slot.attempt += 1;
-  slot.queue_deadline = queue_deadline;
-  slot.worker.store(0, std::memory_order_relaxed);
-  slot.flags.store(0, std::memory_order_relaxed);
-  slot.published.store(0, std::memory_order_relaxed);
-  slot.consumed.store(0, std::memory_order_relaxed);
-  slot.queued.store(monotonic_now(), std::memory_order_relaxed);
-  slot.started.store(0, std::memory_order_relaxed);
-  broken_[at - first_] = false;
+  open(at);
+  Order& order = exchange_.orders()[at];
+  order.attempt += 1;
+  order.queue_deadline = queue_deadline;
   exchange_.queue().push_front(at);
   wake_ups_.want();
 }
@@ -144,15 +150,15 @@ void GatewayPort::release(uint32_t slot) {
 
 void GatewayPort::free_slot(uint32_t slot) {
   files_[slot - first_].reset();
+  exchange_.orders()[slot].open.store(0, std::memory_order_relaxed);
   exchange_.slots()[slot].state.store(SlotState::free, std::memory_order_release);
   free_.push_back(slot);
 }
 
 bool GatewayPort::discard_if_abandoned(uint32_t at) {
-  Slot& slot = exchange_.slots()[at];
-  if ((slot.flags.load(std::memory_order_acquire) & kAbandoned) == 0) {
-    return slot.state.load(std::memory_order_acquire) == SlotState::free;
-  }
+  const Order& order = exchange_.orders()[at];
+  if (order.open.load(std::memory_order_relaxed) == 0) return true;
+  if (order.abandoned.load(std::memory_order_relaxed) == 0) return false;
   const Progress progress_now = progress(at);
   consume_all(at);
   if (progress_now != Progress::running) release(at);
@@ -164,9 +170,8 @@ void GatewayPort::hand_out_bodies() {
   for (int count = 0; count < kQuestionsAtOnce && exchange_.bodies(gateway_).next(question); ++count) {
     const uint32_t index = question.slot - first_;
     if (!question.answer || index >= count_ || files_[index] == nullptr) continue;
-    const Slot& slot = exchange_.slots()[question.slot];
-    if (slot.state.load(std::memory_order_acquire) != SlotState::running) continue;
-    if (slot.ticket.load(std::memory_order_relaxed) != question.ticket) continue;
+    if (state(question.slot) != SlotState::running) continue;
+    if (order(question.slot).ticket.load(std::memory_order_relaxed) != question.ticket) continue;
     BodyChannel::answer(question, *files_[index]);
   }
 }
@@ -196,9 +201,24 @@ bool GatewayPort::streaming(uint32_t slot) const {
   return (exchange_.slots()[slot].flags.load(std::memory_order_relaxed) & kStreaming) != 0;
 }
 
-uint32_t GatewayPort::waiting(uint32_t at) {
+SlotTimes GatewayPort::times(uint32_t at) const {
   const Slot& slot = exchange_.slots()[at];
-  const uint32_t count = slot.published.load(std::memory_order_acquire) - slot.consumed.load(std::memory_order_relaxed);
+  const int64_t now = monotonic_now();
+  const int64_t queued = order(at).queued.load(std::memory_order_relaxed);
+  return {queued, time_between(queued, slot.started.load(std::memory_order_relaxed), now),
+          time_between(queued, slot.first_byte.load(std::memory_order_relaxed), now),
+          time_between(queued, slot.done.load(std::memory_order_relaxed), now)};
+}
+
+int64_t GatewayPort::begun(uint32_t at) const {
+  const int64_t queued = order(at).queued.load(std::memory_order_relaxed);
+  const int64_t noted = exchange_.slots()[at].started.load(std::memory_order_relaxed);
+  return std::max(queued, time_between(queued, noted, monotonic_now()));
+}
+
+uint32_t GatewayPort::waiting(uint32_t at) {
+  const uint32_t count = exchange_.slots()[at].published.load(std::memory_order_acquire) -
+                         order(at).consumed.load(std::memory_order_relaxed);
   if (count > kSegments) distrust(at);
   return broken_[at - first_] ? 0 : count;
 }
@@ -206,12 +226,13 @@ uint32_t GatewayPort::waiting(uint32_t at) {
 bool GatewayPort::peek(uint32_t at, SegmentView& segment, uint32_t ahead) {
   if (waiting(at) <= ahead) return false;
   const Slot& slot = exchange_.slots()[at];
-  const uint32_t place = (slot.consumed.load(std::memory_order_relaxed) + ahead) % kSegments;
+  const uint32_t place = (order(at).consumed.load(std::memory_order_relaxed) + ahead) % kSegments;
   const Segment read = slot.segments[place].load(std::memory_order_relaxed);
   const uint32_t worker = slot.worker.load(std::memory_order_relaxed) - 1 - exchange_.first_worker_record();
   const bool sane = read.kind <= SegmentKind::body && read.offset <= kBlockSize &&
                     read.length <= kBlockSize - read.offset && read.block < kBlocksPerWorker &&
-                    worker < exchange_.worker_records();
+                    worker < exchange_.worker_records() &&
+                    exchange_.records()[worker].block_slot[read.block].load(std::memory_order_relaxed) == at + 1;
   if (!sane) {
     distrust(at);
     return false;
@@ -222,7 +243,7 @@ bool GatewayPort::peek(uint32_t at, SegmentView& segment, uint32_t ahead) {
 }
 
 void GatewayPort::consume(uint32_t at, const SegmentView& segment) {
-  std::atomic<uint32_t>& consumed = exchange_.slots()[at].consumed;
+  std::atomic<uint32_t>& consumed = exchange_.orders()[at].consumed;
   consumed.store(consumed.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   if (segment.last_of_block) give_back(segment.block);
 }
@@ -252,14 +273,14 @@ void GatewayPort::reclaim_blocks_of(uint32_t at) {
 }
 
 bool GatewayPort::prepare_sleep() {
-  record_.sleeping.store(1);
+  sleep_.sleeping.store(1);
   if (!has_news()) return true;
   awake();
   return false;
 }
 
 void GatewayPort::awake() {
-  record_.sleeping.store(0);
+  sleep_.sleeping.store(0);
 }
 
 void GatewayPort::spin_for_news(int64_t limit_ns) const {

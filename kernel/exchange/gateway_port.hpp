@@ -25,6 +25,11 @@ enum class Progress : uint8_t {
   crashed,   // the worker died
 };
 
+// What a worker has noted, where it may be so; else 0. Monotonic ns.
+struct SlotTimes {
+  int64_t queued, started, first_byte, done;
+};
+
 struct SegmentView {
   SegmentKind kind;
   std::string_view bytes;  // in shared memory, until consume(); what they are may change at any time, their number not
@@ -98,8 +103,16 @@ class GatewayPort {
   // No slot is in use: neither a client nor a worker needs this gateway.
   [[nodiscard]] bool idle() const { return free_.size() == count_; }
 
-  [[nodiscard]] const Slot& slot(uint32_t slot) const { return exchange_.slots()[slot]; }
-  [[nodiscard]] bool first_attempt(uint32_t slot) const { return exchange_.slots()[slot].attempt == 0; }
+  [[nodiscard]] const Order& order(uint32_t slot) const { return exchange_.orders()[slot]; }
+  // Any value, if somebody has scribbled there.
+  [[nodiscard]] SlotState state(uint32_t slot) const {
+    return exchange_.slots()[slot].state.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] bool first_attempt(uint32_t slot) const { return order(slot).attempt == 0; }
+  [[nodiscard]] SlotTimes times(uint32_t slot) const;
+  // When its worker began. The worker notes that a little after it has taken the request, and until then there is what
+  // an attempt before has noted, or nothing: then it is when it was queued.
+  [[nodiscard]] int64_t begun(uint32_t slot) const;
 
   // Before and after the gateway sleeps: says whether workers must poke it. Returns false when there is news already.
   bool prepare_sleep();
@@ -108,6 +121,8 @@ class GatewayPort {
   void spin_for_news(int64_t limit_ns) const;
 
  private:
+  void open(uint32_t slot);
+  void ask_for_audit() const;
   bool discard_if_abandoned(uint32_t slot);
   void consume_all(uint32_t slot);
   void free_slot(uint32_t slot);
@@ -116,7 +131,7 @@ class GatewayPort {
   void recover(Leftovers leftovers);
 
   Exchange& exchange_;
-  ProcessRecord& record_;
+  Sleep& sleep_;
   const unsigned gateway_;
   const uint32_t first_, count_;
   std::span<std::atomic<uint64_t>> ready_;

@@ -26,6 +26,7 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
     if (slot.worker.load(std::memory_order_acquire) != record_index + 1) continue;
     SlotState expected = slot.state.load(std::memory_order_acquire);
     RequestView request;
+    if (exchange.orders()[at].open.load(std::memory_order_relaxed) == 0) continue;
     const bool is_running = expected == SlotState::running;
     if (is_running && !decode_request(exchange.request_area(at), kRequestArea, request)) request = {};
     LostRequest running{std::string(request.id), std::string(request.method), std::string(request.uri),
@@ -41,23 +42,25 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
   ProcessRecord& record = exchange.records()[record_index];
   reclaim_unpublished(record);
   record.current_slot.store(0, std::memory_order_relaxed);
-  record.parked.store(0, std::memory_order_relaxed);
+  exchange.sleep(record_index).parked.store(0, std::memory_order_relaxed);
   record.window_waiting.store(0, std::memory_order_relaxed);
-  record.overdue.store(0, std::memory_order_relaxed);
+  exchange.overdue(record_index).store(0, std::memory_order_relaxed);
   record.left_at.store(0, std::memory_order_relaxed);
   record.state.store(ProcessState::none, std::memory_order_relaxed);
   record.ready.store(0, std::memory_order_relaxed);
-  record.retire.store(0, std::memory_order_relaxed);
-  record.pid.store(0, std::memory_order_release);
+  record.own_pid.store(0, std::memory_order_relaxed);
+  exchange.assignments()[record_index].retire.store(0, std::memory_order_relaxed);
+  exchange.assignments()[record_index].pid.store(0, std::memory_order_release);
   return lost;
 }
 
 ExchangeUsage usage(const Exchange& exchange) {
   ExchangeUsage counts;
   counts.slots = static_cast<unsigned>(exchange.slots().size());
-  for (const Slot& slot : exchange.slots()) {
-    if (slot.state.load(std::memory_order_relaxed) != SlotState::free) ++counts.slots_used;
-    if (slot.state.load(std::memory_order_relaxed) == SlotState::queued) ++counts.queue_depth;
+  for (uint32_t at = 0; at < counts.slots; ++at) {
+    if (exchange.orders()[at].open.load(std::memory_order_relaxed) == 0) continue;
+    ++counts.slots_used;
+    if (exchange.slots()[at].state.load(std::memory_order_relaxed) == SlotState::queued) ++counts.queue_depth;
   }
   for (const ProcessRecord& worker : exchange.workers()) {
     counts.blocks += kBlocksPerWorker;

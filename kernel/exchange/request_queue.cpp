@@ -1,5 +1,7 @@
 #include "exchange/request_queue.hpp"
 
+#include "base/clock.hpp"
+
 namespace askr::exchange {
 
 RequestQueue::Guard::Guard(RequestQueue& queue) : queue_(queue) {
@@ -11,10 +13,11 @@ RequestQueue::Guard::~Guard() {
 }
 
 bool RequestQueue::is_live(const QueueEntry& entry) const {
-  if (entry.slot >= slot_count_) return false;
-  const Slot& slot = slots_[entry.slot];
-  return slot.state.load(std::memory_order_relaxed) == SlotState::queued &&
-         slot.ticket.load(std::memory_order_relaxed) == entry.ticket;
+  if (entry.slot >= slots_.size()) return false;
+  const Order& order = orders_[entry.slot];
+  return slots_[entry.slot].state.load(std::memory_order_relaxed) == SlotState::queued &&
+         order.ticket.load(std::memory_order_relaxed) == entry.ticket &&
+         order.open.load(std::memory_order_relaxed) != 0;
 }
 
 // Drops the entries that nobody wants any more. An entry is copied before the old place is given up, and doubles are
@@ -38,7 +41,7 @@ bool RequestQueue::push(uint32_t slot, uint32_t limit) {
   if (live >= limit) return false;
   if (header_->tail.load(std::memory_order_relaxed) - header_->head.load(std::memory_order_relaxed) >= mask_) compact();
   const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
-  entries_[tail & mask_] = {slot, slots_[slot].ticket.load(std::memory_order_relaxed)};
+  entries_[tail & mask_] = {slot, orders_[slot].ticket.load(std::memory_order_relaxed)};
   slots_[slot].state.store(SlotState::queued, std::memory_order_release);
   header_->tail.store(tail + 1, std::memory_order_release);
   header_->live.store(live + 1, std::memory_order_relaxed);
@@ -49,7 +52,7 @@ void RequestQueue::push_front(uint32_t slot) {
   Guard guard(*this);
   if (header_->tail.load(std::memory_order_relaxed) - header_->head.load(std::memory_order_relaxed) >= mask_) compact();
   const uint32_t head = header_->head.load(std::memory_order_relaxed) - 1;
-  entries_[head & mask_] = {slot, slots_[slot].ticket.load(std::memory_order_relaxed)};
+  entries_[head & mask_] = {slot, orders_[slot].ticket.load(std::memory_order_relaxed)};
   slots_[slot].state.store(SlotState::queued, std::memory_order_release);
   header_->head.store(head, std::memory_order_release);
   header_->live.fetch_add(1, std::memory_order_relaxed);
@@ -60,7 +63,7 @@ bool RequestQueue::is_oldest_a_retry() const {
   uint32_t head = header_->head.load(std::memory_order_relaxed);
   for (uint32_t steps = 0; head != tail && steps <= mask_; ++steps) {
     const QueueEntry entry = entries_[head++ & mask_];
-    if (is_live(entry)) return slots_[entry.slot].attempt > 0;
+    if (is_live(entry)) return orders_[entry.slot].attempt > 0;
   }
   return false;
 }
@@ -80,7 +83,8 @@ bool RequestQueue::take_oldest(Takes takes, uint32_t worker, int64_t now, uint32
     const QueueEntry entry = entries_[head++ & mask_];
     if (!is_live(entry)) continue;
     Slot& slot = slots_[entry.slot];
-    if (slot.queue_deadline < now) continue;  // its gateway withdraws it by its own timer and answers 503
+    if (orders_[entry.slot].queue_deadline < now)
+      continue;  // its gateway withdraws it by its own timer and answers 503
     header_->live.store(header_->live.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
     slot.worker.store(worker + 1, std::memory_order_relaxed);
     SlotState expected = SlotState::queued;
@@ -98,6 +102,46 @@ bool RequestQueue::withdraw(uint32_t slot) {
   const uint32_t live = header_->live.load(std::memory_order_relaxed);
   if (live > 0) header_->live.store(live - 1, std::memory_order_relaxed);
   return true;
+}
+
+// Entries of requests that wait, each once; `found` has their slots.
+uint32_t RequestQueue::count_entries(uint32_t head, uint32_t tail, std::vector<bool>& found) const {
+  uint32_t count = 0;
+  for (uint32_t at = head; at != tail; ++at) {
+    const QueueEntry entry = entries_[at & mask_];
+    if (!is_live(entry) || found[entry.slot]) continue;
+    found[entry.slot] = true;
+    ++count;
+  }
+  return count;
+}
+
+// A request whose time is over may have been taken off by a worker, and waits for its gateway to say so.
+RequestQueue::Sense RequestQueue::mend(int64_t now, std::vector<uint32_t>& lost) {
+  constexpr int64_t kPatience = kSecond;
+  if (header_->lock.lock_within(kPatience) == arena::Acquired::busy) return Sense::busy;
+  Sense sense = Sense::good;
+  uint32_t head = header_->head.load(std::memory_order_relaxed);
+  const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
+  if (tail - head > mask_ + 1 || header_->live.load(std::memory_order_relaxed) > slots_.size()) sense = Sense::none;
+  if (tail - head > mask_ + 1) {
+    header_->head.store(tail, std::memory_order_relaxed);
+    head = tail;
+  }
+  std::vector<bool> found(slots_.size());
+  uint32_t live = count_entries(head, tail, found);
+  for (uint32_t at = 0; at < slots_.size(); ++at) {
+    SlotState state = slots_[at].state.load(std::memory_order_relaxed);
+    if (found[at] || state != SlotState::queued || orders_[at].open.load(std::memory_order_relaxed) == 0) continue;
+    if (orders_[at].queue_deadline < now) {
+      ++live;
+    } else if (slots_[at].state.compare_exchange_strong(state, SlotState::crashed)) {
+      lost.push_back(at);
+    }
+  }
+  header_->live.store(live, std::memory_order_relaxed);
+  header_->lock.unlock();
+  return sense;
 }
 
 }  // namespace askr::exchange

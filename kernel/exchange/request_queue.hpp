@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "arena/owner_lock.hpp"
 #include "exchange/slot.hpp"
@@ -33,8 +35,9 @@ class RequestQueue {
  public:
   RequestQueue() = default;
   // `capacity` is a power of two and more than all slots together.
-  RequestQueue(QueueHeader* header, QueueEntry* entries, uint32_t capacity, Slot* slots, uint32_t slot_count)
-      : header_(header), entries_(entries), mask_(capacity - 1), slots_(slots), slot_count_(slot_count) {}
+  RequestQueue(QueueHeader* header, QueueEntry* entries, uint32_t capacity, std::span<Slot> slots,
+               std::span<Order> orders)
+      : header_(header), entries_(entries), mask_(capacity - 1), slots_(slots), orders_(orders) {}
 
   // Appends a slot in state filling and makes it queued. False: `limit` requests are waiting already.
   bool push(uint32_t slot, uint32_t limit);
@@ -52,12 +55,24 @@ class RequestQueue {
   // Takes a queued slot back: true when it was still queued and is now filling.
   bool withdraw(uint32_t slot);
 
+  enum class Sense : uint8_t {
+    good,
+    none,  // its counts are not what the queue could ever have come to: they were set anew
+    busy,  // somebody keeps the lock; nothing was looked at
+  };
+  // For the master. Counts again, and makes `crashed` each request that is queued by its state and by nothing else:
+  // nobody knows whether a worker has begun it. These are added to `lost`.
+  Sense mend(int64_t now, std::vector<uint32_t>& lost);
+
   [[nodiscard]] bool looks_empty() const {
     return header_->head.load(std::memory_order_relaxed) == header_->tail.load(std::memory_order_acquire);
   }
   // Runs freely: two values that differ say that requests were taken in between.
   [[nodiscard]] uint32_t taken() const { return header_->head.load(std::memory_order_relaxed); }
   [[nodiscard]] uint32_t depth() const { return header_->live.load(std::memory_order_relaxed); }
+
+  // As it lies in shared memory.
+  [[nodiscard]] QueueHeader* header() const { return header_; }
 
  private:
   // Holds the lock. After a dead owner the ring is compacted, which also counts it anew.
@@ -75,12 +90,13 @@ class RequestQueue {
   [[nodiscard]] bool is_oldest_a_retry() const;
   [[nodiscard]] bool is_live(const QueueEntry& entry) const;
   void compact();
+  uint32_t count_entries(uint32_t head, uint32_t tail, std::vector<bool>& found) const;
 
   QueueHeader* header_ = nullptr;
   QueueEntry* entries_ = nullptr;
   uint32_t mask_ = 0;
-  Slot* slots_ = nullptr;
-  uint32_t slot_count_ = 0;
+  std::span<Slot> slots_;
+  std::span<Order> orders_;
 };
 
 }  // namespace askr::exchange

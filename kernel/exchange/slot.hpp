@@ -1,4 +1,5 @@
-// A slot: one request on its way from a gateway to a worker and back (region kernel.exchange).
+// A slot: one request on its way from a gateway to a worker and back (regions kernel.gateways and
+// kernel.exchange).
 //
 //   free -> filling -> queued -> running -> done -> free
 //                 ^-- withdrawn -'    '-> crashed -> free, or queued again
@@ -6,6 +7,10 @@
 // Each gateway has its own range of slots, so taking and releasing one needs no lock and a new gateway finds what its
 // predecessor left. Every change out of `queued` and `running` is one compare-and-swap: gateway (withdraw), worker
 // (take, finish) and master (its worker died) may race, exactly one wins.
+//
+// A slot has two halves. Which requests there are and what they are is the gateway's, and no worker can write there.
+// The state and the response are written by workers: what makes no sense in it is distrusted by the gateway, and a slot
+// whose state is nonsense is found by the master (audit.hpp), for which it is a request whose worker has died.
 #pragma once
 
 #include <algorithm>
@@ -37,37 +42,43 @@ inline constexpr uint32_t kInlineBody = 64U << 10;    // bodies above go to a sp
 inline constexpr uint32_t kLargestHead = kRequestArea - kInlineBody;
 
 enum SlotFlag : uint32_t {
-  kAbandoned = 1,  // gateway: nobody waits for the response any more
   kStreaming = 2,  // worker: flush() was called
   kAborted = 4,    // worker: the response could not be completed
 };
 
-struct alignas(128) Slot {
-  std::atomic<SlotState> state;
-  std::atomic<uint32_t> ticket;  // changes with each request, so a stale queue entry is recognised
-  std::atomic<uint32_t> worker;  // index into the process table + 1, 0: none
-  std::atomic<uint32_t> flags;
+// The half of a slot that its gateway alone writes to: what it wants, and how far it has got.
+struct alignas(64) Order {
+  std::atomic<uint32_t> open;       // 1: there is a request in it; 0: whatever the other half says, it is free
+  std::atomic<uint32_t> ticket;     // changes with each request, so a stale queue entry is recognised
+  std::atomic<uint32_t> abandoned;  // 1: nobody waits for the response any more
+  std::atomic<uint32_t> consumed;   // segments
 
-  // --- written by the gateway while filling
+  // --- constant while it is queued
   uint32_t spooled;    // 1: the body is in a file (BodyChannel), 0: inline
   uint32_t head_size;  // bytes of the encoded head; an inline body follows it
   uint32_t attempt;    // 0: first
   uint64_t body_size;
-  int64_t queue_deadline;  // monotonic ns
+  int64_t queue_deadline;       // monotonic ns
+  std::atomic<int64_t> queued;  // monotonic ns
+};
+
+// The half that workers write to. Others read each word once, check it and use what they have read.
+struct alignas(128) Slot {
+  std::atomic<SlotState> state;
+  std::atomic<uint32_t> worker;  // index into the process table + 1, 0: none
+  std::atomic<uint32_t> flags;
 
   // --- the timestamps every metric comes from, monotonic ns
-  std::atomic<int64_t> queued, started, first_byte, done;
+  std::atomic<int64_t> started, first_byte, done;
 
   // --- the response: published by the worker, consumed by the gateway
   alignas(64) std::atomic<uint32_t> published;
-  std::atomic<uint32_t> consumed;
   std::array<std::atomic<Segment>, kSegments> segments;
-
-  // When its worker began, as its gateway sees it. The worker notes that a little after it has taken the request, and
-  // until then there is what an attempt before has noted, or nothing.
-  [[nodiscard]] int64_t begun() const {
-    return std::max(started.load(std::memory_order_relaxed), queued.load(std::memory_order_relaxed));
-  }
 };
+
+// A time that a worker has noted, if it may be one: not before `since` and not after `now`. Else 0.
+constexpr int64_t time_between(int64_t since, int64_t noted, int64_t now) {
+  return noted >= since && noted <= now ? noted : 0;
+}
 
 }  // namespace askr::exchange

@@ -97,8 +97,8 @@ void WorkerPort::State::measure_memory() {
 }
 
 bool WorkerPort::State::should_stop() const {
-  const uint32_t retire =
-      record.retire.load();  // ordered behind the store of `parked`: the master stores, then looks there
+  // Ordered behind the store of `parked`: the master stores, then looks there.
+  const uint32_t retire = std::max(assigned.retire.load(), record.orphaned.load());
   return retire == kRetireNow || (retire == kRetireWhenIdle && exchange.queue().looks_empty());
 }
 
@@ -113,7 +113,7 @@ Wait WorkerPort::State::leave() const {
 // is stored before the flag is read.
 void WorkerPort::State::note_leaving() const {
   record.left_at.store(monotonic_now());
-  std::atomic<uint32_t>& watched = exchange.global().leaving_watched;
+  std::atomic<uint32_t>& watched = exchange.worker_words().leaving_watched;
   if (watched.load() == 0 && watched.exchange(1) == 0) exchange.poke_master();
 }
 
@@ -142,13 +142,15 @@ bool WorkerPort::State::take(Since since) {
 
   slot_index = taken;
   slot = &exchange.slots()[taken];
+  order = &exchange.orders()[taken];
+  ticket = order->ticket.load(std::memory_order_relaxed);
   record.current_slot.store(taken + 1, std::memory_order_relaxed);
   record.state.store(ProcessState::busy, std::memory_order_relaxed);
   if (since == Since::last_request) note_pace(now);
   record.last_request.store(now, std::memory_order_relaxed);
   slot->started.store(now, std::memory_order_relaxed);
 
-  head.assign(exchange.request_area(taken), std::min(slot->head_size, kLargestHead));
+  head.assign(exchange.request_area(taken), std::min(order->head_size, kLargestHead));
   open_request(head);
   if (open_body()) return true;
   decline();
@@ -158,11 +160,11 @@ bool WorkerPort::State::take(Since since) {
 // A body that waits in a file is asked for before anything runs: a request without its body must not.
 bool WorkerPort::State::open_body() {
   inline_body = nullptr;
-  if (slot->spooled == 0) {
-    inline_body = exchange.request_area(slot_index) + std::min(slot->head_size, kLargestHead);
+  if (order->spooled == 0) {
+    inline_body = exchange.request_area(slot_index) + std::min(order->head_size, kLargestHead);
     return true;
   }
-  spool = exchange.bodies(exchange.gateway_of(slot_index)).ask(slot_index, slot->ticket);
+  spool = exchange.bodies(exchange.gateway_of(slot_index)).ask(slot_index, ticket);
   return static_cast<bool>(spool);
 }
 
@@ -197,6 +199,8 @@ bool WorkerPort::State::take_rehearsal() {
   rehearsals.pop_back();
   rehearsing = true;
   slot = stage.get();
+  order = &nobody_asks;
+  ticket = 0;
   inline_body = nullptr;
   record.state.store(ProcessState::busy, std::memory_order_relaxed);
   open_request(rehearsal);
@@ -232,14 +236,14 @@ void WorkerPort::State::sleep() {
   record.state.store(ProcessState::idle, std::memory_order_relaxed);
   if (!rested) record.slept_at.store(monotonic_now(), std::memory_order_relaxed);
   rested = true;
-  record.parked.store(1);
+  rest.parked.store(1);
   log::reopen_if_asked();  // ordered behind that store: the master counts, then wakes who is parked
   const bool work = !exchange.queue().looks_empty() && exchange.queue().has_for(takes());
   if (work || should_stop()) {
-    record.parked.store(0);
+    rest.parked.store(0);
     return;
   }
-  while (record.parked.load() == 1) arena::futex_wait(record.parked, 1);
+  while (rest.parked.load() == 1) arena::futex_wait(rest.parked, 1);
 }
 
 Wait WorkerPort::wait() {
@@ -276,7 +280,7 @@ const RequestView& WorkerPort::request() const {
 
 void WorkerPort::ask_for_reload() {
   if (state_->slot == nullptr || state_->rehearsing) return;
-  state_->exchange.global().reload_asked.store(1, std::memory_order_release);
+  state_->exchange.worker_words().reload_asked.store(1, std::memory_order_release);
   state_->exchange.poke_master();
 }
 
@@ -293,7 +297,7 @@ bool WorkerPort::log_was_reopened() const {
 }
 
 bool WorkerPort::is_first_to_warn(SharedWarning warning) {
-  std::atomic<uint32_t>& warned = state_->exchange.global().warned[static_cast<size_t>(warning)];
+  std::atomic<uint32_t>& warned = state_->exchange.worker_words().warned[static_cast<size_t>(warning)];
   return warned.exchange(state_->generation) != state_->generation;
 }
 
@@ -303,6 +307,10 @@ uint64_t WorkerPort::served() const {
 
 uint64_t WorkerPort::private_memory() const {
   return uint64_t{state_->record.private_kb.load(std::memory_order_relaxed)} << 10;
+}
+
+unsigned WorkerPort::position() const {
+  return state_->record_index - exchange::Exchange::first_worker_record();
 }
 
 ProcessRecord& WorkerPort::record() const {

@@ -98,6 +98,8 @@ class WorkerPort {
   // Shows this worker as one that works for no client, after its response; wait() takes it back.
   void set_deferred(bool deferred);
 
+  // Among the workers of all generations.
+  [[nodiscard]] unsigned position() const;
   // This worker's, for its last words (leave_note in process_table.hpp).
   [[nodiscard]] ProcessRecord& record() const;
 

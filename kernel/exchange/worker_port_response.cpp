@@ -52,9 +52,18 @@ void WorkerPort::State::open_block() {
   used = unpublished = 0;
 }
 
+// It is not when somebody has scribbled over the slot, and its gateway has given the request up for it.
+bool WorkerPort::State::is_still_mine() const {
+  return order->ticket.load(std::memory_order_relaxed) == ticket;
+}
+
+void WorkerPort::State::let_go_of_block() {
+  record.free_blocks.fetch_or(uint64_t{1} << (block - first_block));
+}
+
 void WorkerPort::State::publish(SegmentKind kind, uint32_t begin, bool last) {
-  if (rehearsing) {
-    if (last) record.free_blocks.fetch_or(uint64_t{1} << (block - first_block));
+  if (rehearsing || !is_still_mine()) {
+    if (last) let_go_of_block();
     return;
   }
   record.block_slot[block - first_block].store(slot_index + 1, std::memory_order_release);
@@ -164,11 +173,12 @@ void WorkerPort::State::complete(uint32_t flags) {
     return;
   }
   spool.reset();
+  const bool mine = is_still_mine();
   record.requests.store(record.requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   record.current_slot.store(0, std::memory_order_relaxed);
-  slot->state.store(SlotState::done, std::memory_order_release);
+  if (mine) slot->state.store(SlotState::done, std::memory_order_release);
   slot = nullptr;
-  announce();
+  if (mine) announce();
   if (status >= 500 || flags != 0) note_error();  // last: the master may end this process for it
 }
 
@@ -192,7 +202,7 @@ bool WorkerPort::head_sent() const {
 }
 
 bool WorkerPort::client_gone() const {
-  return state_->slot != nullptr && (state_->slot->flags.load(std::memory_order_relaxed) & kAbandoned) != 0;
+  return state_->slot != nullptr && state_->order->abandoned.load(std::memory_order_relaxed) != 0;
 }
 
 }  // namespace askr::exchange

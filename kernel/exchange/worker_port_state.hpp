@@ -24,6 +24,8 @@ struct WorkerPort::State {
       : exchange(exchange_in),
         record_index(exchange_in.first_worker_record() + index),
         record(exchange_in.records()[record_index]),
+        assigned(exchange_in.assignments()[record_index]),
+        rest(exchange_in.sleep(record_index)),
         first_block(index * kBlocksPerWorker),
         generation(generation_in),
         log_reopened(log::reopenings()) {}
@@ -50,10 +52,14 @@ struct WorkerPort::State {
   void complete(uint32_t flags);
   void note_error();
   void wait_for_window();
+  [[nodiscard]] bool is_still_mine() const;
+  void let_go_of_block();
 
   Exchange& exchange;
   const unsigned record_index;
   ProcessRecord& record;
+  const Assignment& assigned;
+  Sleep& rest;
   const uint32_t first_block;
   const uint32_t generation;
   const uint32_t log_reopened;
@@ -61,7 +67,9 @@ struct WorkerPort::State {
   std::string head;  // the encoded request, copied: the slot is another request's before the script has ended
   RequestView request;
   uint32_t slot_index = kNoSlot;
-  Slot* slot = nullptr;  // of the current request; nullptr once the response is complete
+  Slot* slot = nullptr;          // of the current request; nullptr once the response is complete
+  const Order* order = nullptr;  // of the same
+  uint32_t ticket = 0;           // of the order when it was taken
   const char* inline_body = nullptr;
   UniqueFd spool;
   uint64_t body_read = 0;
@@ -78,7 +86,8 @@ struct WorkerPort::State {
 
   std::vector<std::string> rehearsals;  // those left, the next one last
   std::string rehearsal;                // the one that runs
-  std::unique_ptr<Slot> stage;          // where its response would go; nobody reads there
+  Order nobody_asks{};
+  std::unique_ptr<Slot> stage;  // where its response would go; nobody reads there
   bool rehearsing = false, rehearsal_failed = false;
   bool is_copy = false, has_forked = false;
   bool booted = false;

@@ -55,9 +55,8 @@ void Connection::wait_for_client() {
   int64_t deadline = gateway_.now + gateway_.settings.server.send_timeout;
   Timeout kind = Timeout::send;
   if (context_->slot != kNoSlot) {
-    const exchange::Slot& slot = gateway_.port.slot(context_->slot);
-    const int64_t end = slot.begun() + gateway_.settings.server.request_timeout;
-    if (end < deadline && slot.state.load(std::memory_order_acquire) == exchange::SlotState::running) {
+    const int64_t end = gateway_.port.begun(context_->slot) + gateway_.settings.server.request_timeout;
+    if (end < deadline && gateway_.port.state(context_->slot) == exchange::SlotState::running) {
       deadline = end;
       kind = Timeout::request;
     }
@@ -130,14 +129,13 @@ void Connection::on_request_timeout() {
     }
     return;
   }
-  const exchange::Slot& slot = gateway_.port.slot(context_->slot);
-  const auto state = slot.state.load(std::memory_order_acquire);
+  const auto state = gateway_.port.state(context_->slot);
   if (state == exchange::SlotState::queued) {
-    if (gateway_.now < slot.queue_deadline) {
+    if (gateway_.now < gateway_.port.order(context_->slot).queue_deadline) {
       gateway_.exchange.wake_workers(1);
       // Not later than it could be over its time if it were taken now.
       const int64_t end = gateway_.now + gateway_.settings.server.request_timeout;
-      gateway_.timers.arm(timer_, Timeout::request, std::min(slot.queue_deadline, end));
+      gateway_.timers.arm(timer_, Timeout::request, std::min(gateway_.port.order(context_->slot).queue_deadline, end));
     } else if (gateway_.port.withdraw(context_->slot)) {
       leave_worker();
       answer_error(503, 1);
@@ -146,7 +144,7 @@ void Connection::on_request_timeout() {
     }
     return;
   }
-  const int64_t deadline = slot.begun() + gateway_.settings.server.request_timeout;
+  const int64_t deadline = gateway_.port.begun(context_->slot) + gateway_.settings.server.request_timeout;
   if (gateway_.now < deadline) {
     gateway_.timers.arm(timer_, Timeout::request, deadline);
     return;

@@ -192,7 +192,7 @@ void Connection::dispatch() {
 void Connection::leave_worker() {
   note_times();
   pipeline::Times& times = context_->transaction.times;
-  times.left_worker = gateway_.port.slot(context_->slot).done.load(std::memory_order_relaxed);
+  times.left_worker = gateway_.port.times(context_->slot).done;
   if (times.left_worker == 0) times.left_worker = gateway_.now;
   gateway_.by_slot[context_->slot - gateway_.first_slot] = nullptr;
   context_->slot = kNoSlot;
@@ -201,11 +201,11 @@ void Connection::leave_worker() {
 
 // Its slot is still as it was: this gateway alone gives it to another request.
 void Connection::note_times() {
-  const exchange::Slot& slot = gateway_.port.slot(context_->slot);
+  const exchange::SlotTimes noted = gateway_.port.times(context_->slot);
   pipeline::Times& times = context_->transaction.times;
-  times.queued = slot.queued.load(std::memory_order_relaxed);
-  times.started = slot.started.load(std::memory_order_relaxed);
-  times.first_byte = slot.first_byte.load(std::memory_order_relaxed);
+  times.queued = noted.queued;
+  times.started = noted.started;
+  times.first_byte = noted.first_byte;
 }
 
 // A request that is at the workers runs, whoever waits for it, as it would behind php-fpm: clients that fire and forget

@@ -225,7 +225,7 @@ void Connection::after_write(Flow flow) {
     return;
   }
   if (state_ == State::waiting) {  // streaming: the client has everything so far
-    const int64_t begun = gateway_.port.slot(context.slot).begun();
+    const int64_t begun = gateway_.port.begun(context.slot);
     gateway_.timers.arm(timer_, Timeout::request, begun + gateway_.settings.server.request_timeout);
     if (context.stalled) take_segments();
   }

@@ -11,13 +11,13 @@ class Stragglers::Straggler final : public Timed {
   Straggler(Stragglers& all, uint32_t slot) : all_(all), slot_(slot) {}
 
   void watch() {
-    ticket_ = slot().ticket.load(std::memory_order_relaxed);
+    ticket_ = order().ticket.load(std::memory_order_relaxed);
     const bool waits = state() == exchange::SlotState::queued;
     arm(waits ? monotonic_now() + kWakeAgain : end_of_run());
   }
 
   void on_timeout(Timeout /*kind*/) override {
-    if (slot().ticket.load(std::memory_order_relaxed) != ticket_) return;
+    if (order().ticket.load(std::memory_order_relaxed) != ticket_) return;
     if (state() == exchange::SlotState::queued) {
       on_still_queued();
     } else if (state() == exchange::SlotState::running) {
@@ -27,9 +27,9 @@ class Stragglers::Straggler final : public Timed {
 
  private:
   void on_still_queued() {
-    if (monotonic_now() < slot().queue_deadline) {
+    if (monotonic_now() < order().queue_deadline) {
       all_.port_.wake_again();
-      arm(std::min(slot().queue_deadline, monotonic_now() + all_.limit_));
+      arm(std::min(order().queue_deadline, monotonic_now() + all_.limit_));
     } else if (!all_.port_.withdraw(slot_)) {
       watch();  // taken this very moment
     }
@@ -44,9 +44,9 @@ class Stragglers::Straggler final : public Timed {
   }
 
   void arm(int64_t deadline) { all_.timers_.arm(timer_, Timeout::request, deadline); }
-  [[nodiscard]] const exchange::Slot& slot() const { return all_.port_.slot(slot_); }
-  [[nodiscard]] exchange::SlotState state() const { return slot().state.load(std::memory_order_acquire); }
-  [[nodiscard]] int64_t end_of_run() const { return slot().begun() + all_.limit_; }
+  [[nodiscard]] const exchange::Order& order() const { return all_.port_.order(slot_); }
+  [[nodiscard]] exchange::SlotState state() const { return all_.port_.state(slot_); }
+  [[nodiscard]] int64_t end_of_run() const { return all_.port_.begun(slot_) + all_.limit_; }
 
   Stragglers& all_;
   const uint32_t slot_;
@@ -67,7 +67,9 @@ void Stragglers::abandon(uint32_t slot) {
 }
 
 void Stragglers::watch(uint32_t slot) {
-  const exchange::SlotState state = port_.slot(slot).state.load(std::memory_order_acquire);
+  const exchange::SlotState state = port_.state(slot);
+  const bool is_open = port_.order(slot).open.load(std::memory_order_relaxed) != 0;
+  if (!is_open) return;
   if (state != exchange::SlotState::queued && state != exchange::SlotState::running) return;
   std::unique_ptr<Straggler>& straggler = by_slot_[slot - first_slot_];
   if (straggler == nullptr) straggler = std::make_unique<Straggler>(*this, slot);

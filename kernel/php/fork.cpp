@@ -66,7 +66,7 @@ void become(const Forked& forked) {
   reseed_php();
   reopen_readable_files();
   if (forked.sidecar != nullptr) {
-    become_sidecar(*forked.sidecar, forked.script);
+    become_sidecar(*forked.sidecar, *forked.assigned, forked.script);
     return;
   }
   state.port = forked.port;

@@ -16,7 +16,8 @@ namespace askr::php {
 struct Forked {
   exchange::WorkerPort* port = nullptr;
   exchange::ProcessRecord* sidecar = nullptr;
-  std::string_view script = {};  // absolute
+  const exchange::Assignment* assigned = nullptr;  // of the sidecar
+  std::string_view script = {};                    // absolute
 };
 
 class ForkPoint {

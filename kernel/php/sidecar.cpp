@@ -65,8 +65,10 @@ void include_script() {
 
 }  // namespace
 
-void become_sidecar(exchange::ProcessRecord& record, std::string_view script_path) {
+void become_sidecar(exchange::ProcessRecord& record, const exchange::Assignment& assigned,
+                    std::string_view script_path) {
   state.sidecar = &record;
+  state.assigned = &assigned;
   state.booting = false;
   state.failure.seen = false;
   script = script_path;
@@ -102,7 +104,7 @@ int end_sidecar() {
 bool sidecar_should_stop() {
   if (state.sidecar == nullptr) return false;
   watch_for_stop();
-  return asked_to_stop != 0 || state.sidecar->retire.load() != 0;
+  return asked_to_stop != 0 || state.assigned->retire.load() != 0 || state.sidecar->orphaned.load() != 0;
 }
 
 }  // namespace askr::php

@@ -9,7 +9,7 @@
 namespace askr::php {
 
 // Right after the fork.
-void become_sidecar(exchange::ProcessRecord& record, std::string_view script);
+void become_sidecar(exchange::ProcessRecord& record, const exchange::Assignment& assigned, std::string_view script);
 
 // Runs the script in the running request of PHP (that of the worker script or of the preload script), as if it were
 // included there in the global scope. Fatal errors leave it by longjmp.

@@ -24,6 +24,7 @@ struct State {
   RuntimeOptions options;
   exchange::WorkerPort* port = nullptr;            // nullptr in the template
   exchange::ProcessRecord* sidecar = nullptr;      // in a sidecar
+  const exchange::Assignment* assigned = nullptr;  // in a sidecar: what the master wants of it
   ForkPoint* fork_point = nullptr;                 // in the template, as long as it can fork
   const exchange::RequestView* request = nullptr;  // nullptr: PHP runs outside a request, its output goes nowhere
   std::string script_filename;                     // absolute path of the script of the current request

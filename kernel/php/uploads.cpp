@@ -147,7 +147,7 @@ std::string worker_upload_dir(const std::string& upload_dir, uint32_t index) {
 void use_upload_dir_of_worker() {
   const char* configured = PG(upload_tmp_dir);
   if (configured == nullptr || configured != state.options.upload_dir) return;
-  worker_dir = worker_upload_dir(state.options.upload_dir, state.port->record().index);
+  worker_dir = worker_upload_dir(state.options.upload_dir, state.port->position());
   PG(upload_tmp_dir) = worker_dir.data();
 }
 

@@ -23,9 +23,10 @@ template <class Visitor>
 void for_each_worker(const exchange::Exchange& exchange, Visitor&& visit) {
   const uint32_t generation = exchange.global().active_generation.load(std::memory_order_relaxed);
   for (const ProcessRecord& worker : exchange.workers()) {
-    const bool counts = worker.role.load(std::memory_order_relaxed) == exchange::Role::worker &&
-                        worker.generation.load(std::memory_order_relaxed) == generation &&
-                        worker.retire.load(std::memory_order_relaxed) == 0;
+    const exchange::Assignment& assigned = exchange.assigned(worker);
+    const bool counts = assigned.role.load(std::memory_order_relaxed) == exchange::Role::worker &&
+                        assigned.generation.load(std::memory_order_relaxed) == generation &&
+                        assigned.retire.load(std::memory_order_relaxed) == 0;
     if (counts) visit(worker);
   }
 }
@@ -50,10 +51,12 @@ void count_workers(const exchange::Exchange& exchange, askr_workers_state& state
 void count_requests(exchange::Exchange& exchange, askr_workers_state& state) {
   if (exchange.queue().looks_empty()) return;
   const int64_t now = monotonic_now();
-  for (const exchange::Slot& slot : exchange.slots()) {
-    if (slot.state.load(std::memory_order_acquire) != exchange::SlotState::queued) continue;
+  for (size_t at = 0; at < exchange.slots().size(); ++at) {
+    const exchange::Order& order = exchange.orders()[at];
+    if (order.open.load(std::memory_order_relaxed) == 0) continue;
+    if (exchange.slots()[at].state.load(std::memory_order_acquire) != exchange::SlotState::queued) continue;
     ++state.waiting;
-    state.oldest_wait = std::max(state.oldest_wait, now - slot.queued.load(std::memory_order_relaxed));
+    state.oldest_wait = std::max(state.oldest_wait, now - order.queued.load(std::memory_order_relaxed));
   }
 }
 
@@ -77,7 +80,7 @@ askr_status read(askr_workers_state* state) {
   seen.size = state->size;
   seen.minimum = Host::current()->workers_min();
   seen.maximum = exchange->options().workers_max;
-  seen.target = exchange->global().worker_target.load();
+  seen.target = exchange->worker_target();
   count_workers(*exchange, seen);
   count_requests(*exchange, seen);
   read_memory(seen);
@@ -93,7 +96,7 @@ uint32_t idle(int64_t nanoseconds) {
   for_each_worker(*exchange, [&](const ProcessRecord& worker) {
     const bool rests = worker.ready.load(std::memory_order_relaxed) != 0 &&
                        worker.state.load(std::memory_order_relaxed) == ProcessState::idle;
-    if (rests && now - exchange::idle_since(worker) >= nanoseconds) ++count;
+    if (rests && exchange::idle_since(exchange->assigned(worker), worker) <= now - nanoseconds) ++count;
   });
   return count;
 }
@@ -102,7 +105,7 @@ askr_status set_target(const askr_host* /*host*/, uint32_t target) {
   const exchange::Exchange* exchange = exchange_of_gateway();
   if (exchange == nullptr) return ASKR_E_WRONG_STEP;
   if (target < Host::current()->workers_min() || target > exchange->options().workers_max) return ASKR_E_INVALID;
-  if (exchange->global().worker_target.exchange(target) != target) exchange->poke_master();
+  if (exchange->gateway_words().worker_target.exchange(target) != target) exchange->poke_master();
   return ASKR_OK;
 }
 

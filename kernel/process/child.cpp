@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -34,6 +35,13 @@ void Child::reap() {
   if (::waitpid(pid_, &status, WNOHANG) != pid_) return;
   const OnExit on_exit = std::move(on_exit_);
   on_exit(*this, status);  // usually deletes this
+}
+
+bool is_new_child(const exchange::Exchange& exchange, pid_t pid) {
+  siginfo_t ended{};
+  if (pid <= 0 || ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
+  const auto all = exchange.assignments();
+  return std::none_of(all.begin(), all.end(), [pid](const auto& assigned) { return assigned.pid.load() == pid; });
 }
 
 std::string describe_status(int status) {

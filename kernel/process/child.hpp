@@ -8,7 +8,7 @@
 
 #include "base/event_loop.hpp"
 #include "base/fd.hpp"
-#include "exchange/process_table.hpp"
+#include "exchange/exchange.hpp"
 
 namespace askr::process {
 
@@ -45,6 +45,9 @@ class Child final : public Watcher {
   OnExit on_exit_;
   std::function<void()> before_reaping_;
 };
+
+// A child of this process that no assignment names yet. A number that another process has told of may be any.
+bool is_new_child(const exchange::Exchange& exchange, pid_t pid);
 
 // "exited with code 1", "was killed by signal 11 (Segmentation fault)".
 std::string describe_status(int status);

@@ -97,7 +97,7 @@ void Deployment::serve(Generation& generation) {
   held_ = false;
   Generation* before = std::exchange(active_, &generation);
   host_.exchange.poke_all_gateways();
-  host_.exchange.wake_workers(host_.exchange.global().worker_target);  // requests may wait for it
+  host_.exchange.wake_workers(host_.exchange.worker_target());  // requests may wait for it
   if (before != nullptr) before->retire();
   generation.serve();
   if (before == nullptr) {
@@ -182,7 +182,9 @@ bool Deployment::is_over(const Finished& finished) const {
   }
   for (unsigned gateway = 0; gateway < host_.exchange.options().gateways; ++gateway) {
     const exchange::ProcessRecord& record = host_.exchange.records()[host_.exchange.gateway_record(gateway)];
-    if (record.pid != 0 && record.root_version.load(std::memory_order_acquire) < finished.root_version) return false;
+    if (host_.exchange.assigned(record).pid != 0 &&
+        record.root_version.load(std::memory_order_acquire) < finished.root_version)
+      return false;
   }
   return true;
 }
@@ -222,7 +224,7 @@ void Deployment::end_canary() {
 // ---------------------------------------------------------------- asked for by PHP
 
 void Deployment::follow_opcache_resets() {
-  if (!reset_waits_ && host_.exchange.global().reload_asked.exchange(0) == 0) return;
+  if (!reset_waits_ && host_.exchange.worker_words().reload_asked.exchange(0) == 0) return;
   if (!open_ || reset_waits_) return;
   const int64_t now = monotonic_now();
   if (last_reset_ != 0 && now - last_reset_ < kResetPause) {
@@ -231,7 +233,7 @@ void Deployment::follow_opcache_resets() {
               kResetPause / kSecond);
     host_.alarms.at(last_reset_ + kResetPause, [this] {
       reset_waits_ = false;
-      host_.exchange.global().reload_asked.store(1);
+      host_.exchange.worker_words().reload_asked.store(1);
       follow_opcache_resets();
     });
     return;
@@ -295,7 +297,7 @@ void Deployment::let_go() {
   held_ = false;
   if (active_ == nullptr) return;
   host_.exchange.global().active_generation.store(active_->number(), std::memory_order_release);
-  host_.exchange.wake_workers(host_.exchange.global().worker_target);
+  host_.exchange.wake_workers(host_.exchange.worker_target());
 }
 
 // ---------------------------------------------------------------- all generations

@@ -70,7 +70,7 @@ void Generation::expand() {
 }
 
 unsigned Generation::target() const {
-  return share_ == Share::one_worker ? 1 : host_.exchange.global().worker_target.load();
+  return share_ == Share::one_worker ? 1 : host_.exchange.worker_target();
 }
 
 Answers Generation::answers() const {
@@ -158,13 +158,13 @@ Result<> Generation::start_template() {
                    host_.settings.server.shutdown_timeout},
                   host_.settings.server.request_timeout + host_.settings.server.shutdown_timeout});
   }
-  exchange::ProcessRecord& record = host_.exchange.records()[template_record_];
-  record.role = exchange::Role::template_;
-  record.pid = pid;
-  record.index = 0;
-  record.generation = number_;
-  record.started = monotonic_now();
-  record.state = exchange::ProcessState::starting;
+  exchange::Assignment& assignment = host_.exchange.assignments()[template_record_];
+  assignment.role = exchange::Role::template_;
+  assignment.pid = pid;
+  assignment.index = 0;
+  assignment.generation = number_;
+  assignment.started = monotonic_now();
+  host_.exchange.records()[template_record_].state = exchange::ProcessState::starting;
   if (socket_) host_.loop.remove(socket_.get());
   socket_ = std::move(ours);
   template_ready_ = false;
@@ -223,8 +223,8 @@ void Generation::on_template_ready(std::string_view text) {
 
 void Generation::on_template_exit(int status) {
   on_ready(EPOLLIN);  // last words
-  host_.exchange.records()[template_record_].pid = 0;
-  host_.exchange.records()[template_record_].role = exchange::Role::none;
+  host_.exchange.assignments()[template_record_].pid = 0;
+  host_.exchange.assignments()[template_record_].role = exchange::Role::none;
   template_.reset();
   if (socket_) host_.loop.remove(socket_.get());
   socket_.reset();
@@ -308,9 +308,7 @@ void Generation::serve() {
 void Generation::retire() {
   retiring_ = true;
   for (const auto& worker : workers_) {
-    exchange::ProcessRecord& record = host_.exchange.records()[worker->identity().record];
-    record.retire = exchange::kRetireNow;
-    exchange::Exchange::wake(record);
+    retire_worker(worker->identity().record);
   }
   sidecars_.end(Sidecars::Ending::reload);
   // The template ends at the end of its input, after answering what it was asked before.
@@ -335,9 +333,10 @@ void Generation::end_overdue(unsigned record_index) {
   });
   if (found == workers_.end()) return;
   (*found)->signal(php::over_time_signal());
-  const int64_t started = host_.exchange.records()[record_index].started;  // no other one in that place has the same
+  const int64_t started =
+      host_.exchange.assignments()[record_index].started;  // no other one in that place has the same
   host_.alarms.at(monotonic_now() + kKillGrace, [this, alive = alive_, record_index, started] {
-    if (!*alive || host_.exchange.records()[record_index].started != started) return;
+    if (!*alive || host_.exchange.assignments()[record_index].started != started) return;
     for (const auto& worker : workers_) {
       if (worker->identity().record == record_index) worker->signal(SIGKILL);
     }

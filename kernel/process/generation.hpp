@@ -82,7 +82,7 @@ class Generation final : public Watcher {
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] const php::RuntimeFacts& facts() const { return facts_; }
   // Its workers are ready, or rehearse.
-  [[nodiscard]] bool has_booted() const { return ready_ || rehearsing_ != 0 || !known_ready_.empty(); }
+  [[nodiscard]] bool has_booted() const { return ready_ || rehearsing_ != kNobody || !known_ready_.empty(); }
   [[nodiscard]] bool empty() const { return !template_ && workers_gone() && sidecars_.empty(); }
   [[nodiscard]] bool workers_gone() const { return workers_.empty() && forks_under_way_ == 0; }
 
@@ -98,6 +98,8 @@ class Generation final : public Watcher {
   [[nodiscard]] unsigned target() const;
   void spawn_missing();
   void retire_surplus();
+  void retire_worker(unsigned record) const;
+  [[nodiscard]] exchange::Assignment& assigned(const Child& worker) const;
   [[nodiscard]] size_t wanted_workers() const;
   bool spawn_worker();
   [[nodiscard]] bool rehearses() const { return rehearsed_ < rehearsals_.size(); }
@@ -117,12 +119,17 @@ class Generation final : public Watcher {
   void spawn_later(int64_t delay);
   void on_fork_failure();
   void adopt_worker(uint32_t position, pid_t pid);
+  [[nodiscard]] bool expects(uint32_t position, pid_t pid) const;
+  [[nodiscard]] bool knows(unsigned record) const;
+  [[nodiscard]] bool has_been_ready(const Child& worker) const;
   void on_worker_exit(Child& worker, int status);
   void log_worker_end(const Child& worker, int status, const exchange::LostRequest& lost);
   [[nodiscard]] std::string_view who_goes_on() const;
   void give_up(const Error& why);
   [[nodiscard]] php::RuntimeOptions runtime_options() const;
   [[nodiscard]] php::PluginParts plugin_parts() const;
+
+  static constexpr unsigned kNobody = ~0U;
 
   GenerationHost& host_;
   const uint32_t number_;
@@ -140,7 +147,7 @@ class Generation final : public Watcher {
   Share share_ = Share::all;
   std::vector<std::string> rehearsals_;  // encoded
   size_t rehearsed_ = 0;                 // of these, how many are over
-  unsigned rehearsing_ = 0;              // record of the worker that runs some; 0: none
+  unsigned rehearsing_ = kNobody;        // record of the worker that runs some
   unsigned rehearsal_runs_ = 0;          // how many such workers there have been
   Rehearsals must_pass_ = Rehearsals::may_fail;
   php::ClassList classes_ = php::ClassList::none;  // what its template does, or the next one

@@ -12,7 +12,7 @@ namespace askr::process {
 // Spread by a tenth, so that workers that started together do not go together.
 int64_t Generation::end_of_age(const Child& worker) const {
   const int64_t age = host_.settings.server.max_worker_age;
-  return host_.exchange.records()[worker.identity().record].started + age - age / 10 * (worker.pid() % 16) / 16;
+  return assigned(worker).started + age - age / 10 * (worker.pid() % 16) / 16;
 }
 
 // One alarm for all: the next one to come of age may be one that does not run yet.
@@ -22,7 +22,7 @@ void Generation::watch_ages() {
   watches_ages_ = true;
   int64_t next = monotonic_now() + age - age / 10;
   for (const auto& worker : workers_) {
-    if (host_.exchange.records()[worker->identity().record].retire == 0) next = std::min(next, end_of_age(*worker));
+    if (assigned(*worker).retire == 0) next = std::min(next, end_of_age(*worker));
   }
   host_.alarms.at(next, [this, alive = alive_] {
     if (!*alive || retiring_ || over_) return;
@@ -35,10 +35,7 @@ void Generation::watch_ages() {
 void Generation::retire_aged() {
   const int64_t now = monotonic_now();
   for (const auto& worker : workers_) {
-    exchange::ProcessRecord& record = host_.exchange.records()[worker->identity().record];
-    if (record.retire != 0 || end_of_age(*worker) > now) continue;
-    record.retire = exchange::kRetireNow;
-    exchange::Exchange::wake(record);
+    if (assigned(*worker).retire == 0 && end_of_age(*worker) <= now) retire_worker(worker->identity().record);
   }
   spawn_missing();
 }
@@ -48,8 +45,8 @@ void Generation::watch_boots() {
   if (!serves_ || watches_boots_) return;
   int64_t oldest = 0;
   for (const auto& worker : workers_) {
-    const exchange::ProcessRecord& record = host_.exchange.records()[worker->identity().record];
-    if (record.ready.load() == 0 && (oldest == 0 || record.started < oldest)) oldest = record.started;
+    if (!has_been_ready(*worker) && (oldest == 0 || assigned(*worker).started < oldest))
+      oldest = assigned(*worker).started;
   }
   if (oldest == 0) return;
   watches_boots_ = true;
@@ -67,10 +64,9 @@ void Generation::end_endless_boots() {
   const int64_t limit = host_.settings.reload.boot_timeout;
   const int64_t begun_before = monotonic_now() - limit;
   for (const auto& worker : workers_) {
-    const exchange::ProcessRecord& record = host_.exchange.records()[worker->identity().record];
-    if (record.ready.load() != 0 || record.started > begun_before) continue;
-    log::error("worker {} (pid {}) has not booted within {:g} s (reload.boot_timeout); ending it", record.index.load(),
-               worker->pid(), static_cast<double>(limit) / kSecond);
+    if (has_been_ready(*worker) || assigned(*worker).started > begun_before) continue;
+    log::error("worker {} (pid {}) has not booted within {:g} s (reload.boot_timeout); ending it",
+               assigned(*worker).index.load(), worker->pid(), static_cast<double>(limit) / kSecond);
     end_overdue(worker->identity().record);
   }
 }

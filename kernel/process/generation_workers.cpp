@@ -17,22 +17,39 @@ namespace askr::process {
 
 // The template died before it told of a fork: either it never happened, or the worker has written its id by itself.
 void Generation::settle_unanswered_forks() {
-  auto records = host_.exchange.workers();
-  for (unsigned position = 0; position < records.size() && forks_under_way_ > 0; ++position) {
-    exchange::ProcessRecord& worker = records[position];
-    if (worker.generation != number_ || worker.role != exchange::Role::worker) continue;
-    const bool known = std::any_of(workers_.begin(), workers_.end(), [&](const auto& other) {
-      return other->identity().record == host_.exchange.first_worker_record() + position;
-    });
-    if (known) continue;
-    if (worker.pid != 0) {
-      adopt_worker(position, worker.pid);
+  for (unsigned position = 0; position < host_.exchange.worker_records() && forks_under_way_ > 0; ++position) {
+    const unsigned record = host_.exchange.first_worker_record() + position;
+    exchange::Assignment& assignment = host_.exchange.assignments()[record];
+    if (assignment.generation != number_ || assignment.role != exchange::Role::worker) continue;
+    if (knows(record)) continue;
+    if (const pid_t pid = host_.exchange.records()[record].own_pid; is_new_child(host_.exchange, pid)) {
+      adopt_worker(position, pid);
     } else {
-      worker.role = exchange::Role::none;
-      worker.state = exchange::ProcessState::none;
+      assignment.role = exchange::Role::none;
+      host_.exchange.records()[record].state = exchange::ProcessState::none;
     }
   }
   forks_under_way_ = 0;
+}
+
+bool Generation::knows(unsigned record) const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [record](const auto& worker) { return worker->identity().record == record; });
+}
+
+// What has been seen once is not taken back by what a worker writes.
+bool Generation::has_been_ready(const Child& worker) const {
+  const unsigned record = worker.identity().record;
+  return known_ready_.contains(record) || host_.exchange.records()[record].ready.load() != 0;
+}
+
+exchange::Assignment& Generation::assigned(const Child& worker) const {
+  return host_.exchange.assignments()[worker.identity().record];
+}
+
+void Generation::retire_worker(unsigned record) const {
+  host_.exchange.assignments()[record].retire = exchange::kRetireNow;
+  host_.exchange.wake(record);
 }
 
 void Generation::spawn_missing() {
@@ -53,16 +70,12 @@ bool Generation::may_spawn() const {
 
 bool Generation::tries_already() const {
   return forks_under_way_ > 0 || delayed_ > 0 ||
-         std::any_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
-           return host_.exchange.records()[worker->identity().record].ready.load() == 0;
-         });
+         std::any_of(workers_.begin(), workers_.end(), [this](const auto& worker) { return !has_been_ready(*worker); });
 }
 
 // Those that run and shall stay, or are on their way.
 size_t Generation::wanted_workers() const {
-  const auto stays = [this](const auto& worker) {
-    return host_.exchange.records()[worker->identity().record].retire == 0;
-  };
+  const auto stays = [this](const auto& worker) { return assigned(*worker).retire == 0; };
   return static_cast<size_t>(std::count_if(workers_.begin(), workers_.end(), stays)) + forks_under_way_ + delayed_;
 }
 
@@ -77,16 +90,13 @@ void Generation::retire_surplus() {
   for (const auto& worker : workers_) {
     const unsigned index = worker->identity().record;
     const exchange::ProcessRecord& record = host_.exchange.records()[index];
-    if (record.retire != 0) continue;
-    order.emplace_back(record.state != exchange::ProcessState::idle, exchange::idle_since(record), index);
+    if (assigned(*worker).retire != 0) continue;
+    const int64_t since = exchange::idle_since(assigned(*worker), record);
+    order.emplace_back(record.state != exchange::ProcessState::idle, since, index);
   }
   std::sort(order.begin(), order.end());
   order.resize(std::min(order.size(), all - wanted));
-  for (const auto& [has_work, since, index] : order) {
-    exchange::ProcessRecord& record = host_.exchange.records()[index];
-    record.retire = exchange::kRetireNow;
-    exchange::Exchange::wake(record);
-  }
+  for (const auto& [has_work, since, index] : order) retire_worker(index);
 }
 
 bool Generation::request_fork(const ForkRequest& request, int output) {
@@ -96,29 +106,20 @@ bool Generation::request_fork(const ForkRequest& request, int output) {
 }
 
 bool Generation::spawn_worker() {
-  auto workers = host_.exchange.workers();
-  const auto free = std::find_if(workers.begin(), workers.end(), [](const exchange::ProcessRecord& record) {
-    return record.role == exchange::Role::none;
+  const auto all = host_.exchange.assignments().first(host_.exchange.worker_records());
+  const auto free = std::find_if(all.begin(), all.end(), [](const exchange::Assignment& assignment) {
+    return assignment.role == exchange::Role::none;
   });
-  if (free == workers.end()) {
+  if (free == all.end()) {
     log::warning("no room for another worker until an older generation has finished its requests");
     return false;
   }
   free->role = exchange::Role::worker;
-  free->index = static_cast<uint32_t>(free - workers.begin());
+  free->index = static_cast<uint32_t>(free - all.begin());
   free->generation = number_;
   free->started = monotonic_now();
-  free->state = exchange::ProcessState::starting;
-  free->requests = 0;
-  free->errors = 0;
-  free->private_kb = 0;
-  free->measured = 0;
-  free->last_request = 0;
-  free->request_ns = 0;
-  free->note_size = 0;
   free->retire = 0;
-  free->ready = 0;
-  free->ready_at = 0;
+  exchange::begin_record(host_.exchange.workers()[free->index]);
   ForkRequest request{.position = free->index};
   if (rehearses()) begin_rehearsal(host_.exchange.first_worker_record() + free->index, request);
   if (!request_fork(request)) {
@@ -142,7 +143,7 @@ void Generation::begin_rehearsal(unsigned record, ForkRequest& request) {
 
 // The worker that ran rehearsals has ended.
 void Generation::end_rehearsal(int status, const exchange::ProcessRecord& record) {
-  rehearsing_ = 0;
+  rehearsing_ = kNobody;
   if (WIFEXITED(status) && WEXITSTATUS(status) == php::kRecycled) {
     ++rehearsed_;
     spawn_missing();
@@ -171,7 +172,7 @@ Result<> Generation::begin_learning() {
 }
 
 void Generation::end_learning(int status, const exchange::ProcessRecord& record) {
-  rehearsing_ = 0;
+  rehearsing_ = kNobody;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != php::kLearnt) {
     log::warning("the worker that learns which classes to preload {}: {}", describe_status(status), note_of(record));
   }
@@ -189,24 +190,34 @@ bool Generation::preload_nothing(const std::string& why) {
 }
 
 void Generation::adopt_worker(uint32_t position, pid_t pid) {
-  if (forks_under_way_ > 0) --forks_under_way_;
   const unsigned record = host_.exchange.first_worker_record() + position;
+  if (!expects(position, pid)) {
+    log::error("the template tells of a worker {} (pid {}) that nobody has asked for", position, pid);
+    return;
+  }
+  if (forks_under_way_ > 0) --forks_under_way_;
   if (pid < 0) {
-    host_.exchange.records()[record].role = exchange::Role::none;
+    host_.exchange.assignments()[record].role = exchange::Role::none;
     on_fork_failure();
     return;
   }
   forks_fail_since_ = 0;
-  host_.exchange.records()[record].pid = pid;
+  host_.exchange.assignments()[record].pid = pid;
   workers_.push_back(std::make_unique<Child>(host_.loop, pid, ChildIdentity{exchange::Role::worker, record, number_},
                                              [this](Child& child, int status) { on_worker_exit(child, status); }));
   watch_ages();
   watch_boots();
-  if (retiring_) {
-    host_.exchange.records()[record].retire = exchange::kRetireNow;
-    exchange::Exchange::wake(host_.exchange.records()[record]);
-  }
+  if (retiring_) retire_worker(record);
   check_ready();  // it may have said so before the template told of it
+}
+
+// Applications run in the template too.
+bool Generation::expects(uint32_t position, pid_t pid) const {
+  if (position >= host_.exchange.worker_records()) return false;
+  const unsigned record = host_.exchange.first_worker_record() + position;
+  const exchange::Assignment& assignment = host_.exchange.assignments()[record];
+  const bool is_asked_for = assignment.role == exchange::Role::worker && assignment.generation == number_;
+  return is_asked_for && !knows(record) && (pid < 0 || is_new_child(host_.exchange, pid));
 }
 
 // A server that has never been ready tries three times; one that runs goes on with the workers that it has.
@@ -235,7 +246,7 @@ void Generation::check_ready() {
     policy_.on_ready();
     last_early_end_.clear();
     if (record != rehearsing_) continue;
-    rehearsing_ = 0;
+    rehearsing_ = kNobody;
     rehearsed_ = rehearsals_.size();
   }
   if (ready_ || !known_ready_.empty()) spawn_missing();
@@ -249,8 +260,8 @@ void Generation::on_worker_exit(Child& worker, int status) {
   const unsigned record_index = worker.identity().record;
   const pid_t pid = worker.pid();
   exchange::ProcessRecord& record = host_.exchange.records()[record_index];
-  const bool was_ready = record.ready.load() != 0;
-  const bool was_surplus = record.retire.load() != 0;
+  const bool was_ready = has_been_ready(worker);
+  const bool was_surplus = assigned(worker).retire.load() != 0;
   const bool boot_failed =
       WIFEXITED(status) && (WEXITSTATUS(status) == php::kBootFailed || WEXITSTATUS(status) == php::kNeverHandled);
   const exchange::LostRequest lost = exchange::reclaim_worker(host_.exchange, record_index);
@@ -259,7 +270,7 @@ void Generation::on_worker_exit(Child& worker, int status) {
     host_.uploads.remove_of_worker(record_index - host_.exchange.first_worker_record());
   }
   if (!fails_generation) log_worker_end(worker, status, lost);
-  record.role = exchange::Role::none;
+  assigned(worker).role = exchange::Role::none;
   known_ready_.erase(record_index);
   const unsigned lost_requests = lost.id.empty() ? 0 : 1;
   ended_.requests += record.requests.load(std::memory_order_relaxed) + lost_requests;
@@ -301,8 +312,9 @@ void Generation::replace(const exchange::ProcessRecord& record, pid_t pid, bool 
     return;
   }
   if (serves_ && policy_.is_worth_a_line(monotonic_now())) {
-    log::error("worker {} (pid {}) {} before it was ready; trying again in {:.1f} s, {}", record.index.load(), pid,
-               describe_status(status), static_cast<double>(delay) / kSecond, who_goes_on());
+    log::error("worker {} (pid {}) {} before it was ready; trying again in {:.1f} s, {}",
+               host_.exchange.assigned(record).index.load(), pid, describe_status(status),
+               static_cast<double>(delay) / kSecond, who_goes_on());
     log_note(record);
   }
   if (!serves_ || !tries_already()) spawn_later(delay);
@@ -325,7 +337,7 @@ void Generation::log_worker_end(const Child& worker, int status, const exchange:
   const bool given_up = !ready_ && (retiring_ || over_);  // and killed, which has been told
   if (expected || given_up) return;
   const exchange::ProcessRecord& record = host_.exchange.records()[worker.identity().record];
-  if (record.ready_at.load() == 0) {
+  if (!has_been_ready(worker) && record.ready_at.load() == 0) {
     if (serves_) return;  // replace() tells of it, and of the next attempt
     std::string end = describe_status(status) + note_of(record);
     if (end == last_early_end_) return;
@@ -338,10 +350,10 @@ void Generation::log_worker_end(const Child& worker, int status, const exchange:
     what = fmt::format(" while it ran {} {} ({}, request {})", lost.method, lost.uri, script, lost.id);
   }
   if (killed_ && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {  // by us, which is no failure of the worker's
-    if (!what.empty()) log::warning("worker {} was ended{}", record.index.load(), what);
+    if (!what.empty()) log::warning("worker {} was ended{}", assigned(worker).index.load(), what);
     return;
   }
-  log::error("worker {} (pid {}) {}{}", record.index.load(), worker.pid(), describe_status(status), what);
+  log::error("worker {} (pid {}) {}{}", assigned(worker).index.load(), worker.pid(), describe_status(status), what);
   log_note(record);
 }
 

@@ -36,13 +36,14 @@ Master::Master(const MasterOptions& options, EventLoop loop)
       started_(monotonic_now()),
       deployment_(host_, {[this] { start_serving(); }, [this](const Error& why) { fail(why); }}),
       gateways_(options.settings.server.gateways),
-      gateway_ready_(options.settings.server.gateways) {}
+      gateway_ready_(options.settings.server.gateways),
+      audit_(options.exchange) {}
 
 Master::~Master() = default;
 
 Result<> Master::prepare() {
   ASKR_TRY(control_.open(control_path(options_.settings)));
-  options_.exchange.global().worker_target = options_.settings.server.workers;
+  options_.exchange.gateway_words().worker_target = options_.settings.server.workers;
 
   sigset_t set;
   sigemptyset(&set);
@@ -66,14 +67,15 @@ Result<> Master::prepare() {
     check_gateways();
     end_overdue_workers();
     watch_leaving();
+    watch_exchange();
   };
   ASKR_TRY(loop_.add(options_.exchange.master_event(), EPOLLIN, event_watcher_));
 
-  exchange::ProcessRecord& record = options_.exchange.records()[exchange::kMasterRecord];
-  record.role = exchange::Role::master;
-  record.pid = ::getpid();
-  record.started = started_;
-  record.state = exchange::ProcessState::starting;
+  exchange::Assignment& own = options_.exchange.assignments()[options_.exchange.master_record()];
+  own.role = exchange::Role::master;
+  own.pid = ::getpid();
+  own.started = started_;
+  set_state(exchange::ProcessState::starting);
   return ok();
 }
 
@@ -97,8 +99,7 @@ void Master::turn() {
   alarms_.run_due(monotonic_now());
   deployment_.discard_ended();
   // One of ours that is in the way is waited for in the next turn.
-  if (has_orphans_)
-    has_orphans_ = reap_orphans(options_.exchange.records(), sidecar_guard_.pid()) == Orphans::ask_again;
+  if (has_orphans_) has_orphans_ = reap_orphans(options_.exchange, sidecar_guard_.pid()) == Orphans::ask_again;
 }
 
 // ---------------------------------------------------------------- gateways
@@ -115,11 +116,12 @@ void Master::start_serving() {
 void Master::start_gateway(unsigned index) {
   const pid_t master = ::getpid();
   exchange::ProcessRecord& record = options_.exchange.records()[options_.exchange.gateway_record(index)];
-  record.role = exchange::Role::gateway;
-  record.index = index;
-  record.started = monotonic_now();
+  exchange::Assignment& assignment = options_.exchange.assigned(record);
+  assignment.role = exchange::Role::gateway;
+  assignment.index = index;
+  assignment.started = monotonic_now();
   record.state = exchange::ProcessState::starting;
-  record.sleeping = 0;
+  options_.exchange.sleep(options_.exchange.gateway_record(index)).sleeping = 0;
   record.connections = 0;
   record.spooled = record.shed = 0;
   record.requests = 0;
@@ -145,7 +147,7 @@ void Master::start_gateway(unsigned index) {
     fail(system_error("cannot fork a gateway"));
     return;
   }
-  record.pid = pid;
+  assignment.pid = pid;
   gateways_[index] = std::make_unique<Child>(
       loop_, pid, ChildIdentity{exchange::Role::gateway, options_.exchange.gateway_record(index), 0},
       [this](Child& child, int status) { on_gateway_exit(child, status); });
@@ -173,7 +175,7 @@ void Master::on_gateway_exit(Child& child, int status) {
   exchange::ProcessRecord& record = options_.exchange.records()[child.identity().record];
   const bool was_ready = record.ready.load() != 0;
   const pid_t pid = child.pid();
-  record.pid = 0;
+  options_.exchange.assigned(record).pid = 0;
   record.spooled = 0;
   record.state = exchange::ProcessState::none;
   gateways_[index].reset();
@@ -307,10 +309,14 @@ void Master::run_plugin_command(const std::string& json, const ControlServer::Re
   reply(json_line({{"exit_code", exit_code}, {"text", text}}));
 }
 
+void Master::set_state(exchange::ProcessState state) {
+  options_.exchange.records()[options_.exchange.master_record()].state = state;
+}
+
 void Master::stop() {
   phase_ = Phase::draining;
   deployment_.close();
-  options_.exchange.records()[exchange::kMasterRecord].state = exchange::ProcessState::draining;
+  set_state(exchange::ProcessState::draining);
   options_.exchange.global().stopping.store(1, std::memory_order_release);
   options_.exchange.poke_all_gateways();
   alarms_.at(monotonic_now() + options_.settings.server.shutdown_timeout, [this] {
@@ -348,7 +354,7 @@ void Master::fail(const Error& why) {
 }
 
 void Master::report_ready() {
-  options_.exchange.records()[exchange::kMasterRecord].state = exchange::ProcessState::idle;
+  set_state(exchange::ProcessState::idle);
   const php::RuntimeFacts& facts = deployment_.active()->facts();
   StartReport report;
   report.php_version = facts.php_version;

@@ -11,6 +11,7 @@
 #include "base/account.hpp"
 #include "base/event_loop.hpp"
 #include "config/settings.hpp"
+#include "exchange/audit.hpp"
 #include "exchange/exchange.hpp"
 #include "gateway/access_log.hpp"
 #include "gateway/listener.hpp"
@@ -69,6 +70,9 @@ class Master {
   void watch_leaving();
   void look_at_leaving();
   void end_lost_worker(exchange::ProcessRecord& worker);
+  void watch_exchange();
+  void audit_exchange();
+  void set_state(exchange::ProcessState state);
   void stop();
   void stop_workers();
   void kill_all();
@@ -100,7 +104,9 @@ class Master {
   RespawnPolicy gateway_policy_;
   PluginCrashes plugin_crashes_;
   bool reported_ = false;
+  exchange::Audit audit_;
   bool watches_leaving_ = false;
+  bool watches_exchange_ = false;
   bool has_orphans_ = false;  // perhaps some that have ended
 };
 

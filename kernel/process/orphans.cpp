@@ -11,12 +11,14 @@ bool inherits_orphans() {
   return ::getpid() == 1;
 }
 
-Orphans reap_orphans(std::span<const exchange::ProcessRecord> ours, pid_t also_ours) {
+Orphans reap_orphans(const exchange::Exchange& exchange, pid_t also_ours) {
   for (;;) {
     siginfo_t ended{};
     if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return Orphans::none_ended;
-    const bool is_ours = std::any_of(ours.begin(), ours.end(), [&ended](const exchange::ProcessRecord& record) {
-      return record.pid.load() == ended.si_pid;
+    const auto records = exchange.records();
+    // Or the template has not told of it yet.
+    const bool is_ours = std::any_of(records.begin(), records.end(), [&](const exchange::ProcessRecord& record) {
+      return exchange.assigned(record).pid.load() == ended.si_pid || record.own_pid.load() == ended.si_pid;
     });
     if (is_ours || ended.si_pid == also_ours) return Orphans::ask_again;
     ::waitpid(ended.si_pid, nullptr, WNOHANG);

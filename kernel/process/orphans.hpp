@@ -5,9 +5,7 @@
 
 #include <sys/types.h>
 
-#include <span>
-
-#include "exchange/process_table.hpp"
+#include "exchange/exchange.hpp"
 
 namespace askr::process {
 
@@ -19,6 +17,6 @@ enum class Orphans : uint8_t {
   ask_again,  // a process of the server has ended as well, and has to be waited for by who supervises it first
 };
 // Takes note of the ends of children that are neither in the table nor `also_ours`.
-Orphans reap_orphans(std::span<const exchange::ProcessRecord> ours, pid_t also_ours);
+Orphans reap_orphans(const exchange::Exchange& exchange, pid_t also_ours);
 
 }  // namespace askr::process

@@ -27,7 +27,7 @@ exchange::ProcessRecord* own_record = nullptr;
 
 // The master has died, so nobody asks this process to end, and nobody kills it when it does not.
 void on_orphaned(int /*signal*/) {
-  own_record->retire.store(exchange::kRetireNow);
+  own_record->orphaned.store(exchange::kRetireNow);
   start_last_resort();
   ::raise(SIGTERM);
 }
@@ -65,7 +65,8 @@ std::vector<std::string> words_of(const config::SidecarSettings& command) {
 
 php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& request, int output) {
   own_record = &options.exchange.sidecars()[request.position];
-  own_record->pid.store(::getpid());
+  const exchange::Assignment& assigned = options.exchange.assigned(*own_record);
+  own_record->own_pid.store(::getpid());
   ::setpgid(0, 0);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_DFL);
   prepare_last_resort(options.sidecars.shutdown_timeout);
@@ -74,12 +75,14 @@ php::Forked become_sidecar(const TemplateOptions& options, const ForkRequest& re
   options.exchange.enter(exchange::Role::sidecar, request.position);
   log::leave_standard_error();
   redirect_output(output);
-  set_title(std::string("askr: ") + own_record->name);
-  log::set_speaker(own_record->name);
+  set_title(std::string("askr: ") + assigned.name);
+  log::set_speaker(assigned.name);
   // For plugins it is a worker that never gets a request.
   start_plugins(options, options.exchange.worker_records() + request.position);
   const bool queue = request.as == ForkAs::queue;
-  return {.sidecar = own_record, .script = queue ? options.sidecars.queue_script : options.sidecars.scheduler_script};
+  return {.sidecar = own_record,
+          .assigned = &assigned,
+          .script = queue ? options.sidecars.queue_script : options.sidecars.scheduler_script};
 }
 
 pid_t start_command(const config::SidecarSettings& command, const Account* account, int output) {

@@ -100,20 +100,24 @@ void Sidecars::launch_later(Sidecar& sidecar, int64_t delay) {
 }
 
 bool Sidecars::take_record(Sidecar& sidecar) {
-  const auto records = host_.exchange.sidecars();
-  const auto free = std::find_if(records.begin(), records.end(), [](const exchange::ProcessRecord& record) {
-    return record.role == exchange::Role::none;
+  const auto all =
+      host_.exchange.assignments().subspan(host_.exchange.first_sidecar_record(), host_.exchange.options().sidecars);
+  const auto free = std::find_if(all.begin(), all.end(), [](const exchange::Assignment& assignment) {
+    return assignment.role == exchange::Role::none;
   });
-  if (free == records.end()) return false;
-  sidecar.position = static_cast<uint32_t>(free - records.begin());
+  if (free == all.end()) return false;
+  sidecar.position = static_cast<uint32_t>(free - all.begin());
   free->role = exchange::Role::sidecar;
   free->index = sidecar.position;
   free->generation = generation_;
   free->started = monotonic_now();
-  free->state = exchange::ProcessState::running;
-  free->note_size = 0;
   free->retire = 0;
   free->name[sidecar.name.copy(free->name, sizeof free->name - 1)] = '\0';
+  exchange::ProcessRecord& record = record_of(sidecar);
+  record.state = exchange::ProcessState::running;
+  record.own_pid = 0;
+  record.orphaned = 0;
+  record.note_size = 0;
   return true;
 }
 
@@ -121,16 +125,20 @@ exchange::ProcessRecord& Sidecars::record_of(const Sidecar& sidecar) const {
   return host_.exchange.sidecars()[sidecar.position];
 }
 
+exchange::Assignment& Sidecars::assigned(const Sidecar& sidecar) const {
+  return host_.exchange.assigned(record_of(sidecar));
+}
+
 void Sidecars::release_record(const Sidecar& sidecar) {
-  record_of(sidecar).pid = 0;
-  record_of(sidecar).role = exchange::Role::none;
+  assigned(sidecar).pid = 0;
+  assigned(sidecar).role = exchange::Role::none;
 }
 
 void Sidecars::adopt(uint32_t position, pid_t pid) {
   const auto found = std::find_if(sidecars_.begin(), sidecars_.end(), [position](const auto& sidecar) {
     return sidecar->state == State::forking && sidecar->position == position;
   });
-  if (found != sidecars_.end()) on_forked(**found, pid);
+  if (found != sidecars_.end() && (pid < 0 || is_new_child(host_.exchange, pid))) on_forked(**found, pid);
 }
 
 void Sidecars::on_forked(Sidecar& sidecar, pid_t pid) {
@@ -140,7 +148,7 @@ void Sidecars::on_forked(Sidecar& sidecar, pid_t pid) {
     launch_later(sidecar, kRetry);
     return;
   }
-  record_of(sidecar).pid = pid;
+  assigned(sidecar).pid = pid;
   sidecar.state = State::running;
   const ChildIdentity identity{exchange::Role::sidecar, host_.exchange.first_sidecar_record() + sidecar.position,
                                generation_};
@@ -163,7 +171,7 @@ void Sidecars::on_template_ready() {
 void Sidecars::on_template_exit() {
   for (const auto& sidecar : sidecars_) {
     if (sidecar->state != State::forking) continue;
-    if (const int pid = record_of(*sidecar).pid; pid != 0) {
+    if (const int pid = record_of(*sidecar).own_pid; is_new_child(host_.exchange, pid)) {
       on_forked(*sidecar, pid);
     } else {
       release_record(*sidecar);
@@ -189,7 +197,7 @@ void Sidecars::on_exit(Sidecar& sidecar, int status) {
   sidecar.state = State::waiting;
   if (!ending_ && sidecar.kind != Kind::scheduler) {
     restart(sidecar, status, pid);
-  } else if (!well && record_of(sidecar).retire == 0) {
+  } else if (!well && assigned(sidecar).retire == 0) {
     log::warning("{} (pid {}) {}", sidecar.name, pid, describe_status(status));
   }
   log_note(record_of(sidecar));
@@ -229,7 +237,7 @@ void Sidecars::end(Ending ending) {
 
 // PHP passes it on to what it has started, if it wants to: a job shall be able to finish. A shell does not.
 void Sidecars::ask_to_end(const Sidecar& sidecar) const {
-  if (record_of(sidecar).retire.exchange(exchange::kRetireNow) != 0) return;
+  if (assigned(sidecar).retire.exchange(exchange::kRetireNow) != 0) return;
   if (sidecar.kind == Kind::command) {
     ::kill(-sidecar.child->pid(), SIGTERM);
   } else {
@@ -239,7 +247,7 @@ void Sidecars::ask_to_end(const Sidecar& sidecar) const {
 
 void Sidecars::kill_stragglers() {
   for (const auto& sidecar : sidecars_) {
-    if (sidecar->state != State::running || record_of(*sidecar).retire == 0) continue;
+    if (sidecar->state != State::running || assigned(*sidecar).retire == 0) continue;
     log::warning("{} (pid {}) still runs after server.shutdown_timeout; ending it", sidecar->name,
                  sidecar->child->pid());
     kill(*sidecar);
@@ -255,7 +263,7 @@ void Sidecars::kill() {
 
 // With its process group; it may not have made one yet.
 void Sidecars::kill(const Sidecar& sidecar) const {
-  record_of(sidecar).retire = exchange::kRetireNow;
+  assigned(sidecar).retire = exchange::kRetireNow;
   ::kill(-sidecar.child->pid(), SIGKILL);
   sidecar.child->signal(SIGKILL);
 }

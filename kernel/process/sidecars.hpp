@@ -73,6 +73,7 @@ class Sidecars {
   bool take_record(Sidecar& sidecar);
   void release_record(const Sidecar& sidecar);
   [[nodiscard]] exchange::ProcessRecord& record_of(const Sidecar& sidecar) const;
+  [[nodiscard]] exchange::Assignment& assigned(const Sidecar& sidecar) const;
   void on_forked(Sidecar& sidecar, pid_t pid);
   void end_group(Sidecar& sidecar);
   void on_exit(Sidecar& sidecar, int status);

@@ -1,5 +1,7 @@
 #include "process/status.hpp"
 
+#include <vector>
+
 #include "base/process_memory.hpp"
 #include "exchange/reclaim.hpp"
 #include "process/json_line.hpp"
@@ -14,9 +16,24 @@ std::string mode_name(const config::Settings& settings) {
 }
 
 // From the moment that the master wanted it to when it was ready; 0: not yet, or no worker.
-double boot_ms(const exchange::ProcessRecord& record) {
-  const int64_t took = record.ready_at - record.started;
-  return took > 0 ? static_cast<double>(took) / kMillisecond : 0;
+double boot_ms(int64_t started, const exchange::ProcessRecord& record) {
+  const int64_t ready_at = exchange::time_between(started, record.ready_at, monotonic_now());
+  return ready_at == 0 ? 0 : static_cast<double>(ready_at - started) / kMillisecond;
+}
+
+// Records, as a person wants to read of them.
+std::vector<unsigned> in_order(const exchange::Exchange& exchange) {
+  std::vector<unsigned> order{exchange.master_record()};
+  for (unsigned gateway = 0; gateway < exchange.options().gateways; ++gateway) {
+    order.push_back(exchange.gateway_record(gateway));
+  }
+  const auto add = [&order](unsigned first, unsigned count) {
+    for (unsigned index = first; index < first + count; ++index) order.push_back(index);
+  };
+  add(exchange.first_worker_record(), exchange.worker_records());
+  add(exchange.first_template_record(), exchange::kTemplateRecords);
+  add(exchange.first_sidecar_record(), exchange.options().sidecars);
+  return order;
 }
 
 uint64_t seconds_since(int64_t start) {
@@ -32,17 +49,19 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
   uint64_t shed = 0;
   unsigned workers_alive = 0;
   const uint32_t generation = exchange.global().active_generation.load();
-  for (const exchange::ProcessRecord& record : exchange.records()) {
-    const int pid = record.pid.load();
+  for (const unsigned index : in_order(exchange)) {
+    const exchange::ProcessRecord& record = exchange.records()[index];
+    const exchange::Assignment& assigned = exchange.assignments()[index];
+    const int pid = assigned.pid.load();
     if (pid == 0) continue;
     const ProcessMemory memory = memory_of(pid);
     rss_total += memory.resident >> 10;
-    if (record.role == exchange::Role::worker && record.generation == generation) ++workers_alive;
+    if (assigned.role == exchange::Role::worker && assigned.generation == generation) ++workers_alive;
     shed += record.shed.load();
-    const bool draining = record.retire.load() != 0;
-    processes.push_back({{"role", exchange::role_name(record.role)},
-                         {"name", record.role == exchange::Role::sidecar ? record.name : ""},
-                         {"index", record.index.load()},
+    const bool draining = assigned.retire.load() != 0;
+    processes.push_back({{"role", exchange::role_name(assigned.role)},
+                         {"name", assigned.role == exchange::Role::sidecar ? assigned.name : ""},
+                         {"index", assigned.index.load()},
                          {"pid", pid},
                          {"state", draining ? "draining" : exchange::state_name(record.state)},
                          {"requests", record.requests.load()},
@@ -52,9 +71,9 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                          {"rss_kb", memory.resident >> 10},
                          {"pss_kb", memory.proportional >> 10},
                          {"private_kb", memory.own >> 10},
-                         {"uptime_secs", seconds_since(record.started)},
-                         {"boot_ms", boot_ms(record)},
-                         {"generation", record.generation.load()}});
+                         {"uptime_secs", seconds_since(assigned.started)},
+                         {"boot_ms", boot_ms(assigned.started, record)},
+                         {"generation", assigned.generation.load()}});
   }
   nlohmann::json listen = nlohmann::json::array();
   for (const config::ListenAddress& address : settings.server.listen) listen.push_back(address.text());
@@ -77,7 +96,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                                  {"uptime_secs", seconds_since(started)},
                                  {"generation", generation},
                                  {"workers_configured", settings.server.workers},
-                                 {"workers_target", exchange.global().worker_target.load()},
+                                 {"workers_target", exchange.worker_target()},
                                  {"workers_min", settings.server.workers_min},
                                  {"workers_max", settings.server.workers_max},
                                  {"workers_alive", workers_alive},

@@ -22,13 +22,15 @@
 namespace askr::process {
 namespace {
 
-exchange::ProcessRecord* own_record = nullptr;  // for the signal handler of a worker
+// For the signal handler of a worker.
+exchange::ProcessRecord* own_record = nullptr;
+exchange::Sleep* own_sleep = nullptr;
 
 // The master has died: finish what is queued, then stop. Nobody enforces the limit of a request any more.
 void on_orphaned(int /*signal*/) {
   start_last_resort();
-  own_record->retire.store(exchange::kRetireWhenIdle);
-  own_record->parked.store(0);
+  own_record->orphaned.store(exchange::kRetireWhenIdle);
+  own_sleep->parked.store(0);
 }
 
 void send(int socket, TemplateMessage message, std::string_view text = {}) {
@@ -88,7 +90,8 @@ php::Forked TemplateProcess::become(const ForkRequest& request, const UniqueFd& 
 php::Forked TemplateProcess::become_worker(const ForkRequest& request) {
   const uint32_t position = request.position;
   own_record = &options_.exchange.workers()[position];
-  own_record->pid.store(::getpid());
+  own_sleep = &options_.exchange.sleep(options_.exchange.index_of(*own_record));
+  own_record->own_pid.store(::getpid());
   prepare_last_resort(options_.patience_without_master);
   handle_signal(SIGRTMIN + 1, on_orphaned);
   settle_child(options_.master, SIGRTMIN + 1);

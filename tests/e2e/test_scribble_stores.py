@@ -7,61 +7,19 @@ import pytest
 
 from askrtest.http import CutShort
 from askrtest.processes import is_alive
-from askrtest.server import run_askr
+from askrtest.scribble import SCRIBBLE, regions
 from askrtest.wait import SANITIZED, SOAK, wait_until
 
-PAGE = 4096
 CACHES = ["--response-cache", "32", "--cache-slots", "1000"]
 SEEDS = range(100) if SOAK else range(4)
 MODES = ["request", "worker", "isolation", "rewind"]
 
 # What the pages below do: `?scribble` writes, `?use` uses the key-value cache and tells whether it keeps its word.
-SITE = r"""<?php
-function address_of(int $total, int $offset): int
-{
-    // The server's mapping is the one of that size; what is read-only in a worker is a part of it.
-    $files = [];
-    foreach (file('/proc/self/maps') as $line) {
-        if (!preg_match('/^(\w+)-(\w+) \S{3}s (\w+) \S+ (\d+) /', $line, $part)) continue;
-        [$begin, $end, $from] = [hexdec($part[1]), hexdec($part[2]), hexdec($part[3])];
-        $files[$part[4]][] = [$begin, $end - $begin, $from];
-    }
-    foreach ($files as $parts) {
-        if (array_sum(array_column($parts, 1)) !== $total) continue;
-        foreach ($parts as [$begin, $size, $from]) {
-            if ($offset >= $from && $offset < $from + $size) return $begin + $offset - $from;
-        }
-    }
-    throw new Exception('there is no such mapping');
-}
-
-function scribble(int $address, int $size, int $seed): void
-{
-    $c = FFI::cdef('void *memcpy(uintptr_t to, const void *from, size_t size); void *memset(uintptr_t to, int with, size_t size);');
-    mt_srand($seed);
-    $word = fn () => pack('V', [0, 0xffffffff, 1 << mt_rand(0, 31), mt_rand(), mt_rand(0, 300), getmypid()][mt_rand(0, 5)]);
-    switch ($seed % 5) {
-        case 0:
-            $c->memcpy($address, random_bytes($size), $size);
-            break;
-        case 1:
-            $c->memset($address, $seed % 2 ? 0 : 255, $size);
-            break;
-        case 2:
-            $c->memcpy($address, str_repeat($word(), intdiv($size, 4)), intdiv($size, 4) * 4);
-            break;
-        case 3:  // its beginning, where counts and locks are
-            for ($at = 0; $at + 4 <= min($size, 16384); $at += 4) $c->memcpy($address + $at, $word(), 4);
-            break;
-        default:
-            for ($times = 0; $times < 3000; ++$times) $c->memcpy($address + 4 * mt_rand(0, intdiv($size, 4) - 1), $word(), 4);
-    }
-}
-
+SITE = "<?php" + SCRIBBLE + r"""
 function answer(): void
 {
     if (isset($_GET['scribble'])) {
-        scribble(address_of((int) $_GET['total'], (int) $_GET['offset']), (int) $_GET['size'], (int) $_GET['seed']);
+        scribble_over((int) $_GET['total'], (int) $_GET['offset'], (int) $_GET['size'], (int) $_GET['seed']);
         echo 'scribbled';
         return;
     }
@@ -93,20 +51,6 @@ def site(request, server):
     if request.param != "request":
         app.worker_script = app.root / "worker.php"
     return app.start()
-
-
-def regions(app):
-    """(offset, size) of each region in the server's mapping, and how large that is: they lie one after the other."""
-    flags = [flag for name, value in app.settings.items() for flag in (f"--{name.replace('_', '-')}", value)]
-    if app.worker_script:
-        flags += ["--worker-script", str(app.worker_script)]
-    text = run_askr("regions", *flags, *app.flags).stdout
-    places, at = {}, 0
-    for name, kilobytes in re.findall(r"^(\w+\.\w+) .*? (\d+) KB", text, re.M):
-        size = -(-int(kilobytes) * 1024 // PAGE) * PAGE
-        places[name] = (at, size)
-        at += size
-    return places, at
 
 
 def answered(app, target):

@@ -35,7 +35,7 @@ uint32_t submit_file(GatewayPort& gateway, std::shared_ptr<const UniqueFd> file,
 pid_t fork_worker(TestExchange& test) {
   const pid_t child = ::fork();
   if (child != 0) return child;
-  test.exchange->workers()[0].retire = kRetireWhenIdle;
+  test.assigned(0).retire = kRetireWhenIdle;
   WorkerPort worker(*test.exchange, 0, 1);
   if (worker.wait() == Wait::request) {
     char buffer[100];
@@ -112,7 +112,7 @@ TEST_CASE("nobody is given the file of another request") {
   GatewayPort gateway(*test.exchange, 0);
   const BodyChannel& channel = test.exchange->bodies(0);
   const uint32_t slot = submit_file(gateway, file_with("secret"), 6);
-  const uint32_t ticket = test.exchange->slots()[slot].ticket;
+  const uint32_t ticket = test.exchange->orders()[slot].ticket;
   const auto asked = [&](uint32_t for_slot, uint32_t with_ticket) {
     const pid_t child = ::fork();
     if (child == 0) ::_exit(channel.ask(for_slot, with_ticket) ? 1 : 0);

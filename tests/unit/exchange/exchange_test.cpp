@@ -65,13 +65,15 @@ TEST_CASE("a request that was taken this very moment has not begun long ago") {
   GatewayPort gateway(*test.exchange, 0);
   const int64_t before = monotonic_now();
   const uint32_t at = test.submit(gateway, "/");
-  const Slot& slot = gateway.slot(at);
+  Slot& slot = test.exchange->slots()[at];
   uint32_t taken = 0;  // the worker comes not a step further than that
   REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken, [] { return Takes::anything; }));
   REQUIRE(slot.state == SlotState::running);
-  CHECK(slot.begun() >= before);
-  test.exchange->slots()[at].started = before - kSecond;  // by an attempt that has failed
-  CHECK(slot.begun() >= before);
+  CHECK(gateway.begun(at) >= before);
+  slot.started = before - kSecond;  // by an attempt that has failed
+  CHECK(gateway.begun(at) >= before);
+  slot.started = INT64_MAX;  // by who knows no time
+  CHECK(gateway.begun(at) <= monotonic_now());
 }
 
 TEST_CASE("a response larger than the window waits for the gateway") {
@@ -154,8 +156,8 @@ TEST_CASE("a worker is marked for one request, not for the next one in the same 
     gateway.request_kill(slot);
     worker.finish();
     gateway.release(slot);
-    CHECK(slot_of_mark(test.exchange->workers()[0].overdue) == slot);
-    return test.exchange->workers()[0].overdue.exchange(0);
+    CHECK(slot_of_mark(test.exchange->overdue(0)) == slot);
+    return test.exchange->overdue(0).exchange(0);
   };
   CHECK(mark_of_next() != mark_of_next());
 }
@@ -167,7 +169,7 @@ TEST_CASE("a new gateway lets run what is queued, if it is told to and has its b
     GatewayPort dead(*test.exchange, 0);
     whole = test.submit(dead, "/whole", "body");
     const uint32_t lost = test.submit(dead, "/lost", "body");
-    test.exchange->slots()[lost].spooled = 1;
+    test.exchange->orders()[lost].spooled = 1;
   }
   GatewayPort gateway(*test.exchange, 0, GatewayPort::Leftovers::run);
   CHECK(usage(*test.exchange).slots_used == 1);
@@ -241,8 +243,7 @@ TEST_CASE("workers take requests in the order of their arrival, retries first") 
 TEST_CASE("what has killed a worker on trial is run again by the code that is known to work") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);
-  ProcessRecord& record = test.exchange->workers()[0];
-  record.generation = 2;
+  test.assigned(0).generation = 2;
   test.exchange->global().canary_generation = 2;
   const uint32_t slot = test.submit(gateway, "/deadly");
   {
@@ -257,8 +258,8 @@ TEST_CASE("what has killed a worker on trial is run again by the code that is kn
     next_on_trial.wait();
     ::_exit(0);
   }
-  for (int tries = 0; record.parked == 0 && tries < 1000; ++tries) ::usleep(5'000);
-  CHECK(record.parked == 1);  // it sleeps, because there is nothing for it
+  for (int tries = 0; test.sleep(0).parked == 0 && tries < 1000; ++tries) ::usleep(5'000);
+  CHECK(test.sleep(0).parked == 1);  // it sleeps, because there is nothing for it
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   WorkerPort proven(*test.exchange, 1, 1);
@@ -270,8 +271,8 @@ TEST_CASE("a gateway learns for how many requests there was no worker to wake") 
   TestExchange test({1, 2, 8});
   GatewayPort gateway(*test.exchange, 0);
   for (const char* uri : {"/a", "/b", "/c"}) test.submit(gateway, uri);
-  test.exchange->workers()[0].parked = 1;
-  test.exchange->workers()[1].parked = 1;
+  test.sleep(0).parked = 1;
+  test.sleep(1).parked = 1;
   CHECK(gateway.wake_ups().wake_needed(monotonic_now()) == 1);
   CHECK(gateway.wake_ups().wake_needed(monotonic_now()) == 0);
   test.submit(gateway, "/d");
@@ -281,32 +282,33 @@ TEST_CASE("a gateway learns for how many requests there was no worker to wake") 
 TEST_CASE("a worker that was woken for a request and told to end in the same moment wakes another one") {
   TestExchange test({1, 2, 8});
   GatewayPort gateway(*test.exchange, 0);
-  ProcessRecord& other = test.exchange->workers()[1];
+  Sleep& other = test.sleep(1);
   other.parked = 1;
   test.submit(gateway, "/");
-  test.exchange->workers()[0].retire = kRetireNow;
+  test.assigned(0).retire = kRetireNow;
   WorkerPort worker(*test.exchange, 0, 1);
   CHECK(worker.wait() == Wait::retire);
   CHECK(other.parked == 0);
 }
 
 TEST_CASE("a worker is idle since it fell asleep, not since its last request began") {
-  ProcessRecord worker{};
-  worker.started = 10;
-  CHECK(idle_since(worker) == 10);
+  TestExchange test;
+  ProcessRecord& worker = test.exchange->workers()[0];
+  test.assigned(0).started = 10;
+  CHECK(idle_since(test.assigned(0), worker) == 10);
   worker.last_request = 20;
-  CHECK(idle_since(worker) == 20);
+  CHECK(idle_since(test.assigned(0), worker) == 20);
   worker.slept_at = 30;
-  CHECK(idle_since(worker) == 30);
-  worker.started = 40;  // another process in the same place
-  CHECK(idle_since(worker) == 40);
+  CHECK(idle_since(test.assigned(0), worker) == 30);
+  test.assigned(0).started = 40;  // another process in the same place
+  CHECK(idle_since(test.assigned(0), worker) == 40);
 }
 
 TEST_CASE("a request whose time in the queue is over is not run") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);
   const uint32_t late = test.submit(gateway, "/late");
-  test.exchange->slots()[late].queue_deadline = monotonic_now() - 1;
+  test.exchange->orders()[late].queue_deadline = monotonic_now() - 1;
   test.submit(gateway, "/in-time");
   WorkerPort worker(*test.exchange, 0, 1);
   REQUIRE(worker.wait() == Wait::request);
@@ -454,10 +456,10 @@ TEST_CASE("a worker of an old generation takes nothing more") {
   GatewayPort gateway(*test.exchange, 0);
   test.exchange->global().active_generation = 2;
   test.submit(gateway, "/");
-  test.exchange->workers()[0].retire = kRetireNow;
+  test.assigned(0).retire = kRetireNow;
   WorkerPort old(*test.exchange, 0, 1);
   CHECK(old.wait() == Wait::retire);
-  test.exchange->workers()[1].generation = 2;
+  test.assigned(1).generation = 2;
   WorkerPort current(*test.exchange, 1, 2);
   CHECK(current.wait() == Wait::request);
 }

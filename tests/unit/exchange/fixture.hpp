@@ -18,7 +18,7 @@ struct TestExchange {
       : arena(std::make_unique<arena::Arena>(arena::Arena::create(Exchange::regions(options)).value())),
         exchange(std::make_unique<Exchange>(Exchange::create(*arena, options).value())) {
     exchange->global().active_generation = 1;
-    for (ProcessRecord& worker : exchange->workers()) worker.generation = 1;
+    for (unsigned worker = 0; worker < exchange->worker_records(); ++worker) assigned(worker).generation = 1;
   }
 
   // Queues a GET for `uri` and returns its slot.
@@ -44,6 +44,8 @@ struct TestExchange {
     return body;
   }
 
+  [[nodiscard]] Assignment& assigned(unsigned worker) const { return exchange->assignments()[worker]; }
+  [[nodiscard]] Sleep& sleep(unsigned worker) const { return exchange->sleep(worker); }
   [[nodiscard]] unsigned worker_record() const { return exchange->first_worker_record(); }
 
   std::unique_ptr<arena::Arena> arena;

@@ -13,12 +13,12 @@ constexpr uint32_t kFast = 2 * kMicrosecond;
 // Three workers: the first one is awake and takes 2 us for a request, the others sleep.
 struct Workers : TestExchange {
   Workers() : TestExchange({1, 3, 64}), gateway(*exchange, 0) {
-    for (ProcessRecord& worker : exchange->workers().first(3)) {
-      worker.pid = 1;
-      worker.parked = 1;
-      worker.state = ProcessState::idle;
+    for (unsigned worker = 0; worker < 3; ++worker) {
+      assigned(worker).pid = 1;
+      sleep(worker).parked = 1;
+      exchange->workers()[worker].state = ProcessState::idle;
     }
-    awake().parked = 0;
+    sleep(0).parked = 0;
     awake().request_ns = kFast;
   }
 
@@ -32,7 +32,7 @@ struct Workers : TestExchange {
   }
   [[nodiscard]] unsigned sleeping() const {
     unsigned count = 0;
-    for (const ProcessRecord& worker : exchange->workers()) count += worker.parked;
+    for (unsigned worker = 0; worker < 3; ++worker) count += sleep(worker).parked;
     return count;
   }
   [[nodiscard]] WakeUps& wake_ups() { return gateway.wake_ups(); }
@@ -72,10 +72,10 @@ TEST_CASE("each request wakes a worker where that is the safe thing to do") {
     test.awake().last_request = -51 * kMicrosecond;
   }
   SECTION("the worker that is awake has died") {
-    test.awake().pid = 0;
+    test.assigned(0).pid = 0;
   }
   SECTION("the worker that is awake serves no more") {
-    test.awake().generation = 7;
+    test.assigned(0).generation = 7;
   }
   SECTION("a generation is on trial, which shall have its share") {
     test.exchange->global().canary_generation = 7;

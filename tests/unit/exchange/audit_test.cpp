@@ -36,7 +36,9 @@ struct Audited : TestExchange {
   [[nodiscard]] Slot& slot(uint32_t at) const { return exchange->slots()[at]; }
   [[nodiscard]] ProcessRecord& record(unsigned index = 0) const { return exchange->workers()[index]; }
   // Nothing is wrong, however often one looks.
-  void require_sense() { REQUIRE(look(3 * kLooks).mended.empty()); }
+  void require_sense() {
+    for (unsigned count = 0; count < 3 * kLooks; ++count) REQUIRE(look().mended.empty());
+  }
   // It is found at this look, and not before.
   std::string found_after(unsigned looks) {
     if (looks > 1) CHECK(look(looks - 1).mended.empty());
@@ -90,6 +92,32 @@ TEST_CASE("a response that fills all blocks makes sense") {
   REQUIRE(test.record().free_blocks == 0);
   test.require_sense();
   TestExchange::collect(test.gateway, at);
+}
+
+TEST_CASE("the last worker makes sense in the last slot, with all that it has published") {
+  TestExchange test({1, 1, 8});
+  const auto slots = static_cast<uint32_t>(test.exchange->slots().size());
+  for (uint32_t other = 0; other + 1 < slots; ++other) {  // all others are in use
+    test.exchange->orders()[other].open = 1;
+    test.exchange->slots()[other].state = SlotState::running;
+  }
+  GatewayPort gateway(*test.exchange, 0);
+  const unsigned last = test.exchange->worker_records() - 1;
+  test.assigned(last).pid = ::getpid();
+  Audit audit(*test.exchange);
+  const uint32_t at = test.submit(gateway, "/");
+  REQUIRE(at == slots - 1);
+  WorkerPort worker(*test.exchange, last, 1);
+  REQUIRE(worker.wait() == Wait::request);
+  REQUIRE(test.exchange->workers()[last].current_slot == slots);
+  worker.head(200, "", nullptr, 0);
+  worker.flush();
+  worker.body("more", 4);
+  for (unsigned count = 0; count < 3 * kLooks; ++count) {
+    const Findings found = audit.look(monotonic_now());
+    CHECK(found.to_end.empty());
+    CHECK(test.exchange->slots()[at].state == SlotState::running);
+  }
 }
 
 TEST_CASE("an abandoned request that runs makes sense") {

@@ -201,13 +201,13 @@ bool GatewayPort::streaming(uint32_t slot) const {
   return (exchange_.slots()[slot].flags.load(std::memory_order_relaxed) & kStreaming) != 0;
 }
 
-SlotTimes GatewayPort::times(uint32_t at) const {
+SlotTimes GatewayPort::times(uint32_t at, int64_t now) const {
   const Slot& slot = exchange_.slots()[at];
-  const int64_t now = monotonic_now();
+  const int64_t latest = now + kSecond;
   const int64_t queued = order(at).queued.load(std::memory_order_relaxed);
-  return {queued, time_between(queued, slot.started.load(std::memory_order_relaxed), now),
-          time_between(queued, slot.first_byte.load(std::memory_order_relaxed), now),
-          time_between(queued, slot.done.load(std::memory_order_relaxed), now)};
+  return {queued, time_between(queued, slot.started.load(std::memory_order_relaxed), latest),
+          time_between(queued, slot.first_byte.load(std::memory_order_relaxed), latest),
+          time_between(queued, slot.done.load(std::memory_order_relaxed), latest)};
 }
 
 int64_t GatewayPort::begun(uint32_t at) const {

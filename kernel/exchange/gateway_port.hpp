@@ -109,7 +109,8 @@ class GatewayPort {
     return exchange_.slots()[slot].state.load(std::memory_order_acquire);
   }
   [[nodiscard]] bool first_attempt(uint32_t slot) const { return order(slot).attempt == 0; }
-  [[nodiscard]] SlotTimes times(uint32_t slot) const;
+  // `now`: at about this time.
+  [[nodiscard]] SlotTimes times(uint32_t slot, int64_t now) const;
   // When its worker began. The worker notes that a little after it has taken the request, and until then there is what
   // an attempt before has noted, or nothing: then it is when it was queued.
   [[nodiscard]] int64_t begun(uint32_t slot) const;

@@ -191,9 +191,6 @@ void Connection::dispatch() {
 // The request's slot is not ours any more.
 void Connection::leave_worker() {
   note_times();
-  pipeline::Times& times = context_->transaction.times;
-  times.left_worker = gateway_.port.times(context_->slot).done;
-  if (times.left_worker == 0) times.left_worker = gateway_.now;
   gateway_.by_slot[context_->slot - gateway_.first_slot] = nullptr;
   context_->slot = kNoSlot;
   --gateway_.in_flight;
@@ -201,11 +198,12 @@ void Connection::leave_worker() {
 
 // Its slot is still as it was: this gateway alone gives it to another request.
 void Connection::note_times() {
-  const exchange::SlotTimes noted = gateway_.port.times(context_->slot);
+  const exchange::SlotTimes noted = gateway_.port.times(context_->slot, gateway_.now);
   pipeline::Times& times = context_->transaction.times;
   times.queued = noted.queued;
   times.started = noted.started;
   times.first_byte = noted.first_byte;
+  times.left_worker = noted.done != 0 ? noted.done : gateway_.now;
 }
 
 // A request that is at the workers runs, whoever waits for it, as it would behind php-fpm: clients that fire and forget

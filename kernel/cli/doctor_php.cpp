@@ -8,6 +8,7 @@
 
 #include "base/fd.hpp"
 #include "base/join.hpp"
+#include "base/json_text.hpp"
 #include "cli/doctor.hpp"
 #include "php/ini_files.hpp"
 #include "php/ini_value.hpp"
@@ -66,7 +67,7 @@ PhpFacts facts_of(const config::Settings& settings) {
 [[noreturn]] void tell_facts(const config::Settings& settings, int pipe) {
   ::alarm(kStartSeconds);
   const nlohmann::json facts = facts_of(settings);
-  const std::string text = facts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string text = json_text(facts);
   const bool written = ::write(pipe, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   ::_exit(written ? 0 : 1);
 }

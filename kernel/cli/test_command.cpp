@@ -10,12 +10,14 @@
 
 #include <fmt/core.h>
 
+#include "base/clock.hpp"
 #include "cli/command.hpp"
 #include "config/environment.hpp"
 #include "config/machine.hpp"
 #include "config/nearest.hpp"
 #include "config/quote.hpp"
 #include "config/values.hpp"
+#include "config/word_reader.hpp"
 #include "testing/isolation_report.hpp"
 #include "testing/run.hpp"
 #include "testing/runner_script.hpp"
@@ -59,38 +61,6 @@ bool is_one_of(std::span<const std::string_view> list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-class Words {
- public:
-  explicit Words(const std::vector<std::string>& words) : words_(words) {}
-  [[nodiscard]] bool done() const { return next_ == words_.size(); }
-  std::string take() {
-    std::string word = words_[next_++];
-    attached_.reset();
-    const size_t equals = word.find('=');
-    if (word.starts_with("--") && equals != std::string::npos) {
-      attached_ = word.substr(equals + 1);
-      word.resize(equals);
-    }
-    return word;
-  }
-  Result<std::string> value(const std::string& flag) {
-    if (attached_) return *std::exchange(attached_, std::nullopt);
-    if (done()) return usage_error(flag + ": a value is missing");
-    return words_[next_++];
-  }
-  [[nodiscard]] bool has_attached() const { return attached_.has_value(); }
-  std::vector<std::string> rest() {
-    std::vector<std::string> rest(words_.begin() + static_cast<std::ptrdiff_t>(next_), words_.end());
-    next_ = words_.size();
-    return rest;
-  }
-
- private:
-  const std::vector<std::string>& words_;
-  size_t next_ = 0;
-  std::optional<std::string> attached_;
-};
-
 Result<unsigned> count_of(const std::string& flag, const std::string& text, unsigned least, unsigned most) {
   unsigned number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -125,17 +95,11 @@ std::string default_cache() {
 }
 
 Result<int64_t> time_of(const std::string& text) {
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  const int64_t factor = unit == "ms"                  ? 1'000'000
-                         : unit == "s" || unit.empty() ? 1'000'000'000
-                         : unit == "m"                 ? 60'000'000'000
-                                                       : 0;
-  if (error != std::errc() || number < 1 || number > 1'000'000 || factor == 0) {
+  const auto time = config::parse_duration(text);
+  if (!time || time.value() < kMillisecond) {
     return usage_error("--timeout: " + config::quote(text) + " is no time as 500ms, 30s or 2m");
   }
-  return number * factor;
+  return time.value();
 }
 
 struct Asked {
@@ -144,9 +108,9 @@ struct Asked {
   bool isolation_report = false;
 };
 
-Result<> read_flag(const std::string& word, Words& words, Asked& asked) {
+Result<> read_flag(const std::string& word, config::WordReader& words, Asked& asked) {
   TestOptions& options = asked.options;
-  const auto value = [&] { return words.value(word); };
+  const auto value = [&] { return words.take_value(word); };
   if (word == "--root") {
     options.root = absolute(ASKR_TRY(value()));
   } else if (word == "--runner") {
@@ -210,11 +174,11 @@ bool read_switch(const std::string& word, Asked& asked) {
 Result<Asked> read_words(const std::vector<std::string>& given) {
   Asked asked;
   asked.options.root = absolute(".");
-  Words words(given);
+  config::WordReader words(given);
   while (!words.done()) {
     const std::string word = words.take();
     if (word == "--") {
-      for (const std::string& path : words.rest()) asked.options.paths.push_back(path);
+      for (const std::string& path : words.take_rest()) asked.options.paths.push_back(path);
     } else if (!word.starts_with("-") || word == "-") {
       asked.options.paths.push_back(word);
     } else if (words.has_attached() || !read_switch(word, asked)) {

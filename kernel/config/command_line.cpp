@@ -2,48 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 
 #include "config/nearest.hpp"
 #include "config/quote.hpp"
 #include "config/reserved.hpp"
 #include "config/values.hpp"
+#include "config/word_reader.hpp"
 
 namespace askr::config {
 namespace {
-
-// A flag as one word ("--workers=4") or as two; knows which word comes next.
-class WordReader {
- public:
-  explicit WordReader(const std::vector<std::string>& words) : words_(words) {}
-
-  [[nodiscard]] bool done() const { return next_ == words_.size(); }
-
-  std::string take() {
-    std::string word = words_[next_++];
-    attached_.reset();
-    const size_t equals = word.find('=');
-    if (word.starts_with("--") && equals != std::string::npos) {
-      attached_ = word.substr(equals + 1);
-      word.resize(equals);
-    }
-    return word;
-  }
-
-  [[nodiscard]] bool has_attached() const { return attached_.has_value(); }
-
-  Result<std::string> take_value(const std::string& flag) {
-    if (attached_) return *attached_;
-    const bool looks_like_flag = !done() && words_[next_].starts_with("--");
-    if (done() || looks_like_flag) return usage_error(flag + ": a value is missing");
-    return words_[next_++];
-  }
-
- private:
-  const std::vector<std::string>& words_;
-  size_t next_ = 0;
-  std::optional<std::string> attached_;
-};
 
 Error unknown_flag(const std::string& flag, const std::vector<std::string>& switches) {
   if (is_reserved_flag(flag)) return usage_error(flag + ": not part of this build");

@@ -209,11 +209,13 @@ void Audit::settle_blocks(unsigned worker) {
 // Whatever says that it is awake: it may have been scribbled over.
 void Audit::check_gateways() {
   for (unsigned gateway = 0; gateway < exchange_.options().gateways; ++gateway) {
-    uint64_t news = 0;
-    for (const auto& word : exchange_.ready_bits(gateway)) news = mix(news, word.load(std::memory_order_relaxed));
-    const auto words = exchange_.ready_bits(gateway);
-    const bool any = std::any_of(words.begin(), words.end(), [](const auto& word) { return word.load() != 0; });
-    if (!any) {
+    uint64_t news = 0, any = 0;
+    for (const auto& word : exchange_.ready_bits(gateway)) {
+      const uint64_t bits = word.load(std::memory_order_relaxed);
+      news = mix(news, bits);
+      any |= bits;
+    }
+    if (any == 0) {
       deaf_[gateway].none();
     } else if (deaf_[gateway].count(news) >= kLooks - 1) {
       exchange_.poke_gateway(gateway);

@@ -179,9 +179,7 @@ void install_test_handlers(exchange::ProcessRecord& record) {
 }
 
 void install_signal_handlers(exchange::ProcessRecord& record) {
-  install_fault_handlers(record);
-  install(over_time_signal(), askr_php_over_time, SA_ONSTACK | SA_RESETHAND);
-  unblock(over_time_signal());
+  install_test_handlers(record);
   for (const int signal : kQuiet) install(signal, askr_php_quiet, SA_RESTART | SA_ONSTACK);
 }
 

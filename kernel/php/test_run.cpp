@@ -11,6 +11,7 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "php/boot_info.hpp"
 #include "php/crash.hpp"
 #include "php/fork.hpp"
@@ -92,7 +93,7 @@ void end_piece() {
 }
 
 void report_json(const nlohmann::json& event) {
-  test_fork->report(event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  test_fork->report(json_text(event));
 }
 
 void report_fatal() {

@@ -13,15 +13,15 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
-#include "base/descriptor_message.hpp"
+#include "base/json_text.hpp"
 #include "php/crash.hpp"
 #include "process/spawn.hpp"
+#include "testing/strays.hpp"
 
 namespace askr::testing {
 namespace {
@@ -43,32 +43,6 @@ std::string telling_line(const std::string& text) {
     return line;
   }
   return {};
-}
-
-std::vector<pid_t> own_children() {
-  std::vector<pid_t> children;
-  std::ifstream file(fmt::format("/proc/self/task/{}/children", ::getpid()));
-  pid_t child = 0;
-  while (file >> child) children.push_back(child);
-  return children;
-}
-
-bool is_running(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string stat;
-  std::getline(file, stat);
-  const size_t name_end = stat.rfind(')');
-  return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] != 'Z';
-}
-
-// In the environment that a program was started with.
-bool has_variable(pid_t pid, const std::string& variable) {
-  std::ifstream file(fmt::format("/proc/{}/environ", pid), std::ios::binary);
-  std::string each;
-  while (std::getline(file, each, '\0')) {
-    if (each == variable) return true;
-  }
-  return false;
 }
 
 TestResult make_error(const std::string& test, const std::string& file, const char* type, const char* message) {
@@ -99,18 +73,11 @@ Coordinator::Coordinator(const TestOptions& options, Times& times, Lessons& less
 
 Coordinator::~Coordinator() {
   stop_all();
-  if (warm_.pid > 0) {
-    ::kill(-warm_.pid, SIGKILL);
-    ::kill(warm_.pid, SIGKILL);
-    ::waitpid(warm_.pid, nullptr, 0);
-  }
-  end_strays();
   if (records_ != nullptr) ::munmap(records_, records_size_);
 }
 
 std::string Coordinator::settings() const {
-  return json({{"root", options_.root}, {"paths", options_.paths}, {"classes", lessons_.classes()}})
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_text({{"root", options_.root}, {"paths", options_.paths}, {"classes", lessons_.classes()}});
 }
 
 Result<> Coordinator::start_warm() {
@@ -130,14 +97,7 @@ Result<Plan> Coordinator::boot() {
       interrupted_ = true;
       return Error{"interrupted", 130};
     }
-    char buffer[4096];
-    ssize_t size = 0;
-    if ((waits[1].revents & (POLLIN | POLLHUP)) != 0) {
-      while ((size = ::read(warm_.output.get(), buffer, sizeof buffer)) > 0) {
-        warm_output_.append(buffer, static_cast<size_t>(size));
-      }
-      if (size == 0) warm_.output.reset();
-    }
+    if ((waits[1].revents & (POLLIN | POLLHUP)) != 0) warm_output_ += warm_.read_output();
     const bool open = warm_.events.read_some();
     while (const auto text = warm_.events.next()) {
       const json event = json::parse(*text, nullptr, false);
@@ -202,12 +162,9 @@ bool Coordinator::hand_out(Piece piece, unsigned slot) {
   run->test_timeout = options_.timeout;
   run->learn = lessons_.wanted();
   records_[slot].note_size.store(0);
-  const auto order = [this](const Order& order, int fd) {
-    return send_message(warm_.orders.get(), {reinterpret_cast<const char*>(&order), sizeof order}, fd, MSG_NOSIGNAL);
-  };
   run->channel.send(options_.runner.empty() ? run->piece().file : run->order());
-  order({Order::What::output, slot, 0}, output_end.get());
-  order({Order::What::fork, slot, 0}, channel_end.get());
+  warm_.send({Order::What::output, slot, 0}, output_end.get());
+  warm_.send({Order::What::fork, slot, 0}, channel_end.get());
   running_.push_back(std::move(run));
   return true;
 }
@@ -237,13 +194,7 @@ void Coordinator::wait() {
     stop_all();
     return;
   }
-  if (waits[3].revents != 0) {
-    char buffer[4096];
-    ssize_t size = 0;
-    while ((size = ::read(warm_.output.get(), buffer, sizeof buffer)) > 0) {
-    }
-    if (size == 0) warm_.output.reset();
-  }
+  if (waits[3].revents != 0) warm_.read_output();
   const auto on_result = [this](TestResult result) { collect(std::move(result)); };
   for (size_t at = 0; at < runs.size(); ++at) {
     const pollfd* wait = &waits[4 + 3 * at];
@@ -256,12 +207,11 @@ void Coordinator::wait() {
   }
   if (waits[2].revents != 0) on_warm_death();
   look_at_deadlines();
-  std::erase_if(running_, [](const auto& run) { return run == nullptr; });
 }
 
 PieceRun* Coordinator::find(pid_t pid) {
   for (const auto& run : running_) {
-    if (run != nullptr && run->pid == pid) return run.get();
+    if (run->pid == pid) return run.get();
   }
   return nullptr;
 }
@@ -274,7 +224,13 @@ void Coordinator::on_answers() {
       continue;
     }
     for (const auto& run : running_) {
-      if (run == nullptr || run->slot() != answer.slot || run->state != PieceRun::State::forking) continue;
+      if (run->slot() != answer.slot || run->state != PieceRun::State::forking) continue;
+      if (answer.pid <= 0) {
+        const PieceRun* lost = run.get();
+        lose(lost->piece(), "there could be no process for it");
+        std::erase_if(running_, [lost](const auto& each) { return each.get() == lost; });
+        break;
+      }
       run->pid = answer.pid;
       run->pidfd = process::open_pidfd(answer.pid);
       run->begin();
@@ -298,9 +254,7 @@ void Coordinator::kill_group(PieceRun& run) {
 void Coordinator::on_process_end(PieceRun& run) {
   kill_group(run);
   run.state = PieceRun::State::reaping;
-  const Order order{Order::What::reap, run.slot(), run.pid};
-  if (warm_.pid == 0 ||
-      !send_message(warm_.orders.get(), {reinterpret_cast<const char*>(&order), sizeof order}, -1, MSG_NOSIGNAL)) {
+  if (warm_.pid == 0 || !warm_.send({Order::What::reap, run.slot(), run.pid})) {
     int status = 0;
     ::waitpid(run.pid, &status, 0);  // it is ours since its parent has died
     reap(run, status);
@@ -320,17 +274,13 @@ void Coordinator::reap(PieceRun& run, int status) {
     pending_.push_front(rest);
   }
   if (!rest.tests.empty() && !came_on && !stopping_) {
-    for (const std::string& test : rest.tests) {
-      collect(make_error(test, rest.file, "lost", "the process ended without a word about this test"));
-    }
+    lose(rest, "the process ended without a word about this test");
   }
-  for (auto& each : running_) {
-    if (each.get() == &run) {
-      each.reset();
-      break;
-    }
-  }
-  std::erase_if(running_, [](const auto& each) { return each == nullptr; });
+  std::erase_if(running_, [&run](const auto& each) { return each.get() == &run; });
+}
+
+void Coordinator::lose(const Piece& piece, const char* why) {
+  for (const std::string& test : piece.tests) collect(make_error(test, piece.file, "lost", why));
 }
 
 // What has failed once is not run again for the sake of others.
@@ -344,19 +294,12 @@ std::vector<std::string> Coordinator::without_bad(std::vector<std::string> tests
 
 // Somebody has killed the warm process. Pieces that run go on, as children of ours; one of them was it.
 void Coordinator::on_warm_death() {
-  ::waitpid(warm_.pid, nullptr, 0);
-  warm_ = {};
-  warm_pidfd_.reset();
+  end_warm();
   ++deaths_;
   std::vector<std::unique_ptr<PieceRun>> runs = std::exchange(running_, {});
   const bool alone = runs.size() == 1 && runs.front()->piece().suspect;
   for (auto& run : runs) {
-    if (run->pid > 0) {
-      ::kill(-run->pid, SIGKILL);
-      ::kill(run->pid, SIGKILL);
-      while (::waitpid(run->pid, nullptr, 0) < 0 && errno == EINTR) {
-      }
-    }
+    end_process(run->pid);
     run->read([this](TestResult result) { collect(std::move(result)); });
     Piece piece = run->piece();
     if (!alone && deaths_ < kMostDeaths) {
@@ -376,13 +319,13 @@ void Coordinator::on_warm_death() {
     }
     collect(make_error(piece.tests.front(), piece.file, "killed its parent", "the test has killed its parent process"));
   }
-  end_strays();
+  end_strays(warm_.pid);
 }
 
 void Coordinator::look_at_deadlines() {
   const int64_t now = monotonic_now();
   for (const auto& run : running_) {
-    if (run == nullptr || run->deadline == 0 || now < run->deadline || run->pid <= 0) continue;
+    if (run->deadline == 0 || now < run->deadline || run->pid <= 0) continue;
     // First it is asked where it is, then it is killed.
     if (run->timed_out++ == 0) {
       ::kill(run->pid, php::over_time_signal());
@@ -430,68 +373,46 @@ void Coordinator::collect(TestResult result) {
   }
   if (bad && !again && options_.stop_on_failure && !stopping_) {
     stopping_ = true;
-    pending_.clear();
-    suspects_.clear();
-    retries_.clear();
+    forget_waiting();
     for (const auto& run : running_) {
-      if (run != nullptr && run->pid > 0) ::kill(-run->pid, SIGKILL);
+      if (run->pid > 0) ::kill(-run->pid, SIGKILL);
     }
   }
 }
 
-void Coordinator::stop_all() {
+void Coordinator::forget_waiting() {
   pending_.clear();
   suspects_.clear();
   retries_.clear();
-  if (warm_.pid > 0) {
-    ::kill(warm_.pid, SIGKILL);
-    ::waitpid(warm_.pid, nullptr, 0);
-    warm_ = {};
-    warm_pidfd_.reset();
-  }
-  for (const auto& run : running_) {
-    if (run == nullptr || run->pid <= 0) continue;
-    ::kill(-run->pid, SIGKILL);
-    ::kill(run->pid, SIGKILL);
-    ::waitpid(run->pid, nullptr, 0);
-  }
-  running_.clear();
-  end_strays();
 }
 
-// What has left its group is a child of ours once its parents have died.
-void Coordinator::end_strays() {
-  for (int round = 0; round < 20; ++round) {
-    bool any = false;
-    for (const pid_t child : own_children()) {
-      if (child == warm_.pid) continue;
-      any = true;
-      ::kill(child, SIGKILL);
-      ::waitpid(child, nullptr, 0);
-    }
-    if (!any) return;
-  }
+void Coordinator::end_warm() {
+  end_process(warm_.pid);
+  warm_ = {};
+  warm_pidfd_.reset();
+}
+
+// The warm process first: what it was the parent of is ours then.
+void Coordinator::stop_all() {
+  forget_waiting();
+  end_warm();
+  for (const auto& run : running_) end_process(run->pid);
+  running_.clear();
+  end_strays(warm_.pid);
 }
 
 void Coordinator::finish() {
   if (warm_.pid == 0) return;
-  const Order order{Order::What::finish, 0, 0};
-  send_message(warm_.orders.get(), {reinterpret_cast<const char*>(&order), sizeof order}, -1, MSG_NOSIGNAL);
+  warm_.send({Order::What::finish, 0, 0});
   const int64_t deadline = monotonic_now() + 60 * kSecond;
   while (monotonic_now() < deadline) {
     pollfd waits[] = {{warm_pidfd_.get(), POLLIN, 0}, {warm_.output.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     ::poll(waits, 3, 1000);
-    char buffer[4096];
-    ssize_t size = 1;
-    while (warm_.output && (size = ::read(warm_.output.get(), buffer, sizeof buffer)) > 0) {
-    }
-    if (size == 0) warm_.output.reset();
+    warm_.read_output();
     if (waits[0].revents != 0 || waits[2].revents != 0) break;
   }
-  ::kill(warm_.pid, SIGKILL);
-  ::waitpid(warm_.pid, nullptr, 0);
-  warm_ = {};
-  end_strays();
+  end_warm();
+  end_strays(warm_.pid);
 }
 
 }  // namespace askr::testing

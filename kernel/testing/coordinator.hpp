@@ -47,9 +47,11 @@ class Coordinator {
   void collect(TestResult result);
   [[nodiscard]] std::string file_of(const TestResult& result) const;
   [[nodiscard]] std::vector<std::string> without_bad(std::vector<std::string> tests) const;
+  void lose(const Piece& piece, const char* why);
+  void forget_waiting();
+  void end_warm();
   void stop_all();
   void kill_group(PieceRun& run);
-  void end_strays();
   PieceRun* find(pid_t pid);
   [[nodiscard]] std::string settings() const;
 

@@ -3,7 +3,9 @@
 #include <pugixml.hpp>
 
 #include <map>
+#include <sstream>
 
+#include "base/replace_file.hpp"
 #include "testing/reporter.hpp"
 
 namespace askr::testing {
@@ -95,13 +97,9 @@ Result<> write_junit(const std::string& file, const std::vector<TestResult>& res
     write_counts(node, suite);
     for (const TestResult* result : suite.tests) write_test(node, *result);
   }
-  const std::string unfinished = file + ".unfinished";
-  if (!document.save_file(unfinished.c_str(), "  ") || ::rename(unfinished.c_str(), file.c_str()) != 0) {
-    const Error error = system_error("cannot write " + file);
-    ::remove(unfinished.c_str());
-    return error;
-  }
-  return ok();
+  std::ostringstream text;
+  document.save(text, "  ");
+  return replace_file(file, text.str());
 }
 
 }  // namespace askr::testing

@@ -1,11 +1,11 @@
 #include "testing/lessons.hpp"
 
-#include <unistd.h>
-
-#include <filesystem>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
+
+#include "base/json_text.hpp"
+#include "base/replace_file.hpp"
 
 namespace askr::testing {
 
@@ -35,13 +35,7 @@ void Lessons::save() const {
   for (const std::string& name : order_) {
     if (seen_.at(name) * 2 > heard_) out.push_back(name);
   }
-  std::error_code failed;
-  std::filesystem::create_directories(std::filesystem::path(file_).parent_path(), failed);
-  const std::string unfinished = file_ + "." + std::to_string(::getpid());
-  std::ofstream stream(unfinished, std::ios::binary);
-  stream << out.dump(-1, ' ', false, json::error_handler_t::replace);
-  stream.close();
-  if (!stream || ::rename(unfinished.c_str(), file_.c_str()) != 0) ::unlink(unfinished.c_str());
+  static_cast<void>(replace_file(file_, json_text(out)));
 }
 
 }  // namespace askr::testing

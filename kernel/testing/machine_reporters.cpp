@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "testing/reporter.hpp"
 
 namespace askr::testing {
@@ -104,7 +105,7 @@ class JsonReporter final : public Reporter {
 
  private:
   static void print(const json& line) {
-    const std::string text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    const std::string text = json_text(line) + "\n";
     std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
   }

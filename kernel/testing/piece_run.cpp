@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/json_text.hpp"
 #include "php/crash.hpp"
 
 namespace askr::testing {
@@ -64,8 +65,7 @@ std::string death_of(int status) {
 }  // namespace
 
 std::string PieceRun::order() const {
-  return json({{"file", piece_.file}, {"only", piece_.only}, {"learn", learn}})
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_text({{"file", piece_.file}, {"only", piece_.only}, {"learn", learn}});
 }
 
 void PieceRun::begin() {

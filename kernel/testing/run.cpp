@@ -15,12 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string times_file(const TestOptions& options) {
-  return fmt::format("{}/times-{:016x}.json", options.cache, std::hash<std::string>{}(options.root));
-}
-
-std::string classes_file(const TestOptions& options) {
-  return fmt::format("{}/classes-{:016x}.json", options.cache, std::hash<std::string>{}(options.root));
+// What is kept of a project from run to run.
+std::string file_of(const TestOptions& options, std::string_view what) {
+  return fmt::format("{}/{}-{:016x}.json", options.cache, what, std::hash<std::string>{}(options.root));
 }
 
 bool is_test_script(const fs::path& path) {
@@ -114,8 +111,8 @@ std::vector<std::unique_ptr<Reporter>> make_reporters(const TestOptions& options
 
 Result<int> run_tests(const TestOptions& options) {
   const int64_t started = monotonic_now();
-  Times times = Times::load(times_file(options));
-  Lessons lessons(classes_file(options));
+  Times times = Times::load(file_of(options, "times"));
+  Lessons lessons(file_of(options, "classes"));
   Coordinator coordinator(options, times, lessons);
   Plan plan = ASKR_TRY(coordinator.boot());
   if (options.runner.empty()) plan = ASKR_TRY(find_scripts(options));
@@ -137,7 +134,7 @@ Result<int> run_tests(const TestOptions& options) {
   totals.seconds = static_cast<double>(monotonic_now() - started) / kSecond;
   for (const auto& reporter : reporters) reporter->end(coordinator.results(), totals, coordinator.interrupted());
   lessons.save();
-  if (auto saved = times.save(times_file(options)); !saved) {
+  if (auto saved = times.save(file_of(options, "times")); !saved) {
     std::fputs(fmt::format("askr: {}\n", saved.error().message).c_str(), stderr);
   }
   if (!options.junit.empty()) ASKR_TRY(write_junit(options.junit, coordinator.results()));

@@ -1,7 +1,5 @@
 #include "testing/runner_script.hpp"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -9,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "base/replace_file.hpp"
 #include "testing/runner_text.hpp"
 
 namespace askr::testing {
@@ -24,18 +23,9 @@ Result<std::string> write_runner_script(const std::string& cache) {
   }
   std::error_code failed;
   std::filesystem::create_directories(cache, failed);
-  const std::string unfinished = fmt::format("{}.{}", file, ::getpid());
-  {
-    std::ofstream out(unfinished, std::ios::binary);
-    out << text;
-    out.flush();
-    if (!out) {
-      ::unlink(unfinished.c_str());
-      return system_error("cannot write " + file + "; name another folder with --cache");
-    }
+  if (auto written = replace_file(file, text); !written) {
+    return Error{written.error().message + "; name another folder with --cache"};
   }
-  std::filesystem::rename(unfinished, file, failed);
-  if (failed) return Error{"cannot write " + file + ": " + failed.message()};
   return file;
 }
 

@@ -1,13 +1,11 @@
 #include "testing/times.hpp"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
+
+#include "base/json_text.hpp"
+#include "base/replace_file.hpp"
 
 namespace askr::testing {
 
@@ -28,21 +26,7 @@ Times Times::load(const std::string& file) {
 Result<> Times::save(const std::string& file) const {
   json out = json::object();
   for (const auto& [test, entry] : entries_) out[test] = {entry.seconds, entry.failed};
-  std::error_code failed;
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path(), failed);
-  const std::string unfinished = file + "." + std::to_string(::getpid());
-  {
-    std::ofstream stream(unfinished, std::ios::binary);
-    stream << out.dump(-1, ' ', false, json::error_handler_t::replace);
-    stream.flush();
-    if (!stream) {
-      ::unlink(unfinished.c_str());
-      return system_error("cannot write " + file);
-    }
-  }
-  std::filesystem::rename(unfinished, file, failed);
-  if (failed) return Error{"cannot write " + file + ": " + failed.message()};
-  return ok();
+  return replace_file(file, json_text(out));
 }
 
 double Times::of(const std::string& test, double unless_known) const {
@@ -53,10 +37,6 @@ double Times::of(const std::string& test, double unless_known) const {
 bool Times::failed(const std::string& test) const {
   const auto found = entries_.find(test);
   return found != entries_.end() && found->second.failed;
-}
-
-bool Times::any_failed() const {
-  return std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry.second.failed; });
 }
 
 void Times::note(const std::string& test, double seconds, bool failed) {

@@ -13,14 +13,13 @@ class Times {
  public:
   // A file that is missing or broken is as good as none.
   static Times load(const std::string& file);
-  // Whole or not at all.
+  // Whole or not at all, in a folder that is there.
   [[nodiscard]] Result<> save(const std::string& file) const;
 
   [[nodiscard]] bool known() const { return !entries_.empty(); }
   // Seconds.
   [[nodiscard]] double of(const std::string& test, double unless_known) const;
   [[nodiscard]] bool failed(const std::string& test) const;
-  [[nodiscard]] bool any_failed() const;
   void note(const std::string& test, double seconds, bool failed);
 
  private:

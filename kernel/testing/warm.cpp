@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/descriptor_message.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "php/runtime.hpp"
 #include "php/test_run.hpp"
@@ -172,8 +173,7 @@ std::vector<std::string> ini_lines(const TestOptions& options) {
 }
 
 void report_failure(const Channel& events, const std::string& message) {
-  events.send(nlohmann::json({{"event", "failed"}, {"message", message}})
-                  .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  events.send(json_text({{"event", "failed"}, {"message", message}}));
 }
 
 [[noreturn]] void run(const TestOptions& options, const std::string& settings, int orders, Channel events,
@@ -203,6 +203,21 @@ void report_failure(const Channel& events, const std::string& message) {
 }
 
 }  // namespace
+
+bool WarmProcess::send(const Order& order, int descriptor) const {
+  return send_message(orders.get(), {reinterpret_cast<const char*>(&order), sizeof order}, descriptor, MSG_NOSIGNAL);
+}
+
+std::string WarmProcess::read_output() {
+  std::string text;
+  char buffer[4096];
+  ssize_t size = -1;
+  while (output && (size = ::read(output.get(), buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<size_t>(size));
+  }
+  if (size == 0) output.reset();
+  return text;
+}
 
 Result<WarmProcess> start_warm_process(const TestOptions& options, const std::string& settings,
                                        exchange::ProcessRecord* records) {

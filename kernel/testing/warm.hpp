@@ -33,7 +33,12 @@ struct WarmProcess {
   pid_t pid = 0;
   UniqueFd orders;  // our end
   Channel events;   // its plan, and whatever the runner reports outside a piece
-  UniqueFd output;  // what it prints
+  UniqueFd output;  // what it prints; never waited for
+
+  // False: it is not there any more. `descriptor` goes with it.
+  bool send(const Order& order, int descriptor = -1) const;
+  // What is there to read.
+  std::string read_output();
 };
 
 // `records` is shared memory with one record for each slot. `settings` is what the runner gets.

@@ -10,22 +10,18 @@ import pytest
 
 from askrtest.http import CutShort
 from askrtest.processes import is_alive
-from askrtest.scribble import PAGE, SCRIBBLE, regions
-from askrtest.wait import SANITIZED, SOAK, STRETCH, wait_until
+from askrtest.scribble import MODES, PAGE, answered, regions, scribble, start_site
+from askrtest.wait import SOAK, STRETCH, wait_until
 
 SEEDS = range(100) if SOAK else range(6)
 WORDS = 400 if SOAK else 12
 SERVED_AGAIN = 2
 SHUTDOWN_TIMEOUT = 5
 
-SITE = "<?php" + SCRIBBLE + r"""
+SITE = r"""
 function answer(): void
 {
-    if (isset($_GET['scribble'])) {
-        scribble_over((int) $_GET['total'], (int) $_GET['offset'], (int) $_GET['size'], (int) $_GET['seed']);
-        echo 'scribbled';
-        return;
-    }
+    if (has_scribbled()) return;
     if (isset($_GET['write'])) {
         [[$address]] = writable_parts((int) $_GET['total'], (int) $_GET['write'], 4);
         FFI::cdef('void *memcpy(uintptr_t to, const void *from, size_t size);')->memcpy($address, pack('V', $_GET['value']), 4);
@@ -39,25 +35,11 @@ function answer(): void
     echo 'in order', str_repeat('.', (int) ($_GET['length'] ?? 0));
 }
 """
-PER_REQUEST = SITE + "answer();"
-WORKER = SITE + "askr_cow_ready(); while (askr_handle_request(function () { answer(); })) {}"
-MODES = {
-    "request": [],
-    "worker": [],
-    "isolation": ["--isolation", "request"],
-    "rewind": ["--isolation", "rewind"],
-}
 
 
 @pytest.fixture(params=MODES)
 def site(request, server):
-    if request.param == "rewind" and SANITIZED:
-        pytest.skip("the shadow memory of a sanitizer is too large to be rewound")
-    app = server({"index.php": PER_REQUEST, "worker.php": WORKER, "a.txt": "static"}, wait=False, gateways=2,
-                 shutdown_timeout=f"{SHUTDOWN_TIMEOUT}s", flags=MODES[request.param], ini=["ffi.enable=1"])
-    if request.param != "request":
-        app.worker_script = app.root / "worker.php"
-    return app.start()
+    return start_site(server, request.param, SITE, shutdown_timeout=f"{SHUTDOWN_TIMEOUT}s")
 
 
 class Visitor:
@@ -90,17 +72,8 @@ class Visitor:
             self.longest = max(self.longest, time.monotonic() - begun)
 
 
-def answered(app, target):
-    """The response; None when there was none, which may happen while somebody scribbles."""
-    try:
-        with app.client(timeout=SERVED_AGAIN * STRETCH) as client:
-            return client.get(target)
-    except (CutShort, OSError):
-        return None
-
-
 def is_in_order(app):
-    response = answered(app, "/?length=50000")
+    response = answered(app, "/?length=50000", timeout=SERVED_AGAIN * STRETCH)
     return response is not None and response.status == 200 and response.text == "in order" + "." * 50000
 
 
@@ -131,7 +104,7 @@ def test_rubbish_costs_requests_and_never_the_server(site, region):
     gateways = site.pids("gateway")
     with Visitor(site) as visitor:
         for seed in SEEDS:
-            answered(site, f"/?scribble&total={total}&offset={offset}&size={size}&seed={seed}")
+            scribble(site, offset, size, total, seed, timeout=SERVED_AGAIN * STRETCH)
             expect_service(site, f"seed {seed}")
             assert site.status()["generation"] >= 1
     assert visitor.failures == []
@@ -150,7 +123,7 @@ def test_each_word_of_the_exchange(site):
     with Visitor(site) as visitor:
         for at in draw.sample(beginnings, WORDS):
             value = draw.choice([0, 1, 2, 3, 0xFFFFFFFF, 4_000_000_000, gateways[0], draw.getrandbits(32)])
-            answered(site, f"/?write={offset + at}&value={value}&total={total}")
+            answered(site, f"/?write={offset + at}&value={value}&total={total}", timeout=SERVED_AGAIN * STRETCH)
             expect_service(site, f"word {at // 4} = {value}")
     assert visitor.failures == []
     expect_a_whole_server(site, gateways)
@@ -175,6 +148,6 @@ def test_the_log_says_what_was_found_and_who_was_at_work(site):
     assert is_in_order(site)
     places, total = regions(site)
     offset, size = places["kernel.workers"]
-    answered(site, f"/?scribble&total={total}&offset={offset}&size={size}&seed=2")
+    scribble(site, offset, size, total, 2, timeout=SERVED_AGAIN * STRETCH)
     expect_service(site, "a worker's own record")
     site.wait_log(r"shared memory made no sense and was mended: .*; at work since it was last looked at: (no worker|worker \d+ \(pid)")

@@ -2,12 +2,24 @@
 
 import re
 
+import pytest
+
+from .http import CutShort
 from .server import run_askr
+from .wait import SANITIZED
 
 PAGE = 4096
 
+# How PHP serves the site.
+MODES = {
+    "request": [],
+    "worker": [],
+    "isolation": ["--isolation", "request"],
+    "rewind": ["--isolation", "rewind"],
+}
+
 # To be included in a page: scribble_over() writes to what is writable of the bytes [offset, offset + size) of a server's
-# mapping, which is known by its size. The seed says how.
+# mapping, which is known by its size. The seed says how. `?scribble` asks for that.
 SCRIBBLE = r"""
 function writable_parts(int $total, int $offset, int $size): array
 {
@@ -33,6 +45,14 @@ function writable_parts(int $total, int $offset, int $size): array
 function scribble_over(int $total, int $offset, int $size, int $seed): void
 {
     foreach (writable_parts($total, $offset, $size) as [$address, $length]) scribble($address, $length, $seed);
+}
+
+function has_scribbled(): bool
+{
+    if (!isset($_GET['scribble'])) return false;
+    scribble_over((int) $_GET['total'], (int) $_GET['offset'], (int) $_GET['size'], (int) $_GET['seed']);
+    echo 'scribbled';
+    return true;
 }
 
 function scribble(int $address, int $size, int $seed): void
@@ -73,3 +93,29 @@ def regions(app):
         places[name] = (at, size)
         at += size
     return places, at
+
+
+def start_site(server, mode, functions, flags=(), **options):
+    """A server with two gateways whose pages call answer(), which `functions` (PHP) defines."""
+    if mode == "rewind" and SANITIZED:
+        pytest.skip("the shadow memory of a sanitizer is too large to be rewound")
+    code = "<?php" + SCRIBBLE + functions
+    app = server({"index.php": code + "answer();", "a.txt": "static",
+                  "worker.php": code + "askr_cow_ready(); while (askr_handle_request(function () { answer(); })) {}"},
+                 wait=False, gateways=2, flags=[*flags, *MODES[mode]], ini=["ffi.enable=1"], **options)
+    if mode != "request":
+        app.worker_script = app.root / "worker.php"
+    return app.start()
+
+
+def answered(app, target, **options):
+    """The response; None when there was none, which may happen while somebody scribbles."""
+    try:
+        with app.client(**options) as client:
+            return client.get(target)
+    except (CutShort, OSError):
+        return None
+
+
+def scribble(app, offset, size, total, seed, **options):
+    answered(app, f"/?scribble&total={total}&offset={offset}&size={size}&seed={seed}", **options)

@@ -91,7 +91,7 @@ def test_queue_workers_run_beside_the_workers_and_have_names(serve, mode):
     wait_note(app, "began", 2)
     assert sorted(p["name"] for p in sidecars(app)) == ["queue 0", "queue 1"]
     assert {p["state"] for p in sidecars(app)} == {"running"}
-    assert app.status()["workers_alive"] == app.status()["workers_configured"]
+    wait_until(lambda: app.status()["workers_alive"] == app.status()["workers_configured"], "workers beside them")
     for process in sidecars(app):
         assert Process(process["pid"]).title == f"askr: {process['name']}"
         assert Process(process["pid"]).parent == app.master

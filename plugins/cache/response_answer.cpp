@@ -83,24 +83,53 @@ FoundResponse ResponseCache::find(askr::Request request, const Candidate& wanted
   const uint32_t flags = entry.flags.load(std::memory_order_relaxed);
   const bool is_over = now() >= std::max({entry.fresh_until, entry.stale_until, entry.error_until});
   const bool wants_coding = !is_over && (flags & kCompressible) != 0 && (flags & (kNoGain << coding)) == 0;
-  return wants_coding ? encode(request, wanted, std::move(found), coding) : std::move(found);
+  if (!wants_coding) return found;
+  if (found.extent().body_size > ASKR_COMPRESS_AT_ONCE && ASKR_HAS(compress_.functions, encode_later)) {
+    encode_later(wanted.hash, std::move(found), coding);
+  } else {
+    encode(wanted.hash, found, coding);
+  }
+  return store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), test);
 }
 
 // Stores another coding of a response, once, when the first client wants it.
-FoundResponse ResponseCache::encode(askr::Request request, const Candidate& wanted, FoundResponse plain,
-                                    int32_t coding) {
+void ResponseCache::encode(uint64_t hash, FoundResponse& plain, int32_t coding) {
   const std::string body = plain.body();
   std::string encoded;
   const auto take = [](void* to, askr_str bytes) { static_cast<std::string*>(to)->append(askr::view(bytes)); };
   const askr_status status = compress_.functions->encode(compress_.self, coding, askr::str(body), take, &encoded);
-  ResponseEntry& entry = plain.entry();
-  if (status != ASKR_OK || encoded.size() >= body.size()) {
-    entry.flags.fetch_or(kNoGain << coding);
-    return plain;
+  store_encoded(hash, plain, coding, status, encoded);
+}
+
+// The same for a large one, without keeping the loop. Until it is done, clients get the plain one, which the plugin
+// compress encodes for them on its way out: it is the same work, and done once.
+void ResponseCache::encode_later(uint64_t hash, FoundResponse plain, int32_t coding) {
+  const auto same = [&](Encoding& each) { return &each.plain.entry() == &plain.entry() && each.coding == coding; };
+  if (std::any_of(encodings_.begin(), encodings_.end(), same)) return;
+  const std::string body = plain.body();
+  encodings_.push_front({*this, std::move(plain), hash, coding});
+  const auto done = [](void* context, askr_status status, askr_str encoded) {
+    auto& over = *static_cast<Encoding*>(context);
+    over.cache.store_encoded(over.hash, over.plain, over.coding, status, askr::view(encoded));
+    over.cache.encodings_.remove_if([&over](const Encoding& each) { return &each == &over; });
+  };
+  Encoding& begun = encodings_.front();
+  if (compress_.functions->encode_later(compress_.self, coding, askr::str(body), done, &begun) != ASKR_OK) {
+    done(&begun, ASKR_E_INVALID, {});
   }
+}
+
+void ResponseCache::store_encoded(uint64_t hash, FoundResponse& plain, int32_t coding, askr_status status,
+                                  std::string_view encoded) {
+  ResponseEntry& entry = plain.entry();
+  if (status != ASKR_OK || encoded.size() >= plain.extent().body_size) {
+    entry.flags.fetch_or(kNoGain << coding);
+    return;
+  }
+  const std::string key(plain.key());
   const std::string vary(plain.vary());
   const std::string head = encoded_head(plain.head(), askr::view(compress_.functions->name(compress_.self, coding)));
-  const NewResponse response{.key = wanted.key,
+  const NewResponse response{.key = key,
                              .vary = vary,
                              .tags = plain.tags(),
                              .head = head,
@@ -114,9 +143,7 @@ FoundResponse ResponseCache::encode(askr::Request request, const Candidate& want
                              .error_until = entry.error_until,
                              .version = entry.version};
   Stored stored{};
-  if (!store_now(wanted.hash, response, stored)) return plain;
-  FoundResponse found = store_->find(wanted.hash, wanted.key, static_cast<uint32_t>(coding), vary_test(request));
-  return found ? std::move(found) : std::move(plain);
+  (void)store_now(hash, response, stored);
 }
 
 // False: it is too old for this moment.

@@ -5,6 +5,7 @@
 // plugin coalesce) observes it through the service in askr/services/cache.h.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <string>
 
@@ -59,6 +60,14 @@ struct Collection {
   Recording recording;
 };
 
+// A large response that is being encoded for the clients to come.
+struct Encoding {
+  ResponseCache& cache;
+  FoundResponse plain;
+  uint64_t hash;
+  int32_t coding;
+};
+
 class ResponseCache {
  public:
   static constexpr const char* kRegion = "responses";        // gateways write
@@ -104,7 +113,9 @@ class ResponseCache {
   static void add_body(askr::Request request, const FoundResponse& found);
   void ask_for_whole(askr::Request request, Candidate& asked);
   FoundResponse find(askr::Request request, const Candidate& wanted);
-  FoundResponse encode(askr::Request request, const Candidate& wanted, FoundResponse plain, int32_t coding);
+  void encode(uint64_t hash, FoundResponse& plain, int32_t coding);
+  void encode_later(uint64_t hash, FoundResponse plain, int32_t coding);
+  void store_encoded(uint64_t hash, FoundResponse& plain, int32_t coding, askr_status status, std::string_view encoded);
 
   // --- writes
   void begin_write(askr::Request request);
@@ -129,6 +140,7 @@ class ResponseCache {
   std::unique_ptr<ResponseStore> store_;
   std::unique_ptr<Unstored> unstored_;
   askr::Service<askr_compress_encode> compress_;
+  std::list<Encoding> encodings_;
   void (*settled_)(void* context, askr_request request, int32_t outcome) = nullptr;
   void* settled_context_ = nullptr;
 };

@@ -150,6 +150,10 @@ ResponseEntry& FoundResponse::entry() const {
   return store_->entries_[index_];
 }
 
+std::string_view FoundResponse::key() const {
+  return store_->key_of(extent_);
+}
+
 std::string_view FoundResponse::vary() const {
   return store_->vary_of(extent_);
 }

@@ -67,6 +67,7 @@ class FoundResponse {
   // For its times and flags; where its bytes are is in extent().
   [[nodiscard]] ResponseEntry& entry() const;
   [[nodiscard]] const Extent& extent() const { return extent_; }
+  [[nodiscard]] std::string_view key() const;
   [[nodiscard]] std::string_view vary() const;
   [[nodiscard]] std::string_view head() const;
   [[nodiscard]] std::vector<uint32_t> tags() const;

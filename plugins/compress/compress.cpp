@@ -270,7 +270,7 @@ void Compress::begin_job(askr::Request request, Waiting& waiting, std::string_vi
     }
     (void)request.resume(askr::Verdict::next);
   };
-  waiting.ticket = jobs_.start(waiting.key, waiting.coding, levels_, body, done);
+  waiting.ticket = jobs_.start(waiting.coding, levels_, body, done);
 }
 
 Waiting::~Waiting() {
@@ -300,6 +300,16 @@ const askr_compress_encode Compress::kService = {
       std::string encoded;
       if (!encoder || !encoder->write(askr::view(bytes), compression::Step::end, encoded)) return ASKR_E_NO_MEMORY;
       take(context, askr::str(encoded));
+      return ASKR_OK;
+    },
+    [](void* self, int32_t coding, askr_str bytes, void (*done)(void*, askr_status, askr_str),
+       void* context) -> askr_status {
+      auto& compress = *static_cast<Compress*>(self);
+      if (coding != ASKR_CODING_GZIP && coding != ASKR_CODING_BROTLI) return ASKR_E_INVALID;
+      const auto tell = [done, context](const std::shared_ptr<const std::string>& encoded) {
+        done(context, encoded ? ASKR_OK : ASKR_E_NO_MEMORY, encoded ? askr::str(*encoded) : askr_str{});
+      };
+      compress.jobs_.start(static_cast<Coding>(coding), compress.levels_, askr::view(bytes), tell);
       return ASKR_OK;
     }};
 

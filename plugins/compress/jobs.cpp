@@ -5,8 +5,8 @@
 
 namespace compression {
 
-uint64_t Jobs::start(const std::string& key, Coding coding, const Levels& levels, std::string_view bytes, Done done) {
-  const auto same = [&key](const Job& job) { return !key.empty() && job.key == key; };
+uint64_t Jobs::start(Coding coding, const Levels& levels, std::string_view bytes, Done done) {
+  const auto same = [coding, bytes](const Job& job) { return job.coding == coding && job.bytes == bytes; };
   auto job = std::find_if(jobs_.begin(), jobs_.end(), same);
   if (job == jobs_.end()) {
     auto encoder = make_encoder(coding, levels, bytes.size());
@@ -19,7 +19,7 @@ uint64_t Jobs::start(const std::string& key, Coding coding, const Levels& levels
       done(nullptr);
       return 0;
     }
-    jobs_.push_front({this, key, std::string(bytes), {}, 0, std::move(encoder), {}});
+    jobs_.push_front({this, coding, std::string(bytes), {}, 0, std::move(encoder), {}});
     job = jobs_.begin();
     add_work_(step_of, &*job);
   }

@@ -1,5 +1,5 @@
 // Jobs: bodies that are being encoded a slice at a time, so that a megabyte keeps nobody waiting who wants less. Those
-// that want the same, by its key, share one job.
+// that want the same, byte for byte, share one job.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "askr/services/compress.h"
 #include "encoders.hpp"
 
 namespace compression {
@@ -21,11 +22,11 @@ class Jobs {
 
   explicit Jobs(AddWork add_work) : add_work_(std::move(add_work)) {}
 
-  // Bodies up to this size are encoded in one go: about a millisecond.
-  static constexpr size_t kAtOnce = 2 * kSlice;
+  // Bodies up to this size are encoded in one go.
+  static constexpr size_t kAtOnce = ASKR_COMPRESS_AT_ONCE;
 
-  // `key` names bytes and coding; empty: nobody else wants these. The answer, not 0, is for cancel(); 0: it is done.
-  uint64_t start(const std::string& key, Coding coding, const Levels& levels, std::string_view bytes, Done done);
+  // The answer, not 0, is for cancel(); 0: it is done.
+  uint64_t start(Coding coding, const Levels& levels, std::string_view bytes, Done done);
   // `done` is not called any more. A job that nobody waits for ends.
   void cancel(uint64_t ticket);
 
@@ -36,7 +37,8 @@ class Jobs {
   };
   struct Job {
     Jobs* jobs;
-    std::string key, bytes, encoded;
+    Coding coding;
+    std::string bytes, encoded;
     size_t used = 0;
     std::unique_ptr<Encoder> encoder;
     std::list<Waiter> waiters;

@@ -647,6 +647,24 @@ def test_a_page_is_stored_in_each_coding_that_somebody_wants(site):
     assert it.get("/a", {"Accept-Encoding": "br"}).header("X-Askr-Cache") == "MISS"
 
 
+@pytest.mark.parametrize("coding, decode", [("gzip", gzip.decompress), ("br", brotli.decompress)])
+def test_a_large_page_is_encoded_once_and_keeps_nobody_waiting(site, coding, decode):
+    it = site("--cache-max-body-size", "16M", "--compress-gzip-level", "9", "--compress-brotli-level", "9", slots=1024)
+    body = "".join(f"<p>number {n * n} of the same words</p>" for n in range(150_000))
+    it.page("/a", body=body)
+    assert it.get("/a").text == body
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(it.app.begin("GET", "/a", [("Accept-Encoding", coding)])) for _ in range(8)]
+        clients.pop().close()  # the first one or another: nobody misses it
+        for response in [client.read_response() for client in clients]:
+            assert (response.header("X-Askr-Cache"), response.header("Content-Encoding")) == ("HIT", coding)
+            assert decode(response.body).decode() == body
+    assert it.runs("/a") == 1
+    assert "stores      2\n" in it.app.askr("cache", "stats").stdout  # plain and encoded: each once
+    assert it.get("/a", {"Accept-Encoding": coding}).header("X-Askr-Cache") == "HIT"
+    assert "has blocked" not in it.app.error_log()  # in one go it takes more than 100 ms
+
+
 def test_what_php_has_encoded_itself_varies_by_what_it_says(site):
     it = site()
     it.page("/a", Content_Encoding="x-own", Vary="Accept-Encoding", body="own")

@@ -12,6 +12,9 @@ extern "C" {
 
 enum askr_coding { ASKR_CODING_IDENTITY = 0, ASKR_CODING_GZIP = 1, ASKR_CODING_BROTLI = 2 };
 
+/* So many bytes keep the loop of a gateway for about a millisecond. */
+#define ASKR_COMPRESS_AT_ONCE 32768
+
 /* Call them with the `self` that askr_services.find has given. */
 typedef struct askr_compress_encode {
   uint32_t size;
@@ -26,6 +29,12 @@ typedef struct askr_compress_encode {
   /* Calls `take` once or more with the encoded bytes, valid during the call. ASKR_E_INVALID: that coding is off. */
   askr_status (*encode)(void* self, int32_t coding, askr_str bytes, void (*take)(void* context, askr_str encoded),
                         void* context);
+  /* Since 0.4. The same for bodies above ASKR_COMPRESS_AT_ONCE, in steps between which the loop serves others; `bytes`
+   * are copied, and whoever wants equal bytes encoded meanwhile shares the work. `done` is called once if this has
+   * answered ASKR_OK, from the loop or before this returns, or not at all if the gateway ends before. `encoded` is
+   * valid during the call; `status` is not ASKR_OK when the encoder has failed. */
+  askr_status (*encode_later)(void* self, int32_t coding, askr_str bytes,
+                              void (*done)(void* context, askr_status status, askr_str encoded), void* context);
 } askr_compress_encode;
 
 #ifdef __cplusplus

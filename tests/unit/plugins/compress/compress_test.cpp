@@ -11,6 +11,7 @@
 #include "askr/testing.hpp"
 #include "encoded_files.hpp"
 #include "encoders.hpp"
+#include "jobs.hpp"
 #include "media_types.hpp"
 #include "negotiation.hpp"
 #include "representation.hpp"
@@ -221,6 +222,80 @@ TEST_CASE("a static file is encoded once, however large") {
   upstream.headers[1].second = "\"2\"";  // another version
   host.get("/app.js", kGzip, upstream);
   CHECK(host.steps() == 2 * steps);
+}
+
+// The loop of Jobs, by hand.
+struct Work {
+  compression::Jobs jobs{[this](int32_t (*step)(void*), void* context) {
+    steps.emplace_back(step, context);
+    return steps.size();
+  }};
+  std::vector<std::pair<int32_t (*)(void*), void*>> steps;
+
+  // How many steps it took until nothing was left.
+  unsigned run() {
+    unsigned count = 0;
+    while (!steps.empty()) {
+      const auto [step, context] = steps.back();
+      ++count;
+      if (step(context) == 0) steps.pop_back();
+    }
+    return count;
+  }
+};
+
+TEST_CASE("work on equal bytes is done once, on others apart") {
+  Work work;
+  const std::string text = prose(5 * compression::kSlice);
+  std::string other = text;
+  other.back() ^= 1;  // of the same size
+  std::vector<std::string> done;
+  const auto take = [&done](const auto& encoded) { done.push_back(gunzip(*encoded)); };
+  work.jobs.start(Coding::gzip, {}, text, take);
+  work.jobs.start(Coding::gzip, {}, text, take);
+  CHECK(work.steps.size() == 1);
+  work.jobs.start(Coding::gzip, {}, other, take);
+  CHECK(work.steps.size() == 2);
+  work.jobs.start(Coding::brotli, {}, text, [](const auto& encoded) { CHECK(encoded->size() > 0); });
+  CHECK(work.steps.size() == 3);
+  CHECK(done.empty());
+  CHECK(work.run() == 15);
+  std::sort(done.begin(), done.end());
+  std::vector<std::string> wanted = {text, text, other};
+  std::sort(wanted.begin(), wanted.end());
+  CHECK(done == wanted);
+}
+
+TEST_CASE("a job goes on for those who stay, and ends when nobody does") {
+  Work work;
+  const std::string text = prose(5 * compression::kSlice);
+  unsigned done = 0;
+  const auto count = [&done](const auto& encoded) { done += encoded ? 1 : 100; };
+  const uint64_t first = work.jobs.start(Coding::gzip, {}, text, count);
+  const uint64_t second = work.jobs.start(Coding::gzip, {}, text, count);
+  CHECK(first != 0);
+  CHECK(second != first);
+  work.jobs.cancel(first);
+  CHECK(work.run() == 5);
+  CHECK(done == 1);
+  const uint64_t third = work.jobs.start(Coding::gzip, {}, text, count);
+  work.jobs.cancel(third);
+  CHECK(work.run() == 1);
+  CHECK(done == 1);
+}
+
+TEST_CASE("what is small is done at once") {
+  Work work;
+  const std::string text = prose(compression::Jobs::kAtOnce + 1);
+  unsigned done = 0;
+  const auto count = [&done](const auto& encoded) { done += encoded ? 1 : 100; };
+  const std::string_view small = std::string_view(text).substr(1);
+  CHECK(work.jobs.start(Coding::gzip, {}, small, count) == 0);
+  CHECK(done == 1);
+  CHECK(work.jobs.start(Coding::gzip, {}, text, count) != 0);
+  CHECK(done == 1);
+  CHECK(work.run() == 3);
+  CHECK(done == 2);
 }
 
 TEST_CASE("no step of an encoder takes long") {

@@ -44,20 +44,17 @@ bool OwnerLock::try_lock(uint32_t& seen, uint32_t sleepers, Acquired& how) {
 }
 
 Acquired OwnerLock::lock() {
-  return lock_until(INT64_MAX);
+  return lock_within(INT64_MAX);
 }
 
 Acquired OwnerLock::lock_within(int64_t patience) {
-  return lock_until(monotonic_now() + patience);
-}
-
-Acquired OwnerLock::lock_until(int64_t deadline) {
   uint32_t seen = 0;
   Acquired how{};
   for (int spin = 0; spin < kSpins; ++spin) {
     if (try_lock(seen, 0, how)) return how;
     spin_pause();
   }
+  const int64_t deadline = patience == INT64_MAX ? INT64_MAX : monotonic_now() + patience;
   for (;;) {
     // Others may sleep as well, so whoever wakes up here leaves the mark.
     if (try_lock(seen, kSleepers, how)) return how;

@@ -40,7 +40,6 @@ class OwnerLock {
 
  private:
   bool try_lock(uint32_t& seen, uint32_t sleepers, Acquired& how);
-  Acquired lock_until(int64_t deadline);
   bool take_over(uint32_t seen);
 
   // Lowest bits: the owner's process id, 0 is nobody; then the number of the acquisition; highest two: see the source.

@@ -206,16 +206,23 @@ void Audit::settle_blocks(unsigned worker) {
   mended("response blocks of worker " + std::to_string(worker));
 }
 
-// Whatever says that it is awake: it may have been scribbled over.
+// Whatever says that it is awake: it may have been scribbled over. News of slots that are not open are none: the
+// gateway may never look there.
 void Audit::check_gateways() {
   for (unsigned gateway = 0; gateway < exchange_.options().gateways; ++gateway) {
-    uint64_t news = 0, any = 0;
+    uint64_t news = 0;
+    bool any = false;
+    uint32_t first = gateway * exchange_.slots_per_gateway();
     for (const auto& word : exchange_.ready_bits(gateway)) {
       const uint64_t bits = word.load(std::memory_order_relaxed);
       news = mix(news, bits);
-      any |= bits;
+      for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+        const uint32_t at = first + static_cast<uint32_t>(std::countr_zero(rest));
+        any = any || (at < claims_.size() && is_open(at));
+      }
+      first += 64;
     }
-    if (any == 0) {
+    if (!any) {
       deaf_[gateway].none();
     } else if (deaf_[gateway].count(news) >= kLooks - 1) {
       exchange_.poke_gateway(gateway);

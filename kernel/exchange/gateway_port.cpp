@@ -22,7 +22,7 @@ GatewayPort::GatewayPort(Exchange& exchange, unsigned gateway, Leftovers leftove
       gateway_(gateway),
       first_(gateway * exchange.slots_per_gateway()),
       count_(exchange.slots_per_gateway()),
-      ready_(exchange.ready_bits(gateway)),
+      ready_(exchange.ready_bits(gateway).first(1)),
       broken_(count_),
       files_(count_),
       wake_ups_(exchange) {
@@ -37,6 +37,7 @@ void GatewayPort::recover(Leftovers leftovers) {
       free_.push_back(at);
       continue;
     }
+    await_news(index);
     switch (state(at)) {
       case SlotState::filling:
         free_slot(at);
@@ -69,6 +70,10 @@ void GatewayPort::open(uint32_t at) {
   slot.published.store(0, std::memory_order_relaxed);
   slot.started.store(0, std::memory_order_relaxed);
   broken_[at - first_] = false;
+}
+
+void GatewayPort::await_news(uint32_t index) {
+  if (index / 64 >= ready_.size()) ready_ = exchange_.ready_bits(gateway_).first(index / 64 + 1);
 }
 
 // The master sees to it that what makes no sense is found: as long as there are requests.
@@ -105,6 +110,7 @@ Submitted GatewayPort::submit(const RequestView& request, const Body& body, int6
     return Submitted::queue_full;
   }
   free_.pop_back();
+  await_news(at - first_);
   taken = at;
   wake_ups_.want();
   return Submitted::queued;
@@ -129,15 +135,19 @@ void GatewayPort::request_kill(uint32_t slot) {
   exchange_.poke_master();
 }
 
-void GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
+bool GatewayPort::retry(uint32_t at, int64_t queue_deadline) {
   consume_all(at);
   reclaim_blocks_of(at);
   open(at);
   Order& order = exchange_.orders()[at];
   order.attempt += 1;
   order.queue_deadline = queue_deadline;
-  exchange_.queue().push_front(at);
+  if (!exchange_.queue().push_front(at)) {
+    exchange_.slots()[at].state.store(SlotState::crashed);
+    return false;
+  }
   wake_ups_.want();
+  return true;
 }
 
 void GatewayPort::release(uint32_t slot) {

@@ -62,8 +62,8 @@ class GatewayPort {
   void request_kill(uint32_t slot);
   // The wake-up for a queued request may have gone to a worker that cannot run: another one is woken.
   void wake_again() const { exchange_.wake_workers(1); }
-  // Queues a crashed request once more, in front of the others.
-  void retry(uint32_t slot, int64_t queue_deadline);
+  // Queues a crashed request once more, in front of the others. False: the queue cannot be reached; it stays crashed.
+  [[nodiscard]] bool retry(uint32_t slot, int64_t queue_deadline);
   // Frees the slot of a request whose segments are consumed.
   void release(uint32_t slot);
 
@@ -123,6 +123,7 @@ class GatewayPort {
 
  private:
   void open(uint32_t slot);
+  void await_news(uint32_t index);
   void ask_for_audit() const;
   bool discard_if_abandoned(uint32_t slot);
   void consume_all(uint32_t slot);
@@ -135,7 +136,7 @@ class GatewayPort {
   Sleep& sleep_;
   const unsigned gateway_;
   const uint32_t first_, count_;
-  std::span<std::atomic<uint64_t>> ready_;
+  std::span<std::atomic<uint64_t>> ready_;              // as far as slots were ever used: usually one word
   std::vector<uint32_t> free_;                          // last in, first out: warm memory first
   std::vector<bool> broken_;                            // by slot: the worker published garbage
   std::vector<std::shared_ptr<const UniqueFd>> files_;  // by slot: its request's body, if it is not inline

@@ -1,15 +1,21 @@
 #include "exchange/request_queue.hpp"
 
-#include "base/clock.hpp"
-
 namespace askr::exchange {
 
-RequestQueue::Guard::Guard(RequestQueue& queue) : queue_(queue) {
-  if (queue_.header_->lock.lock() == arena::Acquired::from_dead_owner) queue_.compact();
+RequestQueue::Guard::Guard(RequestQueue& queue, arena::Acquired how)
+    : queue_(queue), holds_(how != arena::Acquired::busy) {
+  if (how == arena::Acquired::from_dead_owner) queue_.compact();
+}
+
+// Whoever has waited in vain does not wait so long again: others have to be served.
+RequestQueue::Guard RequestQueue::Guard::briefly(RequestQueue& queue) {
+  const arena::Acquired how = queue.header_->lock.lock_within(queue.patience_);
+  queue.patience_ = how == arena::Acquired::busy ? kPatienceAfter : kPatience;
+  return {queue, how};
 }
 
 RequestQueue::Guard::~Guard() {
-  queue_.header_->lock.unlock();
+  if (holds_) queue_.header_->lock.unlock();
 }
 
 bool RequestQueue::is_live(const QueueEntry& entry) const {
@@ -36,7 +42,8 @@ void RequestQueue::compact() {
 }
 
 bool RequestQueue::push(uint32_t slot, uint32_t limit) {
-  Guard guard(*this);
+  const Guard guard = Guard::briefly(*this);
+  if (!guard) return false;
   const uint32_t live = header_->live.load(std::memory_order_relaxed);
   if (live >= limit) return false;
   if (header_->tail.load(std::memory_order_relaxed) - header_->head.load(std::memory_order_relaxed) >= mask_) compact();
@@ -48,14 +55,16 @@ bool RequestQueue::push(uint32_t slot, uint32_t limit) {
   return true;
 }
 
-void RequestQueue::push_front(uint32_t slot) {
-  Guard guard(*this);
+bool RequestQueue::push_front(uint32_t slot) {
+  const Guard guard = Guard::briefly(*this);
+  if (!guard) return false;
   if (header_->tail.load(std::memory_order_relaxed) - header_->head.load(std::memory_order_relaxed) >= mask_) compact();
   const uint32_t head = header_->head.load(std::memory_order_relaxed) - 1;
   entries_[head & mask_] = {slot, orders_[slot].ticket.load(std::memory_order_relaxed)};
   slots_[slot].state.store(SlotState::queued, std::memory_order_release);
   header_->head.store(head, std::memory_order_release);
   header_->live.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 bool RequestQueue::is_oldest_a_retry() const {
@@ -96,11 +105,11 @@ bool RequestQueue::take_oldest(Takes takes, uint32_t worker, int64_t now, uint32
 }
 
 bool RequestQueue::withdraw(uint32_t slot) {
-  Guard guard(*this);
+  const Guard guard = Guard::briefly(*this);
   SlotState expected = SlotState::queued;
   if (!slots_[slot].state.compare_exchange_strong(expected, SlotState::filling)) return false;
   const uint32_t live = header_->live.load(std::memory_order_relaxed);
-  if (live > 0) header_->live.store(live - 1, std::memory_order_relaxed);
+  if (guard && live > 0) header_->live.store(live - 1, std::memory_order_relaxed);
   return true;
 }
 
@@ -118,7 +127,6 @@ uint32_t RequestQueue::count_entries(uint32_t head, uint32_t tail, std::vector<b
 
 // A request whose time is over may have been taken off by a worker, and waits for its gateway to say so.
 RequestQueue::Sense RequestQueue::mend(int64_t now, std::vector<uint32_t>& lost) {
-  constexpr int64_t kPatience = kSecond;
   if (header_->lock.lock_within(kPatience) == arena::Acquired::busy) return Sense::busy;
   Sense sense = Sense::good;
   uint32_t head = header_->head.load(std::memory_order_relaxed);

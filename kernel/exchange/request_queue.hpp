@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arena/owner_lock.hpp"
+#include "base/clock.hpp"
 #include "exchange/slot.hpp"
 
 namespace askr::exchange {
@@ -39,10 +40,15 @@ class RequestQueue {
                std::span<Order> orders)
       : header_(header), entries_(entries), mask_(capacity - 1), slots_(slots), orders_(orders) {}
 
-  // Appends a slot in state filling and makes it queued. False: `limit` requests are waiting already.
+  // Gateways do not wait for a lock that a worker keeps, or writes to again and again, longer than that; the master's
+  // audit mends what it left.
+  static constexpr int64_t kPatience = kSecond, kPatienceAfter = kMillisecond;
+
+  // Appends a slot in state filling and makes it queued. False: `limit` requests are waiting already, or somebody keeps
+  // the lock.
   bool push(uint32_t slot, uint32_t limit);
-  // Puts a request that lost its worker in front of all others.
-  void push_front(uint32_t slot);
+  // Puts a request that lost its worker in front of all others. False: somebody keeps the lock.
+  bool push_front(uint32_t slot);
   // Takes the oldest request that is still wanted, for process record `worker`, if decide() lets it: asked under the
   // lock, it says nothing of a request that is queued later, and none such is taken. False: none.
   template <class Decide>
@@ -52,7 +58,7 @@ class RequestQueue {
   }
   // Whether the requests of a queue that is not empty are for who takes only these.
   [[nodiscard]] bool has_for(Takes takes);
-  // Takes a queued slot back: true when it was still queued and is now filling.
+  // Takes a queued slot back: true when it was still queued and is now filling. Goes without the lock if it must.
   bool withdraw(uint32_t slot);
 
   enum class Sense : uint8_t {
@@ -78,13 +84,18 @@ class RequestQueue {
   // Holds the lock. After a dead owner the ring is compacted, which also counts it anew.
   class Guard {
    public:
-    explicit Guard(RequestQueue& queue);
+    explicit Guard(RequestQueue& queue) : Guard(queue, queue.header_->lock.lock()) {}
     ~Guard();
+    // As long as patience goes; false: it does not hold the lock.
+    static Guard briefly(RequestQueue& queue);
+    explicit operator bool() const { return holds_; }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
    private:
+    Guard(RequestQueue& queue, arena::Acquired how);
     RequestQueue& queue_;
+    bool holds_;
   };
   bool take_oldest(Takes takes, uint32_t worker, int64_t now, uint32_t& slot);
   [[nodiscard]] bool is_oldest_a_retry() const;
@@ -95,6 +106,7 @@ class RequestQueue {
   QueueHeader* header_ = nullptr;
   QueueEntry* entries_ = nullptr;
   uint32_t mask_ = 0;
+  int64_t patience_ = kPatience;
   std::span<Slot> slots_;
   std::span<Order> orders_;
 };

@@ -237,7 +237,8 @@ void Connection::warn_of_surplus() const {
 bool Connection::run_again() {
   RequestContext& context = *context_;
   if (context.committed || !gateway_.port.first_attempt(context.slot) ||
-      !http::is_repeatable(context.transaction.head.method)) {
+      !http::is_repeatable(context.transaction.head.method) ||
+      !gateway_.port.retry(context.slot, gateway_.now + gateway_.settings.server.queue_timeout)) {
     return false;
   }
   context.has_head = context.transaction.is_streaming = false;
@@ -245,7 +246,6 @@ bool Connection::run_again() {
   context.received = 0;
   context.transaction.response.clear();
   forget_hooks();
-  gateway_.port.retry(context.slot, gateway_.now + gateway_.settings.server.queue_timeout);
   set_timer(Timeout::request, kWakeAgain);
   return true;
 }

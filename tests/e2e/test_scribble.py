@@ -28,6 +28,17 @@ function answer(): void
         echo 'written';
         return;
     }
+    if (isset($_GET['keep_locks'])) {
+        [[$address, $size]] = writable_parts((int) $_GET['total'], (int) $_GET['keep_locks'], (int) $_GET['size']);
+        $words = FFI::cdef()->cast('uint32_t *', $address);
+        $end = hrtime(true) + (int) $_GET['seconds'] * 1e9;
+        file_put_contents(__DIR__ . '/keeper', getmypid());
+        for ($turn = 1; hrtime(true) < $end; ++$turn) {
+            for ($word = 0; $word < $size / 4; $word += 16) $words[$word] = getmypid() | ($turn % 256) << 22;
+        }
+        unlink(__DIR__ . '/keeper');
+        return;
+    }
     if (isset($_GET['writable'])) {
         echo array_sum(array_column(writable_parts((int) $_GET['total'], (int) $_GET['offset'], (int) $_GET['size']), 1));
         return;
@@ -143,6 +154,35 @@ def test_a_worker_cannot_write_to_what_is_not_its_own(site):
     assert writable("kernel.workers") == PAGE
     assert writable("kernel.blocks") == 64 * 32 * 1024
     assert writable("kernel.exchange") == places["kernel.exchange"][1]
+
+
+def test_a_worker_that_keeps_taking_every_lock_stops_no_gateway(site):
+    """As if one process after the other had it: the first word of each line of a cache is written to, again and again."""
+    assert is_in_order(site)
+    places, total = regions(site)
+    offset, size = places["kernel.exchange"]
+    gateways = site.pids("gateway")
+    target = f"/?keep_locks={offset}&size={size}&seconds={2 * SERVED_AGAIN}&total={total}"
+    keeper = site.root / "keeper"
+
+    def keeps():
+        try:
+            return is_alive(int(keeper.read_text() or 0))
+        except FileNotFoundError:
+            return False
+
+    with Visitor(site) as visitor:
+        asking = threading.Thread(target=answered, args=(site, target))
+        asking.start()
+        wait_until(keeper.exists, "a page keeps the locks")
+        while keeps():  # its request may be given up meanwhile
+            answered(site, "/", timeout=SERVED_AGAIN * STRETCH)
+        asking.join()
+        expect_service(site, "the locks are left alone")
+    assert visitor.failures == []
+    assert visitor.longest < SERVED_AGAIN * STRETCH
+    expect_a_whole_server(site, gateways)
+    stop_in_time(site)
 
 
 def test_the_log_says_what_was_found_and_who_was_at_work(site):

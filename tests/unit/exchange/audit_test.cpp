@@ -147,7 +147,7 @@ TEST_CASE("counts of the queue that cannot be are set anew, and what was in it i
   CHECK(test.exchange->queue().depth() == 0);
   CHECK(test.exchange->queue().looks_empty());
   test.require_sense();
-  test.gateway.retry(at, monotonic_now() + kSecond);
+  REQUIRE(test.gateway.retry(at, monotonic_now() + kSecond));
   REQUIRE(test.worker.wait() == Wait::request);
 }
 
@@ -351,7 +351,12 @@ TEST_CASE("an announcement that was lost is made again") {
 
 TEST_CASE("a gateway that sleeps without saying so is poked") {
   Audited test;
-  test.exchange->ready_bits(0)[0] = 1;
+  const uint32_t at = test.run();
+  REQUIRE(at < 64);
+  test.exchange->ready_bits(0)[0] = ~(uint64_t{1} << at);
+  test.look(2 * kLooks);
+  CHECK_FALSE(poked(*test.exchange));  // news of slots that are not open are none
+  test.exchange->ready_bits(0)[0] = uint64_t{1} << at;
   test.look(kLooks - 2);
   CHECK_FALSE(poked(*test.exchange));
   test.look();
@@ -416,7 +421,7 @@ TEST_CASE("a worker whose request was given up and begun anew answers neither") 
   test.worker.head(200, "", nullptr, 0);
   test.worker.body("of the first", 12);
   test.slot(at).state = SlotState::crashed;  // scribbled
-  test.gateway.retry(at, monotonic_now() + kSecond);
+  REQUIRE(test.gateway.retry(at, monotonic_now() + kSecond));
   test.worker.finish();
   CHECK(test.slot(at).state == SlotState::queued);
   CHECK(test.slot(at).published == 0);

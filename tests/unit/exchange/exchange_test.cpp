@@ -1,5 +1,6 @@
 #include "exchange/exchange.hpp"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <random>
+#include <set>
 
 #include "fixture.hpp"
 
@@ -30,6 +32,27 @@ Segment scribbled(std::mt19937& random) {
   std::memcpy(static_cast<void*>(&segment), &bytes, sizeof segment);
   return segment;
 }
+
+// A process that writes to the lock of the queue all the time, as if one after the other had it.
+class Rewriter {
+ public:
+  explicit Rewriter(arena::OwnerLock& lock) {
+    auto& word = reinterpret_cast<std::atomic<uint32_t>&>(lock);
+    word.store(1);
+    child_ = ::fork();
+    REQUIRE(child_ >= 0);
+    if (child_ > 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (uint32_t turn = 1;; ++turn) word.store(1 | (turn % 256) << 22);
+  }
+  ~Rewriter() {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+
+ private:
+  pid_t child_ = 0;
+};
 
 }  // namespace
 
@@ -121,6 +144,37 @@ TEST_CASE("the queue is bounded and says so") {
   CHECK(test.last == Submitted::queued);
 }
 
+TEST_CASE("a lock of the queue that is never free costs requests, and keeps no gateway") {
+  TestExchange test({1, 1, 8});
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t waits = test.submit(gateway, "/waits");
+  const uint32_t crashed = test.submit(gateway, "/crashed");
+  REQUIRE(test.last == Submitted::queued);
+  RequestQueue& queue = test.exchange->queue();
+  REQUIRE(test.exchange->slots()[crashed].state.exchange(SlotState::crashed) == SlotState::queued);
+  {
+    const Rewriter rewriter(queue.header()->lock);
+    const int64_t begun = monotonic_now();
+    for (int i = 0; i < 20; ++i) {
+      test.submit(gateway, "/more");
+      CHECK(test.last == Submitted::queue_full);
+    }
+    CHECK_FALSE(gateway.retry(crashed, monotonic_now() + kSecond));
+    CHECK(test.exchange->slots()[crashed].state.load() == SlotState::crashed);
+    CHECK(gateway.withdraw(waits));
+    CHECK(monotonic_now() - begun < 20 * RequestQueue::kPatience);  // they do not wait that long each time
+  }
+  std::vector<uint32_t> lost;
+  const int64_t end = monotonic_now() + 60 * kSecond;
+  while (queue.mend(monotonic_now(), lost) == RequestQueue::Sense::busy) REQUIRE(monotonic_now() < end);
+  CHECK(lost.empty());
+  CHECK(queue.depth() == 0);
+  test.submit(gateway, "/serves-again");
+  CHECK(test.last == Submitted::queued);
+  CHECK(gateway.retry(crashed, monotonic_now() + kSecond));
+  CHECK(queue.depth() == 2);
+}
+
 TEST_CASE("a worker that has scribbled over its request before it died takes nobody with it") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);
@@ -182,6 +236,42 @@ TEST_CASE("a new gateway lets run what is queued, if it is told to and has its b
   CHECK(test.exchange->slots()[whole].state == SlotState::free);
 }
 
+TEST_CASE("news of every slot arrive, however many are in use, and at the successor of a gateway too") {
+  TestExchange test({1, 1, 200});
+  const auto serve = [&](unsigned count) {
+    WorkerPort worker(*test.exchange, 0, 1);
+    for (unsigned i = 0; i < count; ++i) {
+      REQUIRE(worker.wait() == Wait::request);
+      worker.finish();
+    }
+  };
+  std::set<uint32_t> asked, answered;
+  {
+    GatewayPort gateway(*test.exchange, 0);
+    for (int i = 0; i < 129; ++i) {
+      asked.insert(test.submit(gateway, "/"));
+      REQUIRE(test.last == Submitted::queued);
+    }
+    REQUIRE(asked.size() == 129);
+    serve(65);
+    while (gateway.has_news()) gateway.drain([&](uint32_t slot) { answered.insert(slot); });
+    CHECK(answered.size() == 65);
+    serve(64);
+    CHECK(gateway.has_news());
+    while (gateway.has_news()) gateway.drain([&](uint32_t slot) { answered.insert(slot); });
+    CHECK(answered == asked);
+    for (const uint32_t slot : answered) {
+      TestExchange::collect(gateway, slot);
+      gateway.release(slot);
+    }
+    for (int i = 0; i < 129; ++i) test.submit(gateway, "/of the dead");
+  }
+  GatewayPort successor(*test.exchange, 0, GatewayPort::Leftovers::run);
+  serve(129);
+  successor.drain([](uint32_t) { FAIL("nobody waits for it"); });
+  require_nothing_leaked(*test.exchange);
+}
+
 TEST_CASE("whether a worker may take a request is decided before a later one is queued") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);
@@ -230,7 +320,7 @@ TEST_CASE("workers take requests in the order of their arrival, retries first") 
     REQUIRE(worker.wait() == Wait::request);
     test.exchange->slots()[first].state = SlotState::crashed;  // as the master does when the worker dies
   }
-  gateway.retry(first, monotonic_now() + kSecond);
+  REQUIRE(gateway.retry(first, monotonic_now() + kSecond));
   test.exchange->workers()[0].current_slot = 0;
   WorkerPort worker(*test.exchange, 1, 1);
   REQUIRE(worker.wait() == Wait::request);
@@ -251,7 +341,7 @@ TEST_CASE("what has killed a worker on trial is run again by the code that is kn
     REQUIRE(on_trial.wait() == Wait::request);
     REQUIRE(reclaim_worker(*test.exchange, test.worker_record()).uri == "/deadly");
   }
-  gateway.retry(slot, monotonic_now() + kSecond);
+  REQUIRE(gateway.retry(slot, monotonic_now() + kSecond));
   const pid_t child = ::fork();
   if (child == 0) {
     WorkerPort next_on_trial(*test.exchange, 0, 2);

@@ -58,9 +58,9 @@ Acquired OwnerLock::lock_within(int64_t patience) {
   for (;;) {
     // Others may sleep as well, so whoever wakes up here leaves the mark.
     if (try_lock(seen, kSleepers, how)) return how;
-    if (owner_of(seen) == 0) continue;
     const int64_t left = deadline == INT64_MAX ? OwnerWatch::kPause : deadline - monotonic_now();
-    if (left <= 0) return take_over(seen) ? Acquired::from_dead_owner : Acquired::busy;
+    if (left <= 0) return owner_of(seen) != 0 && take_over(seen) ? Acquired::from_dead_owner : Acquired::busy;
+    if (owner_of(seen) == 0) continue;
     if ((seen & kSleepers) == 0 && !word_.compare_exchange_weak(seen, seen | kSleepers)) continue;
     futex_wait(word_, seen | kSleepers, std::min(left, OwnerWatch::kPause));
     if (take_over(seen)) return Acquired::from_dead_owner;

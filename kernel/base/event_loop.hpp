@@ -35,6 +35,8 @@ class EventLoop {
   void wait(int64_t timeout_ns);
   // Calls the watchers of what wait() found.
   void dispatch();
+  // In a child, which shares the loop with its parent until then: what either adds or removes, the other one has too.
+  void close() { epoll_.reset(); }
 
  private:
   EventLoop() = default;

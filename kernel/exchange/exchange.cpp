@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,11 +59,6 @@ unsigned usable_processors() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return static_cast<unsigned>(CPU_COUNT(&set));
-}
-
-void write_event(int fd) {
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
 }
 
 }  // namespace
@@ -169,12 +163,10 @@ Result<Exchange> Exchange::create(arena::Arena& arena, const ExchangeOptions& op
   for (ProcessRecord& worker : exchange.workers()) worker.free_blocks.store(~uint64_t{0}, std::memory_order_relaxed);
 
   for (unsigned gateway = 0; gateway < options.gateways; ++gateway) {
-    exchange.gateway_events_.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (!exchange.gateway_events_.back()) return system_error("cannot make an eventfd");
+    exchange.gateway_bells_.push_back(ASKR_TRY(Doorbell::create()));
     exchange.body_channels_.push_back(ASKR_TRY(BodyChannel::create()));
   }
-  exchange.master_event_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!exchange.master_event_) return system_error("cannot make an eventfd");
+  exchange.master_bell_ = ASKR_TRY(Doorbell::create());
   return exchange;
 }
 
@@ -219,8 +211,10 @@ uint64_t Exchange::spooled() const {
   return bytes;
 }
 
-void Exchange::close_gateway_ends() {
+void Exchange::leave_to_php() {
   for (BodyChannel& channel : body_channels_) channel.close_gateway_end();
+  for (Doorbell& bell : gateway_bells_) bell.leave_to_php();
+  master_bell_.leave_to_php();
 }
 
 unsigned Exchange::worker_target() const {
@@ -235,15 +229,15 @@ void Exchange::announce(uint32_t slot) const {
 }
 
 void Exchange::poke_gateway(unsigned gateway) const {
-  write_event(gateway_events_[gateway].get());
+  gateway_bells_[gateway].ring();
 }
 
 void Exchange::poke_all_gateways() const {
-  for (const UniqueFd& event : gateway_events_) write_event(event.get());
+  for (const Doorbell& bell : gateway_bells_) bell.ring();
 }
 
 void Exchange::poke_master() const {
-  write_event(master_event_.get());
+  master_bell_.ring();
 }
 
 void Exchange::wake(unsigned worker) const {

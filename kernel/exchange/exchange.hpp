@@ -18,6 +18,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "exchange/body_channel.hpp"
+#include "exchange/doorbell.hpp"
 #include "exchange/process_table.hpp"
 #include "exchange/request_queue.hpp"
 #include "exchange/shared_warning.hpp"
@@ -113,8 +114,8 @@ class Exchange {
   [[nodiscard]] unsigned gateway_of(uint32_t slot) const { return slot / slots_per_gateway(); }
   // Bytes, of all gateways.
   [[nodiscard]] uint64_t spooled() const;
-  // In processes that are no gateway and make none.
-  void close_gateway_ends();
+  // In a process that runs PHP, before anything of it runs: descriptors by which it could hold others up are closed.
+  void leave_to_php();
 
   // --- blocks: index = worker position (record - first_worker_record) * kBlocksPerWorker + bit
   [[nodiscard]] char* block(uint32_t index) const { return blocks_ + uint64_t{index} * kBlockSize; }
@@ -133,8 +134,8 @@ class Exchange {
   void poke_gateway(unsigned gateway) const;
   void poke_all_gateways() const;
   void poke_master() const;
-  [[nodiscard]] int gateway_event(unsigned gateway) const { return gateway_events_[gateway].get(); }
-  [[nodiscard]] int master_event() const { return master_event_.get(); }
+  [[nodiscard]] const Doorbell& gateway_bell(unsigned gateway) const { return gateway_bells_[gateway]; }
+  [[nodiscard]] const Doorbell& master_bell() const { return master_bell_; }
   // Wakes up to `count` parked workers of generations that serve. Returns how many it has found.
   unsigned wake_workers(unsigned count) const;
   // How many queued requests the workers that are awake get to in that time, going by what their last ones took. One
@@ -168,9 +169,9 @@ class Exchange {
   char* areas_ = nullptr;
   char* blocks_ = nullptr;
   RequestQueue queue_;
-  std::vector<UniqueFd> gateway_events_;
+  std::vector<Doorbell> gateway_bells_;
   std::vector<BodyChannel> body_channels_;
-  UniqueFd master_event_;
+  Doorbell master_bell_;
   int changes_ = -1;
 };
 

@@ -8,11 +8,14 @@
 namespace askr::exchange {
 namespace {
 
-// Blocks that the dead worker had taken and not yet marked for a slot; the others come back from the gateways.
-void reclaim_unpublished(ProcessRecord& record) {
+// Blocks that the dead worker had taken and not yet marked for a slot, or for one that is open no more; the others come
+// back from the gateways.
+void reclaim_unpublished(const Exchange& exchange, ProcessRecord& record) {
   uint64_t unpublished = 0;
   for (unsigned bit = 0; bit < kBlocksPerWorker; ++bit) {
-    if (record.block_slot[bit].load(std::memory_order_acquire) == 0) unpublished |= uint64_t{1} << bit;
+    const uint32_t at = record.block_slot[bit].load(std::memory_order_acquire) - 1;
+    const bool is_open = at < exchange.orders().size() && exchange.orders()[at].open.load() != 0;
+    if (!is_open) unpublished |= uint64_t{1} << bit;
   }
   record.free_blocks.fetch_or(unpublished);
 }
@@ -40,7 +43,7 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
     }
   }
   ProcessRecord& record = exchange.records()[record_index];
-  reclaim_unpublished(record);
+  reclaim_unpublished(exchange, record);
   record.current_slot.store(0, std::memory_order_relaxed);
   exchange.sleep(record_index).parked.store(0, std::memory_order_relaxed);
   record.window_waiting.store(0, std::memory_order_relaxed);

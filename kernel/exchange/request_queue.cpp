@@ -83,7 +83,7 @@ bool RequestQueue::has_for(Takes takes) {
   return !is_oldest_a_retry();
 }
 
-bool RequestQueue::take_oldest(Takes takes, uint32_t worker, int64_t now, uint32_t& taken) {
+bool RequestQueue::take_oldest(Takes takes, uint32_t worker, int64_t now, QueueEntry& taken) {
   if (takes == Takes::nothing || (takes == Takes::first_attempts && is_oldest_a_retry())) return false;
   uint32_t head = header_->head.load(std::memory_order_relaxed);
   const uint32_t tail = header_->tail.load(std::memory_order_relaxed);
@@ -98,7 +98,7 @@ bool RequestQueue::take_oldest(Takes takes, uint32_t worker, int64_t now, uint32
     slot.worker.store(worker + 1, std::memory_order_relaxed);
     SlotState expected = SlotState::queued;
     found = slot.state.compare_exchange_strong(expected, SlotState::running);
-    if (found) taken = entry.slot;
+    if (found) taken = entry;
   }
   header_->head.store(head, std::memory_order_release);
   return found;
@@ -127,7 +127,7 @@ uint32_t RequestQueue::count_entries(uint32_t head, uint32_t tail, std::vector<b
 
 // A request whose time is over may have been taken off by a worker, and waits for its gateway to say so.
 RequestQueue::Sense RequestQueue::mend(int64_t now, std::vector<uint32_t>& lost) {
-  if (header_->lock.lock_within(kPatience) == arena::Acquired::busy) return Sense::busy;
+  if (header_->lock.lock_within(kPatienceOfAudit) == arena::Acquired::busy) return Sense::busy;
   Sense sense = Sense::good;
   uint32_t head = header_->head.load(std::memory_order_relaxed);
   const uint32_t tail = header_->tail.load(std::memory_order_relaxed);

@@ -41,8 +41,8 @@ class RequestQueue {
       : header_(header), entries_(entries), mask_(capacity - 1), slots_(slots), orders_(orders) {}
 
   // Gateways do not wait for a lock that a worker keeps, or writes to again and again, longer than that; the master's
-  // audit mends what it left.
-  static constexpr int64_t kPatience = kSecond, kPatienceAfter = kMillisecond;
+  // audit, which waits longer, mends what it left.
+  static constexpr int64_t kPatience = 500 * kMillisecond, kPatienceAfter = kMillisecond, kPatienceOfAudit = kSecond;
 
   // Appends a slot in state filling and makes it queued. False: `limit` requests are waiting already, or somebody keeps
   // the lock.
@@ -52,9 +52,9 @@ class RequestQueue {
   // Takes the oldest request that is still wanted, for process record `worker`, if decide() lets it: asked under the
   // lock, it says nothing of a request that is queued later, and none such is taken. False: none.
   template <class Decide>
-  bool pop(uint32_t worker, int64_t now, uint32_t& slot, Decide&& decide) {
+  bool pop(uint32_t worker, int64_t now, QueueEntry& taken, Decide&& decide) {
     const Guard guard(*this);
-    return take_oldest(decide(), worker, now, slot);
+    return take_oldest(decide(), worker, now, taken);
   }
   // Whether the requests of a queue that is not empty are for who takes only these.
   [[nodiscard]] bool has_for(Takes takes);
@@ -97,7 +97,7 @@ class RequestQueue {
     RequestQueue& queue_;
     bool holds_;
   };
-  bool take_oldest(Takes takes, uint32_t worker, int64_t now, uint32_t& slot);
+  bool take_oldest(Takes takes, uint32_t worker, int64_t now, QueueEntry& taken);
   [[nodiscard]] bool is_oldest_a_retry() const;
   [[nodiscard]] bool is_live(const QueueEntry& entry) const;
   void compact();

@@ -32,7 +32,7 @@ constexpr int64_t kAverageOver = 8;
 WorkerPort::WorkerPort(Exchange& exchange, unsigned worker_index, uint32_t generation)
     : state_(std::make_unique<State>(exchange, worker_index, generation)) {
   state_->request.fields.reserve(128);
-  state_->head.reserve(kLargestHead);
+  state_->copy.reserve(kRequestArea);
   watch_forks(state_.get());
 }
 
@@ -137,33 +137,45 @@ Takes WorkerPort::State::takes() const {
 bool WorkerPort::State::take(Since since) {
   if (exchange.queue().looks_empty()) return false;
   const int64_t now = monotonic_now();
-  uint32_t taken = 0;
+  QueueEntry taken{};
   if (!exchange.queue().pop(record_index, now, taken, [this] { return takes(); })) return false;
 
-  slot_index = taken;
-  slot = &exchange.slots()[taken];
-  order = &exchange.orders()[taken];
-  ticket = order->ticket.load(std::memory_order_relaxed);
-  record.current_slot.store(taken + 1, std::memory_order_relaxed);
+  slot_index = taken.slot;
+  slot = &exchange.slots()[slot_index];
+  order = &exchange.orders()[slot_index];
+  ticket = taken.ticket;
+  const size_t head_size = copy_request();
+  if (!is_still_mine()) {
+    slot = nullptr;
+    return false;
+  }
+  record.current_slot.store(slot_index + 1, std::memory_order_relaxed);
   record.state.store(ProcessState::busy, std::memory_order_relaxed);
   if (since == Since::last_request) note_pace(now);
   record.last_request.store(now, std::memory_order_relaxed);
   slot->started.store(now, std::memory_order_relaxed);
 
-  head.assign(exchange.request_area(taken), std::min(order->head_size, kLargestHead));
-  open_request(head);
+  open_request(std::string_view(copy).substr(0, head_size));
   if (open_body()) return true;
   decline();
   return false;
 }
 
+// Once, as it is now: when a request was given up, its slot is soon another client's. Returns the size of the head.
+size_t WorkerPort::State::copy_request() {
+  const size_t head_size = std::min<size_t>(order->head_size, kLargestHead);
+  const bool is_inline = order->spooled == 0;
+  const size_t body_size = is_inline ? std::min<size_t>(order->body_size, kRequestArea - head_size) : 0;
+  copy.assign(exchange.request_area(slot_index), head_size + body_size);
+  std::atomic_thread_fence(std::memory_order_acquire);  // what it belongs to is looked at behind that
+  inline_body = std::string_view(copy).substr(head_size);
+  body_is_inline = is_inline;
+  return head_size;
+}
+
 // A body that waits in a file is asked for before anything runs: a request without its body must not.
 bool WorkerPort::State::open_body() {
-  inline_body = nullptr;
-  if (order->spooled == 0) {
-    inline_body = exchange.request_area(slot_index) + std::min(order->head_size, kLargestHead);
-    return true;
-  }
+  if (body_is_inline) return true;
   spool = exchange.bodies(exchange.gateway_of(slot_index)).ask(slot_index, ticket);
   return static_cast<bool>(spool);
 }
@@ -201,7 +213,8 @@ bool WorkerPort::State::take_rehearsal() {
   slot = stage.get();
   order = &nobody_asks;
   ticket = 0;
-  inline_body = nullptr;
+  inline_body = {};
+  body_is_inline = true;
   record.state.store(ProcessState::busy, std::memory_order_relaxed);
   open_request(rehearsal);
   return true;

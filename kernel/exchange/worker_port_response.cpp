@@ -20,10 +20,11 @@ int64_t WorkerPort::read_body(char* buffer, size_t size) {
   const uint64_t left = s.request.body_size - s.body_read;
   const auto wanted = static_cast<size_t>(std::min<uint64_t>(size, left));
   if (wanted == 0) return 0;
-  if (s.inline_body != nullptr) {
-    std::memcpy(buffer, s.inline_body + s.body_read, wanted);
-    s.body_read += wanted;
-    return static_cast<int64_t>(wanted);
+  if (s.body_is_inline) {
+    const std::string_view piece = s.inline_body.substr(std::min<size_t>(s.body_read, s.inline_body.size()), wanted);
+    std::memcpy(buffer, piece.data(), piece.size());
+    s.body_read += piece.size();
+    return static_cast<int64_t>(piece.size());
   }
   const ssize_t got = ::pread(s.spool.get(), buffer, wanted, static_cast<off_t>(s.body_read));
   if (got <= 0) return -1;
@@ -54,7 +55,8 @@ void WorkerPort::State::open_block() {
 
 // It is not when somebody has scribbled over the slot, and its gateway has given the request up for it.
 bool WorkerPort::State::is_still_mine() const {
-  return order->ticket.load(std::memory_order_relaxed) == ticket;
+  return rehearsing ||
+         (order->open.load(std::memory_order_acquire) != 0 && order->ticket.load(std::memory_order_relaxed) == ticket);
 }
 
 void WorkerPort::State::let_go_of_block() {
@@ -154,7 +156,7 @@ Written WorkerPort::flush() {
   if (s.slot == nullptr || client_gone()) return Written::client_gone;
   if (!s.streaming) {
     s.streaming = true;
-    s.slot->flags.fetch_or(kStreaming);
+    if (s.is_still_mine()) s.slot->flags.fetch_or(kStreaming);
   }
   if (s.block == kNoBlock) return Written::ok;
   s.publish_pending();
@@ -165,15 +167,17 @@ Written WorkerPort::flush() {
 void WorkerPort::State::complete(uint32_t flags) {
   if (slot == nullptr) return;
   publish_pending();
-  slot->done.store(monotonic_now(), std::memory_order_relaxed);
-  if (flags != 0) slot->flags.fetch_or(flags);
+  const bool mine = is_still_mine();
+  if (mine) {
+    slot->done.store(monotonic_now(), std::memory_order_relaxed);
+    if (flags != 0) slot->flags.fetch_or(flags);
+  }
   if (rehearsing) {
     judge_rehearsal();
     slot = nullptr;
     return;
   }
   spool.reset();
-  const bool mine = is_still_mine();
   record.requests.store(record.requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   record.current_slot.store(0, std::memory_order_relaxed);
   if (mine) slot->state.store(SlotState::done, std::memory_order_release);

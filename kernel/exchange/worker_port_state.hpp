@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -31,6 +32,7 @@ struct WorkerPort::State {
         log_reopened(log::reopenings()) {}
 
   bool take(Since since);
+  size_t copy_request();
   bool open_body();
   void decline();
   [[nodiscard]] Takes takes() const;
@@ -64,13 +66,14 @@ struct WorkerPort::State {
   const uint32_t generation;
   const uint32_t log_reopened;
 
-  std::string head;  // the encoded request, copied: the slot is another request's before the script has ended
+  std::string copy;  // of the encoded request and of a body that is not in a file
   RequestView request;
   uint32_t slot_index = kNoSlot;
   Slot* slot = nullptr;          // of the current request; nullptr once the response is complete
   const Order* order = nullptr;  // of the same
   uint32_t ticket = 0;           // of the order when it was taken
-  const char* inline_body = nullptr;
+  std::string_view inline_body;  // in `copy`
+  bool body_is_inline = true;    // or else in the file
   UniqueFd spool;
   uint64_t body_read = 0;
   bool rested = false;  // has slept since the last request

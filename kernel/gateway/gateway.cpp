@@ -46,7 +46,7 @@ class Bell final : public Watcher {
   alignas(signalfd_siginfo) char buffer_[sizeof(signalfd_siginfo)] = {};
 };
 
-// An eventfd that is never read: watched edge-triggered, each write is one event, and a poke costs no read.
+// Somebody has rung. What for is looked up once a turn.
 class Poke final : public Watcher {
  public:
   void on_ready(uint32_t /*events*/) override { poked_ = true; }
@@ -54,6 +54,19 @@ class Poke final : public Watcher {
 
  private:
   bool poked_ = false;
+};
+
+class PokeOfPhp final : public Watcher {
+ public:
+  PokeOfPhp(const exchange::Doorbell& bell, Poke& poke) : bell_(bell), poke_(poke) {}
+  void on_ready(uint32_t events) override {
+    bell_.answer_php();
+    poke_.on_ready(events);
+  }
+
+ private:
+  const exchange::Doorbell& bell_;
+  Poke& poke_;
 };
 
 // Workers ask for the bodies of their requests.
@@ -105,7 +118,9 @@ class Gateway {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   UniqueFd signals_;
   std::unique_ptr<Bell> signal_bell_;
+  const exchange::Doorbell& bell_{options_.exchange.gateway_bell(options_.index)};
   Poke poke_;
+  PokeOfPhp poke_of_php_{bell_, poke_};
   BodyDesk body_desk_{state_.port};
   bool requests_wait_ = false;  // this turn has queued some that no worker could be woken for
   uint32_t log_reopened_ = log::reopenings();
@@ -132,7 +147,8 @@ Result<> Gateway::prepare() {
   if (!signals_) return system_error("cannot make a signalfd");
   signal_bell_ = std::make_unique<Bell>(signals_.get());
   ASKR_TRY(loop_.add(signals_.get(), EPOLLIN, *signal_bell_));
-  ASKR_TRY(loop_.add(options_.exchange.gateway_event(options_.index), EPOLLIN | EPOLLET, poke_));
+  ASKR_TRY(loop_.add(bell_.own_side(), EPOLLIN | EPOLLET, poke_));
+  ASKR_TRY(loop_.add(bell_.php_side(), EPOLLIN, poke_of_php_));
   ASKR_TRY(loop_.add(state_.port.body_questions(), EPOLLIN, body_desk_));
 
   limit_connections();

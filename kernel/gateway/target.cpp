@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/clock.hpp"
+#include "gateway/absent_files.hpp"
 #include "http/text.hpp"
 #include "http/uri.hpp"
 
@@ -29,6 +31,8 @@ constexpr std::string_view kScriptSuffix = ".php";
 // How long a front controller that was there is believed to be there still. It is looked for with nearly every
 // request, and if it has gone the worker says so too.
 constexpr int64_t kFrontRemembered = kSecond;
+
+constinit AbsentFiles absent_files;
 
 bool has_dot_segment(std::string_view path) {
   if (path.starts_with(kWellKnown)) path.remove_prefix(kWellKnown.size() - 1);
@@ -99,7 +103,11 @@ class Resolver {
   // Fills file_path and file_status.
   bool look_at(std::string_view path) {
     target_.file_path.assign(root_.path).append(path);
-    return ::stat(target_.file_path.c_str(), &target_.file_status) == 0;
+    const int64_t now = transaction_.times.accepted;
+    if (absent_files.has(target_.file_path, now)) return false;
+    if (::stat(target_.file_path.c_str(), &target_.file_status) == 0) return true;
+    if (errno == ENOENT || errno == ENOTDIR) absent_files.remember(target_.file_path, now);
+    return false;
   }
 
   bool is_file_at(std::string_view path) { return look_at(path) && S_ISREG(target_.file_status.st_mode); }

@@ -59,17 +59,14 @@ Result<> Master::prepare() {
   };
   ASKR_TRY(loop_.add(signals_.get(), EPOLLIN, signal_watcher_));
 
-  event_watcher_.action = [this] {
-    uint64_t count = 0;
-    while (::read(options_.exchange.master_event(), &count, sizeof count) > 0) {
-    }
-    deployment_.look();
-    check_gateways();
-    end_overdue_workers();
-    watch_leaving();
-    watch_exchange();
+  const exchange::Doorbell& bell = options_.exchange.master_bell();
+  event_watcher_.action = [this] { look_around(); };
+  php_event_watcher_.action = [this, &bell] {
+    bell.answer_php();
+    look_around();
   };
-  ASKR_TRY(loop_.add(options_.exchange.master_event(), EPOLLIN, event_watcher_));
+  ASKR_TRY(loop_.add(bell.own_side(), EPOLLIN | EPOLLET, event_watcher_));
+  ASKR_TRY(loop_.add(bell.php_side(), EPOLLIN, php_event_watcher_));
 
   exchange::Assignment& own = options_.exchange.assignments()[options_.exchange.master_record()];
   own.role = exchange::Role::master;
@@ -100,6 +97,15 @@ void Master::turn() {
   deployment_.discard_ended();
   // One of ours that is in the way is waited for in the next turn.
   if (has_orphans_) has_orphans_ = reap_orphans(options_.exchange, sidecar_guard_.pid()) == Orphans::ask_again;
+}
+
+// Somebody has rung.
+void Master::look_around() {
+  deployment_.look();
+  check_gateways();
+  end_overdue_workers();
+  watch_leaving();
+  watch_exchange();
 }
 
 // ---------------------------------------------------------------- gateways
@@ -135,9 +141,7 @@ void Master::start_gateway(unsigned index) {
     options_.exchange.enter(exchange::Role::gateway);
     log::settle_child();
     if (options_.access_log != nullptr) options_.access_log->settle_child();
-    control_.forget();
-    sidecar_output_.forget();
-    sidecar_guard_.close();
+    close_own_descriptors();
     set_title("askr: gateway " + std::to_string(index));
     log::set_speaker("gateway " + std::to_string(index));
     ::_exit(gateway::run_gateway(
@@ -216,15 +220,24 @@ void Master::note_crash(unsigned gateway, uint32_t plugin) {
   options_.exchange.poke_all_gateways();
 }
 
-// PHP has no business with clients: templates and workers hold no listening socket and no access log.
+// PHP has no business with clients: templates and workers hold no listening socket and no access log. And nothing by
+// which they could make the master or a gateway do something: what one process does to a descriptor that it has in
+// common with others it does to all of them.
 void Master::close_in_child() {
+  close_own_descriptors();
   if (options_.access_log != nullptr) options_.access_log->close();
   options_.listeners.clear();
-  options_.exchange.close_gateway_ends();
+  options_.exchange.leave_to_php();
+  deployment_.forget_sockets();
+}
+
+// First of all the loop: whoever has it can make the master call what he likes.
+void Master::close_own_descriptors() {
+  loop_.close();
+  signals_.reset();
   control_.forget();
   sidecar_output_.forget();
   sidecar_guard_.close();
-  deployment_.forget_sockets();
 }
 
 // ---------------------------------------------------------------- requests from outside

@@ -50,6 +50,7 @@ class Master {
   Master(const MasterOptions& options, EventLoop loop);
   Result<> prepare();
   void turn();
+  void look_around();
 
   // --- gateways
   void start_serving();
@@ -59,6 +60,7 @@ class Master {
   void note_crash(unsigned gateway, uint32_t plugin);
   [[nodiscard]] std::string plugin_name(uint32_t place) const;  // index + 1, as in the process table
   void close_in_child();
+  void close_own_descriptors();
 
   // --- requests from outside
   void on_signal(uint32_t number);
@@ -93,7 +95,7 @@ class Master {
   GenerationHost host_;
   ControlServer control_;
   UniqueFd signals_;
-  Callback signal_watcher_, event_watcher_;
+  Callback signal_watcher_, event_watcher_, php_event_watcher_;
   const int64_t started_;
   Phase phase_ = Phase::starting;
   int exit_code_ = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/clock.hpp"
 #include "exchange/codec.hpp"
 #include "exchange/slot.hpp"
 #include "gateway/target.hpp"
@@ -38,6 +39,7 @@ Result<std::string> encode(const std::string& url, unsigned number, const config
   if (parser.parse_head(text.data(), 0, text.size(), transaction.head).status != http::ParseStatus::complete) {
     return Error{"reload.warm_urls: " + url + " is no URL"};
   }
+  transaction.times.accepted = monotonic_now();
   gateway::resolve_target(
       {root, settings.server.front, settings.worker_mode(), settings.worker.files, settings.worker.script},
       transaction);

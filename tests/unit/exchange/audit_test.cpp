@@ -52,9 +52,13 @@ struct Audited : TestExchange {
   Audit audit;
 };
 
-bool poked(const Exchange& exchange) {
+bool rung(const Doorbell& bell) {
   uint64_t count = 0;
-  return ::read(exchange.gateway_event(0), &count, sizeof count) > 0;
+  return ::read(bell.own_side(), &count, sizeof count) > 0;
+}
+
+bool poked(const Exchange& exchange) {
+  return rung(exchange.gateway_bell(0));
 }
 
 }  // namespace
@@ -169,7 +173,7 @@ TEST_CASE("a request whose time in the queue is over waits for its gateway, in t
   Audited test;
   const uint32_t at = test.submit(test.gateway, "/");
   test.exchange->orders()[at].queue_deadline = monotonic_now() - 1;
-  uint32_t taken = 0;
+  QueueEntry taken{};
   CHECK_FALSE(test.exchange->queue().pop(0, monotonic_now(), taken, [] { return Takes::anything; }));
   REQUIRE(test.exchange->queue().looks_empty());
   test.require_sense();
@@ -217,7 +221,7 @@ TEST_CASE("a slot that is not open is not run, whatever the queue has of it") {
   const uint32_t at = test.submit(test.gateway, "/");
   REQUIRE(test.gateway.withdraw(at));
   test.slot(at).state = SlotState::queued;
-  uint32_t taken = 0;
+  QueueEntry taken{};
   CHECK_FALSE(test.exchange->queue().pop(0, monotonic_now(), taken, [] { return Takes::anything; }));
 }
 
@@ -283,6 +287,7 @@ TEST_CASE("a worker that runs what is no request any more is ended") {
 
 TEST_CASE("a worker with blocks in use that belong to no response is ended") {
   Audited test;
+  test.look();
   SECTION("while it runs a request: one is being written to") {
     const uint32_t at = test.run();
     test.record().free_blocks = ~uint64_t{1};
@@ -292,17 +297,24 @@ TEST_CASE("a worker with blocks in use that belong to no response is ended") {
     CHECK(test.look().to_end == std::vector<unsigned>{0});
     test.gateway.abandon(at);
   }
-  SECTION("while it is idle") {
-    test.record().free_blocks = ~uint64_t{1};
+  SECTION("another process in its place is another one, and not ended for what it finds") {
+    test.run();
+    test.record().free_blocks = ~uint64_t{3};
+    test.look(kLooks);
+    test.assigned(0).pid = ::getpid() + 1;
+    CHECK(test.look(3 * kLooks).to_end.empty());
+    test.record().free_blocks = ~uint64_t{0xF};  // but one, these are its own
     CHECK(test.look(kLooks).to_end.empty());
     CHECK(test.look().to_end == std::vector<unsigned>{0});
   }
-  SECTION("another process in its place is another one") {
-    test.record().free_blocks = ~uint64_t{1};
-    test.look(kLooks);
-    test.assigned(0).pid = ::getpid() + 1;
-    CHECK(test.look(kLooks).to_end.empty());
-  }
+}
+
+TEST_CASE("blocks that belong to no response come back when their worker is idle") {
+  Audited test;
+  test.record().free_blocks = ~uint64_t{5};
+  CHECK(test.found_after(kLooks) == "response blocks of worker 0");
+  CHECK(test.record().free_blocks == ~uint64_t{0});
+  test.require_sense();
 }
 
 TEST_CASE("blocks of a dead worker come back, but for those that a gateway still sends") {
@@ -430,10 +442,7 @@ TEST_CASE("a worker whose request was given up and begun anew answers neither") 
 
 TEST_CASE("an audit is asked for with the first request, and not again") {
   Audited test;
-  const auto asked = [&test] {
-    uint64_t count = 0;
-    return ::read(test.exchange->master_event(), &count, sizeof count) > 0;
-  };
+  const auto asked = [&test] { return rung(test.exchange->master_bell()); };
   CHECK_FALSE(asked());
   test.submit(test.gateway, "/");
   CHECK(asked());

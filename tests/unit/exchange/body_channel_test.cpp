@@ -79,7 +79,7 @@ TEST_CASE("the file of a body is kept until its slot is free, and not longer") {
   CHECK(file.use_count() == 1);
 
   const uint32_t slot = submit_file(gateway, file, 4);
-  uint32_t taken = 0;
+  QueueEntry taken{};
   REQUIRE(test.exchange->queue().pop(test.worker_record(), 0, taken, [] { return Takes::anything; }));
   gateway.abandon(slot);
   CHECK(file.use_count() == 2);  // the worker may still ask for it
@@ -121,7 +121,7 @@ TEST_CASE("nobody is given the file of another request") {
     return WEXITSTATUS(status) == 1;
   };
   CHECK_FALSE(asked(slot, ticket));  // queued, so nobody's
-  uint32_t taken = 0;
+  QueueEntry taken{};
   REQUIRE(test.exchange->queue().pop(test.worker_record(), 0, taken, [] { return Takes::anything; }));
   CHECK(asked(slot, ticket));
   CHECK_FALSE(asked(slot, ticket - 1));

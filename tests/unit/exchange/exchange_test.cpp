@@ -89,7 +89,7 @@ TEST_CASE("a request that was taken this very moment has not begun long ago") {
   const int64_t before = monotonic_now();
   const uint32_t at = test.submit(gateway, "/");
   Slot& slot = test.exchange->slots()[at];
-  uint32_t taken = 0;  // the worker comes not a step further than that
+  QueueEntry taken{};  // the worker comes not a step further than that
   REQUIRE(test.exchange->queue().pop(test.worker_record(), before, taken, [] { return Takes::anything; }));
   REQUIRE(slot.state == SlotState::running);
   CHECK(gateway.begun(at) >= before);
@@ -162,7 +162,7 @@ TEST_CASE("a lock of the queue that is never free costs requests, and keeps no g
     CHECK_FALSE(gateway.retry(crashed, monotonic_now() + kSecond));
     CHECK(test.exchange->slots()[crashed].state.load() == SlotState::crashed);
     CHECK(gateway.withdraw(waits));
-    CHECK(monotonic_now() - begun < 20 * RequestQueue::kPatience);  // they do not wait that long each time
+    CHECK(monotonic_now() - begun < kSecond + 20 * RequestQueue::kPatience);  // they do not wait that long each time
   }
   std::vector<uint32_t> lost;
   const int64_t end = monotonic_now() + 60 * kSecond;
@@ -236,6 +236,56 @@ TEST_CASE("a new gateway lets run what is queued, if it is told to and has its b
   CHECK(test.exchange->slots()[whole].state == SlotState::free);
 }
 
+TEST_CASE("a worker whose request was given up reads and writes nothing of the one that comes after it") {
+  TestExchange test({1, 2, 8});
+  GatewayPort gateway(*test.exchange, 0);
+  WorkerPort worker(*test.exchange, 0, 1);
+  const uint32_t at = test.submit(gateway, "/first", "body of the first");
+  REQUIRE(worker.wait() == Wait::request);
+  char buffer[100];
+  REQUIRE(worker.read_body(buffer, 5) == 5);
+  test.exchange->slots()[at].state = SlotState::done;  // scribbled
+  gateway.release(at);
+  SECTION("its slot is free") {
+    worker.head(200, "", nullptr, 0);
+    worker.flush();
+    worker.body("more", 4);
+    worker.finish();
+    const Slot& slot = test.exchange->slots()[at];
+    CHECK(slot.state == SlotState::free);
+    CHECK(slot.published == 0);
+    CHECK(slot.flags == 0);
+    require_nothing_leaked(*test.exchange);
+  }
+  SECTION("its slot is another one's") {
+    REQUIRE(test.submit(gateway, "/second", "another body, of another client") == at);
+    REQUIRE(worker.read_body(buffer, sizeof buffer) == 12);
+    CHECK(std::string_view(buffer, 12) == "of the first");
+    worker.head(200, "", nullptr, 0);
+    worker.flush();
+    worker.finish();
+    const Slot& slot = test.exchange->slots()[at];
+    CHECK(slot.state == SlotState::queued);
+    CHECK(slot.published == 0);
+    CHECK(slot.flags == 0);
+    CHECK(slot.done == 0);
+    require_nothing_leaked_of_blocks(*test.exchange);
+  }
+}
+
+TEST_CASE("blocks that a dead worker had marked for a request that is over come back at once") {
+  TestExchange test({1, 1, 8});
+  GatewayPort gateway(*test.exchange, 0);
+  const uint32_t open = test.submit(gateway, "/open");
+  ProcessRecord& record = test.exchange->workers()[0];
+  record.free_blocks = ~uint64_t{7};
+  record.block_slot[0] = open + 1;
+  record.block_slot[1] = open + 2;
+  record.block_slot[2] = 4'000'000'000;
+  reclaim_worker(*test.exchange, test.worker_record());
+  CHECK(record.free_blocks == ~uint64_t{1});
+}
+
 TEST_CASE("news of every slot arrive, however many are in use, and at the successor of a gateway too") {
   TestExchange test({1, 1, 200});
   const auto serve = [&](unsigned count) {
@@ -277,7 +327,7 @@ TEST_CASE("whether a worker may take a request is decided before a later one is 
   GatewayPort gateway(*test.exchange, 0);
   RequestQueue& queue = test.exchange->queue();
   test.submit(gateway, "/first");
-  uint32_t taken = 0;
+  QueueEntry taken{};
   CHECK_FALSE(queue.pop(test.worker_record(), 0, taken, [] { return Takes::nothing; }));
   CHECK(queue.depth() == 1);
 

@@ -27,7 +27,7 @@ struct Workers : TestExchange {
     for (unsigned at = 0; at < count; ++at) submit(gateway, "/");
   }
   void take_one() const {
-    uint32_t taken = 0;
+    QueueEntry taken{};
     REQUIRE(exchange->queue().pop(worker_record(), 0, taken, [] { return Takes::anything; }));
   }
   [[nodiscard]] unsigned sleeping() const {

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/clock.hpp"
 #include "folder.hpp"
 
 using askr::gateway::DocumentRoot;
@@ -16,11 +17,13 @@ namespace {
 struct Site {
   Folder folder;
   DocumentRoot root;
+  int64_t now = 0;
   Site() { root.path = folder.path(); }
 
   // "file /a.css", "script /index.php|/x", "forbidden", ...
   std::string resolve(std::string_view raw_path) {
     Transaction transaction;
+    transaction.times.accepted = now;
     transaction.head.raw_path = raw_path;
     resolve_target(root, transaction);
     const auto& target = transaction.target;
@@ -62,6 +65,20 @@ TEST_CASE("files are files and everything else belongs to the front controller")
   CHECK(site.resolve("/css/a%20b.css/") == kFront);
   CHECK(site.resolve("/css/a%20b.css/more") == kFront);
   CHECK(site.resolve("/" + std::string(5000, 'a')) == kFront);
+}
+
+TEST_CASE("a route is looked for on the disk once a second, a name with an extension each time") {
+  Site site;
+  site.folder.write("index.php");
+  CHECK(site.resolve("/posts") == kFront);
+  CHECK(site.resolve("/small.png") == kFront);
+  site.folder.write("posts", "x");
+  site.folder.write("small.png", "x");
+  CHECK(site.resolve("/small.png") == "file /small.png");
+  site.now = askr::kSecond - 1;
+  CHECK(site.resolve("/posts") == kFront);
+  site.now = askr::kSecond;
+  CHECK(site.resolve("/posts") == "file /posts");
 }
 
 TEST_CASE("the decoded path is left in the transaction") {

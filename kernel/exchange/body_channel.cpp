@@ -1,107 +1,143 @@
 #include "exchange/body_channel.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <string>
 
 namespace askr::exchange {
 namespace {
 
-struct Place {
-  uint32_t slot, ticket;
+// Linux gives a socket that is bound to nothing a name of this length in the abstract namespace (unix(7), autobind).
+constexpr size_t kNameLength = 5;
+
+struct Address {
+  sockaddr_un value{};
+  socklen_t size = offsetof(sockaddr_un, sun_path) + 1 + kNameLength;
 };
 
-// A message with room for one descriptor.
+uint64_t name_of(const Address& address) {
+  uint64_t name = 0;
+  std::memcpy(&name, address.value.sun_path + 1, kNameLength);
+  return name;
+}
+
+Address address_of(uint64_t name) {
+  Address address;
+  address.value.sun_family = AF_UNIX;
+  std::memcpy(address.value.sun_path + 1, &name, kNameLength);
+  return address;
+}
+
+// A byte, with room for the credentials of its sender and one descriptor.
 class Message {
  public:
-  explicit Message(Place& place) : piece_{&place, sizeof place} {
+  Message() : piece_{&byte_, 1} {
     header_.msg_iov = &piece_;
     header_.msg_iovlen = 1;
     header_.msg_control = control_;
-    header_.msg_controllen = CMSG_LEN(sizeof(int));  // padding would have room for a second one
   }
   Message(const Message&) = delete;
   Message& operator=(const Message&) = delete;
 
-  void enclose(int fd) {
-    cmsghdr* item = CMSG_FIRSTHDR(&header_);
-    item->cmsg_level = SOL_SOCKET;
-    item->cmsg_type = SCM_RIGHTS;
-    item->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(item), &fd, sizeof fd);
+  void send(int socket, Address to, int fd) {
+    header_.msg_name = &to.value;
+    header_.msg_namelen = to.size;
+    header_.msg_controllen = fd < 0 ? 0 : CMSG_LEN(sizeof fd);
+    if (fd >= 0) {
+      cmsghdr* item = CMSG_FIRSTHDR(&header_);
+      item->cmsg_level = SOL_SOCKET;
+      item->cmsg_type = SCM_RIGHTS;
+      item->cmsg_len = CMSG_LEN(sizeof fd);
+      std::memcpy(CMSG_DATA(item), &fd, sizeof fd);
+    }
+    while (::sendmsg(socket, &header_, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
   }
-  bool send(int socket, int flags) {
-    ssize_t sent = -1;
-    do {
-      sent = ::sendmsg(socket, &header_, flags | MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent >= 0;
+  bool receive(int socket) {
+    header_.msg_controllen = sizeof control_;
+    if (::recvmsg(socket, &header_, MSG_CMSG_CLOEXEC) < 0) return false;
+    for (cmsghdr* item = CMSG_FIRSTHDR(&header_); item != nullptr; item = CMSG_NXTHDR(&header_, item)) {
+      if (item->cmsg_level != SOL_SOCKET) continue;
+      if (item->cmsg_type == SCM_CREDENTIALS) {
+        ucred sender{};
+        std::memcpy(&sender, CMSG_DATA(item), sizeof sender);
+        sender_ = sender.pid;
+      } else if (item->cmsg_type == SCM_RIGHTS) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(item), sizeof fd);
+        enclosed_.reset(fd);
+      }
+    }
+    return true;
   }
-  ssize_t receive(int socket, int flags) {
-    ssize_t got = -1;
-    do {
-      got = ::recvmsg(socket, &header_, flags | MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
-    return got;
-  }
-  // What came with it; without a descriptor: nothing did.
-  UniqueFd enclosed() {
-    const cmsghdr* item = CMSG_FIRSTHDR(&header_);
-    if (item == nullptr || item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) return {};
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(item), sizeof fd);
-    return UniqueFd(fd);
-  }
+  [[nodiscard]] pid_t sender() const { return sender_; }
+  UniqueFd enclosed() { return std::move(enclosed_); }
 
  private:
+  char byte_ = 0;
   iovec piece_;
   msghdr header_{};
-  alignas(cmsghdr) char control_[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char control_[CMSG_SPACE(sizeof(ucred)) + CMSG_LEN(sizeof(int))] = {};  // not for a second one
+  pid_t sender_ = 0;
+  UniqueFd enclosed_;
 };
 
 }  // namespace
 
-Result<BodyChannel> BodyChannel::create() {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) return system_error("cannot make a socket pair");
-  BodyChannel channel;
-  channel.gateway_end_.reset(ends[0]);
-  channel.worker_end_.reset(ends[1]);
-  return channel;
+BodyRequest::BodyRequest(ProcessRecord& own, uint64_t request)
+    : own_(own), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  const int on = 1;
+  const timeval second{1, 0};
+  Address address;
+  const sa_family_t family = AF_UNIX;
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&family), sizeof family) != 0 ||
+      ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address.value), &address.size) != 0) {
+    socket_.reset();
+    return;
+  }
+  own_.body_address.store(name_of(address), std::memory_order_relaxed);
+  own_.body_wanted.store(request, std::memory_order_release);
 }
 
-UniqueFd BodyChannel::ask(uint32_t slot, uint32_t ticket) const {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return {};
-  const UniqueFd ours(ends[0]);
-  UniqueFd theirs(ends[1]);
-  Place place{slot, ticket};
-  Message question(place);
-  question.enclose(theirs.get());
-  if (!question.send(worker_end_.get(), 0)) return {};
-  theirs.reset();  // so that the end of whoever could answer is an answer too
-  Place echo{};
-  Message answer(echo);
-  if (answer.receive(ours.get(), 0) <= 0) return {};
-  return answer.enclosed();
+BodyRequest::~BodyRequest() {
+  own_.body_wanted.store(0, std::memory_order_relaxed);
 }
 
-bool BodyChannel::next(Question& question) const {
-  Place place{};
-  Message message(place);
-  if (message.receive(gateway_end_.get(), MSG_DONTWAIT) < 0) return false;
-  question.answer = message.enclosed();
-  question.slot = place.slot;
-  question.ticket = place.ticket;
-  return true;
+// Anybody on this machine may send something to the address: only the gateway is listened to.
+UniqueFd BodyRequest::wait(const std::atomic<int32_t>& gateway, const std::function<bool()>& remind) const {
+  if (!socket_) return {};
+  while (remind()) {
+    Message answer;
+    while (answer.receive(socket_.get())) {
+      UniqueFd file = answer.enclosed();
+      if (answer.sender() == gateway.load(std::memory_order_relaxed)) return file;
+    }
+    if (errno != EAGAIN && errno != EINTR) return {};
+  }
+  return {};
 }
 
-void BodyChannel::answer(const Question& question, const UniqueFd& file) {
-  Place place{question.slot, question.ticket};
-  Message message(place);
-  message.enclose(file.get());
-  message.send(question.answer.get(), MSG_DONTWAIT);
+Result<BodyDesk> BodyDesk::create() {
+  BodyDesk desk;
+  desk.socket_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!desk.socket_) return system_error("cannot make a socket");
+  return desk;
+}
+
+// Opened once more: the worker gets a place of its own in the file, and may not write to it.
+void BodyDesk::answer(const ProcessRecord& worker, int file) const {
+  UniqueFd readable;
+  if (file >= 0) readable.reset(::open(("/proc/self/fd/" + std::to_string(file)).c_str(), O_RDONLY | O_CLOEXEC));
+  const Address to = address_of(worker.body_address.load(std::memory_order_relaxed));
+  Message().send(socket_.get(), to, readable ? readable.get() : file);
 }
 
 }  // namespace askr::exchange

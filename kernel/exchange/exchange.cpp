@@ -113,6 +113,7 @@ void begin_record(ProcessRecord& record) {
   record.request_ns = record.private_kb = 0;
   record.window_waiting = 0;
   record.note_size = 0;
+  record.body_wanted = 0;
 }
 
 void leave_note(ProcessRecord& record, const char* text, size_t size) {
@@ -164,9 +165,9 @@ Result<Exchange> Exchange::create(arena::Arena& arena, const ExchangeOptions& op
 
   for (unsigned gateway = 0; gateway < options.gateways; ++gateway) {
     exchange.gateway_bells_.push_back(ASKR_TRY(Doorbell::create()));
-    exchange.body_channels_.push_back(ASKR_TRY(BodyChannel::create()));
   }
   exchange.master_bell_ = ASKR_TRY(Doorbell::create());
+  exchange.body_desk_ = ASKR_TRY(BodyDesk::create());
   return exchange;
 }
 
@@ -212,7 +213,7 @@ uint64_t Exchange::spooled() const {
 }
 
 void Exchange::leave_to_php() {
-  for (BodyChannel& channel : body_channels_) channel.close_gateway_end();
+  body_desk_.close();
   for (Doorbell& bell : gateway_bells_) bell.leave_to_php();
   master_bell_.leave_to_php();
 }

@@ -110,7 +110,7 @@ class Exchange {
   [[nodiscard]] RequestQueue& queue() { return queue_; }
 
   // --- bodies that wait in files
-  [[nodiscard]] const BodyChannel& bodies(unsigned gateway) const { return body_channels_[gateway]; }
+  [[nodiscard]] const BodyDesk& body_desk() const { return body_desk_; }
   [[nodiscard]] unsigned gateway_of(uint32_t slot) const { return slot / slots_per_gateway(); }
   // Bytes, of all gateways.
   [[nodiscard]] uint64_t spooled() const;
@@ -170,7 +170,7 @@ class Exchange {
   char* blocks_ = nullptr;
   RequestQueue queue_;
   std::vector<Doorbell> gateway_bells_;
-  std::vector<BodyChannel> body_channels_;
+  BodyDesk body_desk_;
   Doorbell master_bell_;
   int changes_ = -1;
 };

@@ -12,7 +12,6 @@ namespace askr::exchange {
 namespace {
 
 // A worker asks once a request; more at once would keep the loop.
-constexpr int kQuestionsAtOnce = 64;
 
 }  // namespace
 
@@ -176,14 +175,24 @@ bool GatewayPort::discard_if_abandoned(uint32_t at) {
 }
 
 void GatewayPort::hand_out_bodies() {
-  BodyChannel::Question question;
-  for (int count = 0; count < kQuestionsAtOnce && exchange_.bodies(gateway_).next(question); ++count) {
-    const uint32_t index = question.slot - first_;
-    if (!question.answer || index >= count_ || files_[index] == nullptr) continue;
-    if (state(question.slot) != SlotState::running) continue;
-    if (order(question.slot).ticket.load(std::memory_order_relaxed) != question.ticket) continue;
-    BodyChannel::answer(question, *files_[index]);
+  if (sleep_.body_asked.load(std::memory_order_relaxed) == 0) return;
+  sleep_.body_asked.store(0);
+  for (const ProcessRecord& worker : exchange_.workers()) {
+    const uint64_t wanted = worker.body_wanted.load(std::memory_order_acquire);
+    const uint32_t at = slot_of_mark(wanted);
+    if (wanted == 0 || at - first_ >= count_) continue;
+    const auto& file = files_[at - first_];
+    const bool is_its = file != nullptr && state(at) == SlotState::running && runs_alone(worker, at) &&
+                        wanted == overdue_mark(at, order(at).ticket.load(std::memory_order_relaxed));
+    exchange_.body_desk().answer(worker, is_its ? file->get() : -1);
   }
+}
+
+// No other one says that it runs that request. Nobody is handed a body that two lay claim to.
+bool GatewayPort::runs_alone(const ProcessRecord& worker, uint32_t at) const {
+  const auto claims = [at](const ProcessRecord& one) { return one.current_slot.load() == at + 1; };
+  const auto workers = exchange_.workers();
+  return claims(worker) && std::count_if(workers.begin(), workers.end(), claims) == 1;
 }
 
 bool GatewayPort::has_news() const {

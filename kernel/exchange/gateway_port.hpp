@@ -96,9 +96,8 @@ class GatewayPort {
   // What came makes no sense to who reads it: the same as garbage.
   void distrust(uint32_t slot) { broken_[slot - first_] = true; }
 
-  // Answers workers that ask for the file of a body.
+  // Answers workers that wait for the file of a body. To be called at the start and when somebody has rung.
   void hand_out_bodies();
-  [[nodiscard]] int body_questions() const { return exchange_.bodies(gateway_).gateway_end(); }
 
   // No slot is in use: neither a client nor a worker needs this gateway.
   [[nodiscard]] bool idle() const { return free_.size() == count_; }
@@ -124,6 +123,7 @@ class GatewayPort {
  private:
   void open(uint32_t slot);
   void await_news(uint32_t index);
+  [[nodiscard]] bool runs_alone(const ProcessRecord& worker, uint32_t slot) const;
   void ask_for_audit() const;
   bool discard_if_abandoned(uint32_t slot);
   void consume_all(uint32_t slot);

@@ -69,6 +69,9 @@ struct alignas(kRecordSize) ProcessRecord {
   // one.
   std::array<std::atomic<uint32_t>, kBlocksPerWorker> block_slot;
 
+  // --- worker: it waits for the body of the request that overdue_mark() names, 0: none, at that address (BodyRequest)
+  std::atomic<uint64_t> body_wanted, body_address;
+
   // --- worker: 1: it has made its folder for uploads. Set by the worker, cleared by the master, which removes that.
   std::atomic<uint32_t> has_uploads;
 
@@ -91,8 +94,9 @@ static_assert(sizeof(ProcessRecord) == kRecordSize);
 // Who sleeps. Everybody writes here: who wakes another one swaps its word to 0. A lost wake-up is made up for by the
 // master (audit.hpp).
 struct alignas(64) Sleep {
-  std::atomic<uint32_t> parked;    // worker, 1: sleeps on this futex
-  std::atomic<uint32_t> sleeping;  // gateway, 1: in epoll_wait, wants a poke
+  std::atomic<uint32_t> parked;      // worker, 1: sleeps on this futex
+  std::atomic<uint32_t> sleeping;    // gateway, 1: in epoll_wait, wants a poke
+  std::atomic<uint32_t> body_asked;  // gateway, 1: some worker waits for a body
 };
 
 // Since when an idle worker has nothing to do. One that never comes to sleep is known by its last request.
@@ -101,7 +105,8 @@ inline int64_t idle_since(const Assignment& assigned, const ProcessRecord& worke
                    worker.last_request.load(std::memory_order_relaxed),
                    worker.slept_at.load(std::memory_order_relaxed)});
 }
-// Names one request for Exchange::overdue(); 0 names none. The slot alone would soon be another one's.
+// Names one request for Exchange::overdue() and ProcessRecord::body_wanted; 0 names none. The slot alone would soon be
+// another one's.
 inline uint64_t overdue_mark(uint32_t slot, uint32_t ticket) {
   return uint64_t{ticket} << 32 | (slot + 1);
 }

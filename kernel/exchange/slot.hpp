@@ -54,7 +54,7 @@ struct alignas(64) Order {
   std::atomic<uint32_t> consumed;   // segments
 
   // --- constant while it is queued
-  uint32_t spooled;    // 1: the body is in a file (BodyChannel), 0: inline
+  uint32_t spooled;    // 1: the body is in a file (BodyRequest), 0: inline
   uint32_t head_size;  // bytes of the encoded head; an inline body follows it
   uint32_t attempt;    // 0: first
   uint64_t body_size;

@@ -176,7 +176,14 @@ size_t WorkerPort::State::copy_request() {
 // A body that waits in a file is asked for before anything runs: a request without its body must not.
 bool WorkerPort::State::open_body() {
   if (body_is_inline) return true;
-  spool = exchange.bodies(exchange.gateway_of(slot_index)).ask(slot_index, ticket);
+  const unsigned gateway = exchange.gateway_of(slot_index);
+  const unsigned gateway_record = exchange.gateway_record(gateway);
+  const BodyRequest request_for_it(record, overdue_mark(slot_index, ticket));
+  spool = request_for_it.wait(exchange.assignments()[gateway_record].pid, [&] {
+    exchange.sleep(gateway_record).body_asked.store(1);
+    exchange.poke_gateway(gateway);
+    return is_still_mine();
+  });
   return static_cast<bool>(spool);
 }
 

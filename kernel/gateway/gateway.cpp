@@ -58,25 +58,18 @@ class Poke final : public Watcher {
 
 class PokeOfPhp final : public Watcher {
  public:
-  PokeOfPhp(const exchange::Doorbell& bell, Poke& poke) : bell_(bell), poke_(poke) {}
+  PokeOfPhp(const exchange::Doorbell& bell, exchange::GatewayPort& port, Poke& poke)
+      : bell_(bell), port_(port), poke_(poke) {}
   void on_ready(uint32_t events) override {
     bell_.answer_php();
+    port_.hand_out_bodies();
     poke_.on_ready(events);
   }
 
  private:
   const exchange::Doorbell& bell_;
-  Poke& poke_;
-};
-
-// Workers ask for the bodies of their requests.
-class BodyDesk final : public Watcher {
- public:
-  explicit BodyDesk(exchange::GatewayPort& port) : port_(port) {}
-  void on_ready(uint32_t /*events*/) override { port_.hand_out_bodies(); }
-
- private:
   exchange::GatewayPort& port_;
+  Poke& poke_;
 };
 
 class Gateway {
@@ -120,8 +113,7 @@ class Gateway {
   std::unique_ptr<Bell> signal_bell_;
   const exchange::Doorbell& bell_{options_.exchange.gateway_bell(options_.index)};
   Poke poke_;
-  PokeOfPhp poke_of_php_{bell_, poke_};
-  BodyDesk body_desk_{state_.port};
+  PokeOfPhp poke_of_php_{bell_, state_.port, poke_};
   bool requests_wait_ = false;  // this turn has queued some that no worker could be woken for
   uint32_t log_reopened_ = log::reopenings();
   uint32_t root_version_ = 0;
@@ -149,7 +141,7 @@ Result<> Gateway::prepare() {
   ASKR_TRY(loop_.add(signals_.get(), EPOLLIN, *signal_bell_));
   ASKR_TRY(loop_.add(bell_.own_side(), EPOLLIN | EPOLLET, poke_));
   ASKR_TRY(loop_.add(bell_.php_side(), EPOLLIN, poke_of_php_));
-  ASKR_TRY(loop_.add(state_.port.body_questions(), EPOLLIN, body_desk_));
+  state_.port.hand_out_bodies();
 
   limit_connections();
   plugin_loop_.set_now(monotonic_now());

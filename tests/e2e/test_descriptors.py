@@ -40,9 +40,10 @@ function spoil(string $how): void
                 for ($at = 0; $at < 1 << 22; $at += 4096) $c->pwrite($fd, $buffer, 4096, $at);
                 continue;
             }
-            if ($c->read($fd, $c->new('char[65536]'), 65536) < 0) $buffer = $buffer;
-            while ($c->write($fd, pack('P', -2), 8) > 0);
-            while ($c->write($fd, $buffer, 65536) > 0);
+            $c->read($fd, $c->new('char[65536]'), 65536);
+            // What is read by its owner is never full.
+            for ($times = 0; $times < 3 && $c->write($fd, pack('P', -2), 8) > 0; ++$times);
+            for ($times = 0; $times < 50 && $c->write($fd, $buffer, 65536) > 0; ++$times);
             $c->fcntl($fd, 4, $blocking);
         }
     }

@@ -108,11 +108,11 @@ def start_site(server, mode, functions, flags=(), **options):
     return app.start()
 
 
-def answered(app, target, **options):
+def answered(app, target, method="GET", **options):
     """The response; None when there was none, which may happen while somebody scribbles."""
     try:
         with app.client(**options) as client:
-            return client.get(target)
+            return client.request(method, target)
     except (CutShort, OSError):
         return None
 

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <utility>
 
 #include "fixture.hpp"
 
@@ -50,6 +51,25 @@ pid_t fork_worker(TestExchange& test) {
 void answer_until_exit(GatewayPort& gateway, pid_t child) {
   while (::waitpid(child, nullptr, WNOHANG) == 0) gateway.hand_out_bodies();
 }
+
+// A worker that waits for a body, in this process.
+class Asking {
+ public:
+  Asking(TestExchange& test, unsigned worker, uint64_t request)
+      : test_(test), request_(test.exchange->workers()[worker], request) {}
+  bool gets_a_file(GatewayPort& gateway) {
+    const unsigned record = test_.exchange->gateway_record(0);
+    return static_cast<bool>(request_.wait(test_.exchange->assignments()[record].pid, [&] {
+      test_.exchange->sleep(record).body_asked = 1;
+      gateway.hand_out_bodies();
+      return true;
+    }));
+  }
+
+ private:
+  TestExchange& test_;
+  BodyRequest request_;
+};
 
 unsigned open_descriptors() {
   unsigned count = 0;
@@ -108,38 +128,75 @@ TEST_CASE("a request whose gateway has died is not run without its body") {
 }
 
 TEST_CASE("nobody is given the file of another request") {
-  TestExchange test;
+  TestExchange test({1, 2, 8});
   GatewayPort gateway(*test.exchange, 0);
-  const BodyChannel& channel = test.exchange->bodies(0);
   const uint32_t slot = submit_file(gateway, file_with("secret"), 6);
   const uint32_t ticket = test.exchange->orders()[slot].ticket;
+  ProcessRecord& worker = test.exchange->workers()[0];
+  worker.current_slot = slot + 1;
   const auto asked = [&](uint32_t for_slot, uint32_t with_ticket) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(channel.ask(for_slot, with_ticket) ? 1 : 0);
-    int status = -1;
-    while (::waitpid(child, &status, WNOHANG) == 0) gateway.hand_out_bodies();
-    return WEXITSTATUS(status) == 1;
+    Asking asking(test, 0, overdue_mark(for_slot, with_ticket));
+    return asking.gets_a_file(gateway);
   };
   CHECK_FALSE(asked(slot, ticket));  // queued, so nobody's
   QueueEntry taken{};
   REQUIRE(test.exchange->queue().pop(test.worker_record(), 0, taken, [] { return Takes::anything; }));
+  CHECK(taken.ticket == ticket);
   CHECK(asked(slot, ticket));
   CHECK_FALSE(asked(slot, ticket - 1));
   CHECK_FALSE(asked(slot + 1, ticket));
-  CHECK_FALSE(asked(~0U, ticket));
+  worker.current_slot = 0;
+  CHECK_FALSE(asked(slot, ticket));
+  worker.current_slot = slot + 1;
+  test.exchange->workers()[1].current_slot = slot + 1;
+  CHECK_FALSE(asked(slot, ticket));  // whose is it?
 }
 
-TEST_CASE("what makes no sense as a question costs the gateway no descriptor") {
+TEST_CASE("a body is read and not written to by who is handed it, and only its gateway hands it over") {
   TestExchange test;
   GatewayPort gateway(*test.exchange, 0);
-  const BodyChannel& channel = test.exchange->bodies(0);
+  const auto file = file_with("body");
+  const uint32_t slot = submit_file(gateway, file, 4);
+  QueueEntry taken{};
+  REQUIRE(test.exchange->queue().pop(test.worker_record(), 0, taken, [] { return Takes::anything; }));
+  ProcessRecord& worker = test.exchange->workers()[0];
+  worker.current_slot = slot + 1;
+  const BodyRequest request(worker, overdue_mark(slot, taken.ticket));
+  const auto other = file_with("from somebody else on this machine");
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    test.exchange->body_desk().answer(worker, other->get());
+    ::_exit(0);
+  }
+  ::waitpid(stranger, nullptr, 0);
+  bool reminded = false;
+  const UniqueFd got = request.wait(test.exchange->assignments()[test.exchange->gateway_record(0)].pid, [&] {
+    test.exchange->sleep(test.exchange->gateway_record(0)).body_asked = 1;
+    gateway.hand_out_bodies();
+    return !std::exchange(reminded, true);
+  });
+  REQUIRE(got);
+  char buffer[10];
+  CHECK(::pread(got.get(), buffer, sizeof buffer, 0) == 4);
+  CHECK(::pwrite(got.get(), "x", 1, 0) < 0);
+}
+
+TEST_CASE("questions cost the gateway no descriptor, and those that make no sense are answered too") {
+  TestExchange test;
+  GatewayPort gateway(*test.exchange, 0);
   const unsigned before = open_descriptors();
-  BodyChannel::Question question;
-  CHECK_FALSE(channel.next(question));
+  ProcessRecord& worker = test.exchange->workers()[0];
+  Sleep& sleep = test.exchange->sleep(test.exchange->gateway_record(0));
+  for (const uint64_t wanted : {uint64_t{1}, uint64_t{8}, uint64_t{9}, ~uint64_t{0}, uint64_t{1} << 32}) {
+    worker.body_wanted = wanted;
+    worker.body_address = wanted;
+    sleep.body_asked = 1;
+    gateway.hand_out_bodies();
+    CHECK(sleep.body_asked == 0);
+  }
   for (int round = 0; round < 100; ++round) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(channel.ask(~0U, 0) ? 1 : 0);
-    while (::waitpid(child, nullptr, WNOHANG) == 0) gateway.hand_out_bodies();
+    Asking asking(test, 0, overdue_mark(0, 77));
+    CHECK_FALSE(asking.gets_a_file(gateway));
   }
   CHECK(open_descriptors() == before);
 }

@@ -1,6 +1,8 @@
 // An exchange with one gateway and one worker in the test's own process.
 #pragma once
 
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 
@@ -18,6 +20,7 @@ struct TestExchange {
       : arena(std::make_unique<arena::Arena>(arena::Arena::create(Exchange::regions(options)).value())),
         exchange(std::make_unique<Exchange>(Exchange::create(*arena, options).value())) {
     exchange->global().active_generation = 1;
+    exchange->assignments()[exchange->gateway_record(0)].pid = ::getpid();
     for (unsigned worker = 0; worker < exchange->worker_records(); ++worker) assigned(worker).generation = 1;
   }
 

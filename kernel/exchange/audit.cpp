@@ -28,8 +28,7 @@ Audit::Audit(Exchange& exchange)
       still_(exchange.slots().size()),
       lost_(exchange.worker_records()),
       blocks_(exchange.worker_records()),
-      deaf_(exchange.options().gateways),
-      inherited_(exchange.worker_records()) {}
+      deaf_(exchange.options().gateways) {}
 
 Findings Audit::look(int64_t now) {
   findings_ = {};
@@ -138,13 +137,7 @@ void Audit::check_waiting(uint32_t at) {
 
 void Audit::note_blocks_under_way(uint32_t at, uint32_t worker) {
   if (worker == 0 || worker > exchange_.worker_records()) return;
-  const Slot& slot = exchange_.slots()[at];
-  const uint32_t consumed = exchange_.orders()[at].consumed.load(std::memory_order_relaxed);
-  const uint32_t count = slot.published.load(std::memory_order_acquire) - consumed;
-  for (uint32_t place = 0; place < count && count <= kSegments; ++place) {
-    const Segment segment = slot.segments[(consumed + place) % kSegments].load(std::memory_order_relaxed);
-    if (segment.block < kBlocksPerWorker) under_way_[worker - 1] |= uint64_t{1} << segment.block;
-  }
+  under_way_[worker - 1] |= exchange_.blocks_under_way(at);
 }
 
 void Audit::check_workers() {
@@ -174,34 +167,24 @@ void Audit::check_current(unsigned worker) {
   if (times == kLooks + 1) end(worker, "runs what is no request any more");
 }
 
-// One block may be written to; while it boots it may rehearse. What the one before it has left is not its fault, and
-// comes back as soon as it has nothing to do.
+// One block may be written to. While it boots it may rehearse.
 void Audit::check_blocks(unsigned worker) {
-  ProcessRecord& record = exchange_.records()[worker];
+  const ProcessRecord& record = exchange_.records()[worker];
   const uint64_t used = ~record.free_blocks.load(std::memory_order_relaxed);
   if (used != 0) findings_.has_work = true;
-  const uint64_t unaccounted = used & ~under_way_[worker];
-  Inherited& inherited = inherited_[worker];
-  if (inherited.by != pid_of(worker)) inherited = {pid_of(worker), unaccounted};
-  inherited.blocks &= unaccounted;
   const bool is_writing = record.current_slot.load() != 0 || record.state.load() != ProcessState::idle;
-  if (is_writing ? std::popcount(unaccounted & ~inherited.blocks) <= 1 : unaccounted == 0) {
+  const int unaccounted = std::popcount(used & ~under_way_[worker]);
+  if (unaccounted <= (is_writing ? 1 : 0)) {
     blocks_[worker].none();
     return;
   }
   const unsigned times = blocks_[worker].count(mix(used, under_way_[worker], record.requests.load(), pid_of(worker)));
-  if (is_writing && times == kLooks + 1) end(worker, "has response blocks in use that belong to no response");
-  if (!is_writing && times >= kLooks) give_back(worker, unaccounted);
-}
-
-void Audit::give_back(unsigned worker, uint64_t blocks) {
-  exchange_.records()[worker].free_blocks.fetch_or(blocks);
-  mended("response blocks of worker " + std::to_string(worker));
+  if (times == kLooks + 1) end(worker, "has response blocks in use that belong to no response");
 }
 
 // Of one that has ended, gateways may still send what it has published.
 void Audit::settle_blocks(unsigned worker) {
-  const ProcessRecord& record = exchange_.records()[worker];
+  ProcessRecord& record = exchange_.records()[worker];
   const uint64_t used = ~record.free_blocks.load(std::memory_order_relaxed);
   if (used == 0) return;
   findings_.has_work = true;
@@ -213,7 +196,8 @@ void Audit::settle_blocks(unsigned worker) {
   }
   if (nobodys == 0) return;
   if (blocks_[worker].count(mix(nobodys, 5)) < kLooks) return;
-  give_back(worker, nobodys);
+  record.free_blocks.fetch_or(nobodys);
+  mended("response blocks of worker " + std::to_string(worker));
 }
 
 // Whatever says that it is awake: it may have been scribbled over. News of slots that are not open are none: the

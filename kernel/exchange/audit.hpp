@@ -66,7 +66,6 @@ class Audit {
   void check_current(unsigned worker);
   void check_blocks(unsigned worker);
   void settle_blocks(unsigned worker);
-  void give_back(unsigned worker, uint64_t blocks);
   void check_gateways();
   void crash(uint32_t at, SlotState seen);
   void announce(uint32_t at) const;
@@ -85,13 +84,6 @@ class Audit {
   std::vector<Sightings> odd_, still_;    // by slot
   std::vector<Sightings> lost_, blocks_;  // by worker
   std::vector<Sightings> deaf_;           // by gateway
-
-  // Blocks that no response had when a worker was first seen: the one before it has lost them.
-  struct Inherited {
-    uint64_t by = 0;  // its pid
-    uint64_t blocks = 0;
-  };
-  std::vector<Inherited> inherited_;  // by worker
 };
 
 }  // namespace askr::exchange

@@ -199,6 +199,18 @@ unsigned Exchange::slots_per_gateway() const {
   return static_cast<unsigned>(slots_.size()) / options_.gateways;
 }
 
+uint64_t Exchange::blocks_under_way(uint32_t at) const {
+  const Slot& slot = slots_[at];
+  const uint32_t consumed = orders_[at].consumed.load(std::memory_order_relaxed);
+  const uint32_t count = slot.published.load(std::memory_order_acquire) - consumed;
+  uint64_t blocks = 0;
+  for (uint32_t place = 0; place < count && count <= kSegments; ++place) {
+    const Segment segment = slot.segments[(consumed + place) % kSegments].load(std::memory_order_relaxed);
+    if (segment.block < kBlocksPerWorker) blocks |= uint64_t{1} << segment.block;
+  }
+  return blocks;
+}
+
 std::span<std::atomic<uint64_t>> Exchange::ready_bits(unsigned gateway) const {
   const size_t words = (slots_per_gateway() + 63) / 64;
   return {ready_ + words * gateway, words};

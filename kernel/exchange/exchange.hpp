@@ -117,6 +117,9 @@ class Exchange {
   // In a process that runs PHP, before anything of it runs: descriptors by which it could hold others up are closed.
   void leave_to_php();
 
+  // Of the worker that the slot names: what it has published there and nobody has consumed, a bit for each block.
+  [[nodiscard]] uint64_t blocks_under_way(uint32_t slot) const;
+
   // --- blocks: index = worker position (record - first_worker_record) * kBlocksPerWorker + bit
   [[nodiscard]] char* block(uint32_t index) const { return blocks_ + uint64_t{index} * kBlockSize; }
 

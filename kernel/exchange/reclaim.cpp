@@ -8,16 +8,14 @@
 namespace askr::exchange {
 namespace {
 
-// Blocks that the dead worker had taken and not yet marked for a slot, or for one that is open no more; the others come
-// back from the gateways.
-void reclaim_unpublished(const Exchange& exchange, ProcessRecord& record) {
-  uint64_t unpublished = 0;
-  for (unsigned bit = 0; bit < kBlocksPerWorker; ++bit) {
-    const uint32_t at = record.block_slot[bit].load(std::memory_order_acquire) - 1;
-    const bool is_open = at < exchange.orders().size() && exchange.orders()[at].open.load() != 0;
-    if (!is_open) unpublished |= uint64_t{1} << bit;
+// Those that gateways still send come back from there.
+uint64_t blocks_of_open_requests(const Exchange& exchange, unsigned worker) {
+  uint64_t blocks = 0;
+  for (uint32_t at = 0; at < exchange.slots().size(); ++at) {
+    if (exchange.orders()[at].open.load() == 0 || exchange.slots()[at].worker.load() != worker + 1) continue;
+    blocks |= exchange.blocks_under_way(at);
   }
-  record.free_blocks.fetch_or(unpublished);
+  return blocks;
 }
 
 }  // namespace
@@ -43,7 +41,7 @@ LostRequest reclaim_worker(Exchange& exchange, unsigned record_index) {
     }
   }
   ProcessRecord& record = exchange.records()[record_index];
-  reclaim_unpublished(exchange, record);
+  record.free_blocks.fetch_or(~blocks_of_open_requests(exchange, record_index));
   record.current_slot.store(0, std::memory_order_relaxed);
   exchange.sleep(record_index).parked.store(0, std::memory_order_relaxed);
   record.window_waiting.store(0, std::memory_order_relaxed);

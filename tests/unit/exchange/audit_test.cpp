@@ -287,7 +287,6 @@ TEST_CASE("a worker that runs what is no request any more is ended") {
 
 TEST_CASE("a worker with blocks in use that belong to no response is ended") {
   Audited test;
-  test.look();
   SECTION("while it runs a request: one is being written to") {
     const uint32_t at = test.run();
     test.record().free_blocks = ~uint64_t{1};
@@ -297,24 +296,17 @@ TEST_CASE("a worker with blocks in use that belong to no response is ended") {
     CHECK(test.look().to_end == std::vector<unsigned>{0});
     test.gateway.abandon(at);
   }
-  SECTION("another process in its place is another one, and not ended for what it finds") {
-    test.run();
-    test.record().free_blocks = ~uint64_t{3};
-    test.look(kLooks);
-    test.assigned(0).pid = ::getpid() + 1;
-    CHECK(test.look(3 * kLooks).to_end.empty());
-    test.record().free_blocks = ~uint64_t{0xF};  // but one, these are its own
+  SECTION("while it is idle") {
+    test.record().free_blocks = ~uint64_t{1};
     CHECK(test.look(kLooks).to_end.empty());
     CHECK(test.look().to_end == std::vector<unsigned>{0});
   }
-}
-
-TEST_CASE("blocks that belong to no response come back when their worker is idle") {
-  Audited test;
-  test.record().free_blocks = ~uint64_t{5};
-  CHECK(test.found_after(kLooks) == "response blocks of worker 0");
-  CHECK(test.record().free_blocks == ~uint64_t{0});
-  test.require_sense();
+  SECTION("another process in its place is another one") {
+    test.record().free_blocks = ~uint64_t{1};
+    test.look(kLooks);
+    test.assigned(0).pid = ::getpid() + 1;
+    CHECK(test.look(kLooks).to_end.empty());
+  }
 }
 
 TEST_CASE("blocks of a dead worker come back, but for those that a gateway still sends") {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <bit>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstring>
@@ -273,17 +274,33 @@ TEST_CASE("a worker whose request was given up reads and writes nothing of the o
   }
 }
 
-TEST_CASE("blocks that a dead worker had marked for a request that is over come back at once") {
-  TestExchange test({1, 1, 8});
+TEST_CASE("of a dead worker's blocks those come back that no gateway has to send, whatever its record says") {
+  TestExchange test;
   GatewayPort gateway(*test.exchange, 0);
-  const uint32_t open = test.submit(gateway, "/open");
   ProcessRecord& record = test.exchange->workers()[0];
-  record.free_blocks = ~uint64_t{7};
-  record.block_slot[0] = open + 1;
-  record.block_slot[1] = open + 2;
-  record.block_slot[2] = 4'000'000'000;
+  const uint32_t at = test.submit(gateway, "/");
+  {
+    WorkerPort worker(*test.exchange, 0, 1);
+    REQUIRE(worker.wait() == Wait::request);
+    worker.head(200, "", nullptr, 0);
+    worker.flush();
+    worker.body("sent", 4);
+    worker.flush();
+  }
+  const uint64_t published = ~record.free_blocks.load();
+  REQUIRE(std::popcount(published) == 2);
+  SegmentView segment;
+  REQUIRE(gateway.peek(at, segment));
+  gateway.consume(at, segment);
+  const uint64_t waiting = ~record.free_blocks.load();
+  REQUIRE(std::popcount(waiting) == 1);
+  for (auto& slot : record.block_slot) slot = at + 1;
+  record.free_blocks = 0;
   reclaim_worker(*test.exchange, test.worker_record());
-  CHECK(record.free_blocks == ~uint64_t{1});
+  CHECK(record.free_blocks == ~waiting);
+  CHECK(TestExchange::collect(gateway, at) == "sent");
+  gateway.release(at);
+  require_nothing_leaked_of_blocks(*test.exchange);
 }
 
 TEST_CASE("news of every slot arrive, however many are in use, and at the successor of a gateway too") {

@@ -2,6 +2,7 @@
 
 import faulthandler
 import itertools
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,15 +11,27 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
+from askrtest import parallel  # noqa: E402
 from askrtest.server import Server  # noqa: E402
 from askrtest.wait import STRETCH  # noqa: E402
 
 TIME_LIMIT = 60  # seconds per test; @pytest.mark.time_limit(N) says otherwise
-GRACE = 60  # then the whole run ends: something is stuck beyond Python's reach
+GRACE = 60  # then the process ends: something is stuck beyond Python's reach
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "time_limit(seconds): how long the test may take with its fixtures")
+    config.addinivalue_line("markers", "alone: runs when no other test does")
+
+
+def pytest_collection_modifyitems(config, items):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = parallel.in_order_of_start(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return parallel.scheduler(config, log)
 
 
 class TookTooLong(Exception):
@@ -33,12 +46,13 @@ def pytest_runtest_protocol(item):
     def expired(_signal, _frame):
         raise TookTooLong(f"{item.nodeid} ran longer than {seconds} s")
 
-    signal.signal(signal.SIGALRM, expired)
-    signal.alarm(seconds)
-    faulthandler.dump_traceback_later(seconds + GRACE, exit=True)
-    yield
-    faulthandler.cancel_dump_traceback_later()
-    signal.alarm(0)
+    with parallel.in_company(item):
+        signal.signal(signal.SIGALRM, expired)
+        signal.alarm(seconds)
+        faulthandler.dump_traceback_later(seconds + GRACE, exit=True)
+        yield
+        faulthandler.cancel_dump_traceback_later()
+        signal.alarm(0)
 
 
 def servers(folder):

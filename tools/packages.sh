@@ -10,7 +10,7 @@ packages_of() {
       libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev libboost-filesystem-dev libbrotli-dev libpugixml-dev zlib1g-dev media-types ;;
     units) echo catch2 ;;
     demo) echo php8.2-sqlite3 ;;
-    test) echo python3 python3-pytest python3-requests python3-brotli composer unzip php8.2-cli php8.2-fpm php8.2-mysql php8.2-gd php8.2-curl \
+    test) echo python3 python3-pytest python3-pytest-xdist python3-requests python3-brotli composer unzip php8.2-cli php8.2-fpm php8.2-mysql php8.2-gd php8.2-curl \
       php8.2-mbstring php8.2-xml php8.2-intl php8.2-zip mariadb-server mediawiki wordpress \
       wordpress-theme-twentytwentythree clang-16 abigail-tools ;;
     bench) echo wrk nginx libnginx-mod-http-brotli-filter php8.2-fpm apache2 libapache2-mod-php8.2 caddy varnish ;;

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from askrtest.server import BINARY, free_port, run_askr
+from askrtest.ports import free_port
+from askrtest.server import BINARY, run_askr
 from askrtest.wait import SANITIZED, wait_until
 
 FINE = {"index.php": "<?php echo 'fine';", "plain.txt": "plain\n"}

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from askrtest.http import request_bytes
-from askrtest.server import free_port
+from askrtest.ports import free_port
 from askrtest.scripts import php
 from askrtest.wait import holds_for, wait_until
 

@@ -8,7 +8,8 @@ import time
 import brotli
 import pytest
 
-from askrtest.server import free_port, kill, run_askr
+from askrtest.ports import free_port
+from askrtest.server import kill, run_askr
 from askrtest.wait import wait_until
 
 # Counts its runs per path, so that a test sees whether PHP ran; answers as `?do=` says.

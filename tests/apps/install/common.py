@@ -5,6 +5,7 @@ hash of everything that went into it, so changing an installer or a skeleton mak
 installation never gets its final name.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -67,26 +68,27 @@ def content_hash(*paths):
 def cached(name, sources, install):
     """The folder of a finished installation; `install(folder)` makes it when there is none for these sources.
 
-    Those made from older sources are removed then.
+    Those made from older sources are removed then. Of several processes that want it, one makes it and the others wait.
     """
     final = CACHE / f"{name}-{content_hash(__file__, *sources)}"
-    if final.is_dir():
-        return final
     CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f".{name}.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not final.is_dir():
+            replace_installations(name, final, install)
+    return final
+
+
+def replace_installations(name, final, install):
     unfinished = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=CACHE))
     unfinished.chmod(0o755)
     try:
         install(unfinished)
         for outdated in CACHE.glob(f"{name}-*"):
             shutil.rmtree(outdated, ignore_errors=True)
-        try:
-            unfinished.rename(final)
-        except OSError:
-            if not final.is_dir():  # otherwise another run was faster, and its result is as good
-                raise
+        unfinished.rename(final)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return final
 
 
 def compose(folder, manifest, stood_in, standins):

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from .http import Client, request_bytes
+from .ports import free_port
 from .processes import Process, is_alive, session_members
 from .wait import SANITIZED, STRETCH, wait_until
 
@@ -22,12 +23,6 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 SANITIZER_REPORT = re.compile(r"ERROR: \w*Sanitizer|runtime error:|Assertion `.*' failed")
-
-
-def free_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 def write_files(folder, files):
@@ -299,4 +294,4 @@ def kill(pid, number=signal.SIGKILL):
     wait_until(gone, f"process {pid} ends")
 
 
-__all__ = ["BINARY", "ROOT", "SANITIZED", "Server", "free_port", "kill", "parse_address", "run_askr", "write_files"]
+__all__ = ["BINARY", "ROOT", "SANITIZED", "Server", "kill", "parse_address", "run_askr", "write_files"]

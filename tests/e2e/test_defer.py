@@ -10,6 +10,7 @@ from askrtest.server import kill
 from askrtest.wait import wait_until
 
 MODES = ["request", "worker"]
+WAIT_FOR_GO = "for ($i = 0; !file_exists(__DIR__ . '/go') && $i < 10000; ++$i) usleep(1000);"
 
 
 @pytest.fixture(params=MODES)
@@ -36,15 +37,13 @@ def settled(app):
 
 
 def test_the_client_has_its_response_before_the_callback_runs(serve):
-    app = serve("""askr_defer(function () { usleep(700000); file_put_contents(__DIR__ . '/ran', 'x'); }); echo 'now';""")
-    started = time.monotonic()
+    app = serve(f"""askr_defer(function () {{ {WAIT_FOR_GO} file_put_contents(__DIR__ . '/ran', 'x'); }}); echo 'now';""")
     response = app.get("/")
-    took = time.monotonic() - started
     assert response.body == b"now"
     assert response.header("Content-Length") == "3"
-    assert took < 0.5
     assert not (app.root / "ran").exists()
-    assert app.workers()[0]["state"] == "deferred"
+    wait_until(lambda: app.workers()[0]["state"] == "deferred", "the callback is under way")
+    (app.root / "go").touch()
     wait_until(lambda: (app.root / "ran").exists(), "it runs")
     settled(app)
     assert metric(app, "callbacks") == 1
@@ -199,16 +198,15 @@ def test_a_script_that_finishes_early_or_fails_still_has_its_callbacks_run(serve
 
 
 def test_another_worker_serves_while_one_is_in_deferred_work(serve):
-    app = serve("""
-        if ($_GET['defer'] ?? false) askr_defer(fn () => usleep(1500000));
+    app = serve(f"""
+        if ($_GET['defer'] ?? false) askr_defer(function () {{ {WAIT_FOR_GO} }});
         echo getmypid();
     """, workers=2)
     with app.client() as client:
         busy = client.get("/?defer=1").body
-        started = time.monotonic()
         others = {client.get("/").body for _ in range(20)}
-    assert time.monotonic() - started < 1
     assert busy not in others
+    (app.root / "go").touch()
 
 
 def test_a_worker_that_dies_in_deferred_work_costs_no_request(serve):
@@ -238,21 +236,21 @@ def test_without_the_plugin_the_function_answers_false(serve):
 
 @pytest.mark.time_limit(100)
 def test_the_last_byte_does_not_wait_for_deferred_work(serve):
-    """The median time to the last byte over 200 requests is the same with a callback that sleeps 500 ms as without."""
+    """The median time to the last byte over 200 requests is that without a callback, where one sleeps 500 ms."""
     app = serve("""
         if ($_GET['ms'] > 0) askr_defer(fn () => usleep($_GET['ms'] * 1000));
         echo str_repeat('x', 20000);
     """, workers=32)
 
-    def median(milliseconds):
-        times = []
-        for _ in range(200):
-            started = time.monotonic()
-            assert len(app.get(f"/?ms={milliseconds}").body) == 20_000
-            times.append(time.monotonic() - started)
-            time.sleep(0.02)  # 25 of the 32 workers are in deferred work at a time
-        return statistics.median(times)
+    def seconds(milliseconds):
+        started = time.monotonic()
+        assert len(app.get(f"/?ms={milliseconds}").body) == 20_000
+        return time.monotonic() - started
 
-    without, with_work = median(0), median(500)
-    print(f"median {1000 * without:.2f} ms without, {1000 * with_work:.2f} ms with")
-    assert with_work < without + 0.05
+    without, with_work = [], []
+    for _ in range(200):  # in turn, so that what else the machine does is in both
+        without.append(seconds(0))
+        with_work.append(seconds(500))
+        time.sleep(0.02)  # some 25 of the 32 workers are in deferred work at a time
+    print(f"median {1000 * statistics.median(without):.2f} ms without, {1000 * statistics.median(with_work):.2f} ms with")
+    assert statistics.median(with_work) < statistics.median(without) + 0.1

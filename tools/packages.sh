@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What `./dev` needs from Debian, and how it gets here. Sourced by dev.
 #
-# Nothing is asked of the network when all is there. A daemon that comes with a package (nginx, MariaDB) is neither
+# Nothing is asked of the network, nor of root, when all is there. A daemon that comes with a package (nginx, MariaDB) is neither
 # started nor enabled: tests and measurements start their own on private sockets and ports.
 
 packages_of() {
@@ -22,14 +22,12 @@ packages_of() {
 # Packages with a daemon of the same name, whether asked for or pulled in.
 daemon_packages=(nginx apache2 caddy varnish mariadb-server php8.2-fpm)
 
+may_be_root() {
+  [[ $(id -u) -eq 0 ]] || command -v sudo >/dev/null
+}
+
 as_root() {
-  if [[ $(id -u) -eq 0 ]]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    fail "needs root for: $*"
-  fi
+  if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
 # missing_packages PACKAGE...: those that are not installed.
@@ -49,6 +47,7 @@ need_packages() {
   done
   mapfile -t missing < <(missing_packages "${wanted[@]}")
   if [[ ${#missing[@]} -eq 0 ]]; then return; fi
+  if ! may_be_root; then fail "only root can install what is missing: apt-get install ${missing[*]}"; fi
   echo "Installing ${#missing[@]} packages: ${missing[*]}" >&2
   mapfile -t new_daemons < <(missing_packages "${daemon_packages[@]}")
   hold_daemons

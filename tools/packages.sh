@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # What `./dev` needs from Debian, and how it gets here. Sourced by dev.
 #
-# Nothing is asked of the network, nor of root, when all is there. A daemon that comes with a package (nginx, MariaDB) is neither
-# started nor enabled: tests and measurements start their own on private sockets and ports.
+# Nothing is asked of the network, nor of root, when all is there. A daemon that comes with a package (nginx, MariaDB) is
+# neither started nor enabled: tests and measurements start their own on private sockets and ports.
 
 packages_of() {
   case $1 in
@@ -10,8 +10,8 @@ packages_of() {
       libspdlog-dev libfmt-dev nlohmann-json3-dev libtoml11-dev libboost-filesystem-dev libbrotli-dev libpugixml-dev zlib1g-dev media-types ;;
     units) echo catch2 ;;
     demo) echo php8.2-sqlite3 ;;
-    test) echo python3 python3-pytest python3-pytest-xdist python3-requests python3-brotli composer unzip php8.2-cli php8.2-fpm php8.2-mysql php8.2-gd php8.2-curl \
-      php8.2-mbstring php8.2-xml php8.2-intl php8.2-zip mariadb-server mediawiki wordpress \
+    test) echo python3 python3-pytest python3-pytest-xdist python3-requests python3-brotli composer unzip php8.2-cli \
+      php8.2-fpm php8.2-mysql php8.2-gd php8.2-curl php8.2-mbstring php8.2-xml php8.2-intl php8.2-zip mariadb-server mediawiki wordpress \
       wordpress-theme-twentytwentythree clang-16 abigail-tools ;;
     bench) echo wrk nginx libnginx-mod-http-brotli-filter php8.2-fpm apache2 libapache2-mod-php8.2 caddy varnish ;;
     lint) echo clang-16 clang-format-16 clang-tidy-16 shellcheck ;;
@@ -27,6 +27,7 @@ may_be_root() {
 }
 
 as_root() {
+  if ! may_be_root; then fail "needs root for: $*"; fi
   if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
 

@@ -234,6 +234,7 @@ def test_without_the_plugin_the_function_answers_false(serve):
     assert app.get("/").body == b"bool(false)\n"
 
 
+@pytest.mark.alone
 @pytest.mark.time_limit(100)
 def test_the_last_byte_does_not_wait_for_deferred_work(serve):
     """The median time to the last byte over 200 requests is that without a callback, where one sleeps 500 ms."""

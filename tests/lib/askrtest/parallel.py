@@ -2,7 +2,7 @@
 
 Every test has folders, ports (ports.py) and servers of its own, so nearly all of them can run beside any other. Tests of a
 file that share a server stay in one process and come first, because they are the longest pieces; the rest goes out test by
-test. Those marked `alone` come last, one at a time and with nothing beside them: they compare times, or want all the memory.
+test. Those marked `alone` come last, one at a time and with nothing beside them: they compare times.
 """
 
 import contextlib

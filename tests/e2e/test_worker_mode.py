@@ -671,7 +671,8 @@ def test_the_time_limit_holds_again_after_a_request_with_its_own(serve):
     assert app.get("/?longer=1").status == 200
     assert app.get("/").text == "1"
     assert app.get("/?longer=1").status == 200
-    assert app.get("/?endless=1").status == 500
+    with app.client(timeout=40) as client:  # a second of the processor may be many on the clock
+        assert client.get("/?endless=1").status == 500
     assert "Maximum execution time of 1 second" in app.error_log()
 
 

@@ -152,7 +152,7 @@ def test_a_stop_and_reloads_under_load_fail_nothing(isolated):
     load.assert_flawless()
 
 
-@pytest.mark.time_limit(600 if SOAK else 90)
+@pytest.mark.time_limit(600 if SOAK else 240)
 def test_many_requests_leave_no_zombie_no_slot_and_no_growth(isolated):
     app = isolated(handler="echo 'fine';", workers=4)
     total = 100_000 if SOAK else 3_000

@@ -64,6 +64,7 @@ def test_a_server_that_is_merely_busy_is_not_accused(serve):
     assert "has blocked" not in app.error_log()
 
 
+@pytest.mark.alone
 def test_a_plugin_is_not_blamed_for_the_time_that_others_have_the_processor(serve):
     """40 ms of work, for which a gateway that comes last on its processor needs hundreds."""
     app = serve("blocks")

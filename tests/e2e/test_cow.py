@@ -128,7 +128,7 @@ def test_a_template_that_cannot_be_booted_again_does_not_stop_its_workers(serve)
     assert app.get("/").status == 200
     for worker in workers:
         kill(worker)
-    app.wait_log("the template .* NO WORKER IS LEFT")
+    app.wait_log("the template .* NO WORKER IS LEFT", 30)
     (app.root / "away").unlink()
     assert app.get("/").status == 200
     wait_until(lambda: len(app.pids("worker")) == 2, "both workers are back")

@@ -283,7 +283,11 @@ void Connection::take_worker_body(std::string_view bytes) {
     return;
   }
   context.unflushed = !context.transaction.filters.empty();
-  emit(bytes);
+  if (!context.unflushed) {
+    emit(bytes);
+  } else {
+    emit(std::string(bytes));  // filters may read twice what the worker can still write to
+  }
 }
 
 // 1xx responses exist since HTTP/1.1 (RFC 9110 section 15.2).

@@ -47,8 +47,9 @@ void begin_rewinding() {
   reseed_openssl();  // now, so that it is quick later
   prepare_regex_lessons();
   Checkpoint checkpoint = take_checkpoint();
+  const bool has_gone_back = checkpoint == Checkpoint::rewound;  // and so have the generators of random numbers
   while (checkpoint == Checkpoint::rewound && learn_regexes()) checkpoint = take_checkpoint();
-  if (checkpoint == Checkpoint::rewound) {
+  if (has_gone_back) {
     reseed_php();
     reseed_openssl();
   }

@@ -119,6 +119,15 @@ def test_random_numbers_differ_from_request_to_request(rewound):
         assert len({answer[what] for answer in answers}) == len(answers), what
 
 
+def test_random_numbers_differ_when_the_worker_has_learnt_regular_expressions(rewound):
+    """What it learns becomes part of the memory that requests start from, and numbers that were drawn before must not."""
+    app = rewound(boot="askr_after_fork(function () { openssl_random_pseudo_bytes(8); mt_rand(); });",
+                  handler="preg_match('/^request-' . $request['query'] . '$/', ''); "
+                  " echo bin2hex(openssl_random_pseudo_bytes(16)), ' ', mt_rand();")
+    answers = [app.get(f"/?{number}").text.split() for number in range(12)]
+    assert len({answer[0] for answer in answers}) == len({answer[1] for answer in answers}) == 12
+
+
 def test_openssl_that_was_used_after_the_fork_does_not_repeat_itself(rewound):
     app = rewound(boot="askr_after_fork(function () { openssl_random_pseudo_bytes(8); random_bytes(8); mt_rand(); });",
                   handler="echo bin2hex(openssl_random_pseudo_bytes(16)), ' ', mt_rand();")

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 namespace askr::cli {
 namespace {
@@ -70,14 +72,31 @@ std::string shed(const Json& status) {
   return count == 0 ? "" : fmt::format(" ({} dropped)", count);
 }
 
+// Workers that a fork had to take the place of: a line for each reason, the most frequent one first.
+std::string not_rewound(const Json& status) {
+  const auto rewinding = status.find("rewinding");
+  if (rewinding == status.end() || !rewinding->is_object()) return "";
+  std::vector<std::pair<uint64_t, std::string>> reasons;
+  if (const auto found = rewinding->find("reasons"); found != rewinding->end() && found->is_object()) {
+    for (const auto& [reason, count] : found->items()) reasons.emplace_back(number(*found, reason.c_str()), reason);
+  }
+  std::sort(reasons.rbegin(), reasons.rend());
+  std::string out;
+  for (const auto& [count, reason] : reasons) out += fmt::format("{} not rewound: {}\n", count, reason);
+  const auto forks = rewinding->find("forks_each");
+  const bool forks_each = forks != rewinding->end() && forks->is_boolean() && forks->get<bool>();
+  return out + (forks_each ? "each request has a process of its own for now\n" : "");
+}
+
 std::string headline(const Json& status, const Json& processes) {
   std::string out = fmt::format("askr {} on {}\n{}, generation {}, up {}\n", text(status, "version"), addresses(status),
                                 mode(status), number(status, "generation"), uptime(number(status, "uptime_secs")));
-  out += fmt::format("{} of {} workers{}, {} queued{}, {} respawned, {} in all\n\n", number(status, "workers_alive"),
+  out += fmt::format("{} of {} workers{}, {} queued{}, {} respawned, {} in all\n", number(status, "workers_alive"),
                      number(status, status.contains("workers_target") ? "workers_target" : "workers_configured"),
                      range(status), number(status, "queue_depth"), shed(status), number(status, "respawns"),
                      memory(memory_in_all(processes)));
-  return out;
+  out += not_rewound(status);
+  return out + "\n";
 }
 
 constexpr const char* kRow = "{:<{}}{:>8}  {:<8}{:>5}{:>7}{:>10}{:>9}{:>9}{:>9}\n";

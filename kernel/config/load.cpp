@@ -118,8 +118,11 @@ void resolve_defaults(Loaded& loaded, const Environment& environment, const std:
   if (server.root.empty()) server.root = is_folder(folder + "/public") ? folder + "/public" : folder;
   const unsigned cores = available_cores();
   // Isolated workers wait for their one request, so there have to be more of them than run at once.
-  const unsigned per_core = loaded.settings.isolates() && !loaded.settings.rewinds() ? 4 : 1;
+  constexpr unsigned kSpares = 4;
+  const unsigned per_core = loaded.settings.isolates() && !loaded.settings.rewinds() ? kSpares : 1;
   const unsigned most = server.workers_max == 0 ? UINT_MAX : server.workers_max;
+  const bool is_ours_to_choose = server.workers == 0 && server.workers_min == 0 && server.workers_max == 0;
+  if (loaded.settings.rewinds() && is_ours_to_choose) server.spares = kSpares;
   resolve_auto(loaded, "server.workers", std::min(std::max(cores * per_core, server.workers_min), most),
                server.workers);
   // PHP needs the other half: as many gateways as cores would only take turns with the workers (docs/performance.md).

@@ -35,6 +35,7 @@ struct ServerSettings {
   unsigned workers = 0;               // resolved: never 0 after load
   unsigned gateways = 0;              // resolved: never 0 after load
   unsigned workers_min = 0, workers_max = 0;
+  unsigned spares = 1;                   // resolved: so many times the workers when rewinding turns out not to pay
   uint64_t max_requests = 0;             // 0: never recycle
   uint64_t max_worker_rss = 0;           // bytes that a worker's own memory may grow by; 0: any
   int64_t max_worker_age = 0;            // 0: any

@@ -21,17 +21,18 @@ size_t align(size_t size) {
 }
 
 unsigned record_count(const ExchangeOptions& options) {
-  return options.workers_max * kGenerationsAtOnce + options.sidecars + kTemplateRecords + options.gateways + 1;
+  return options.workers_of_generation() * kGenerationsAtOnce + options.sidecars + kTemplateRecords + options.gateways +
+         1;
 }
 
 // Where everything begins in its region; the same computation makes the regions and the views.
 struct Layout {
   explicit Layout(const ExchangeOptions& options)
-      : slots_per_gateway(options.queue_size + options.workers_max * kGenerationsAtOnce),
+      : slots_per_gateway(options.queue_size + options.workers_of_generation() * kGenerationsAtOnce),
         slot_count(slots_per_gateway * options.gateways),
         ready_words((slots_per_gateway + 63) / 64),
         queue_capacity(std::bit_ceil(slot_count * 2)),
-        worker_count(options.workers_max * kGenerationsAtOnce),
+        worker_count(options.workers_of_generation() * kGenerationsAtOnce),
         record_count(exchange::record_count(options)) {}
 
   uint32_t slots_per_gateway, slot_count, ready_words, queue_capacity, worker_count, record_count;
@@ -111,7 +112,7 @@ void begin_record(ProcessRecord& record) {
   record.ready = 0;
   record.ready_at = record.measured = record.left_at = record.slept_at = 0;
   record.request_ns = record.private_kb = 0;
-  record.window_waiting = 0;
+  record.window_waiting = record.not_rewound = 0;
   record.note_size = 0;
   record.body_wanted = 0;
 }

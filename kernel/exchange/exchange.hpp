@@ -19,6 +19,7 @@
 #include "base/result.hpp"
 #include "exchange/body_channel.hpp"
 #include "exchange/doorbell.hpp"
+#include "exchange/not_rewound.hpp"
 #include "exchange/process_table.hpp"
 #include "exchange/request_queue.hpp"
 #include "exchange/shared_warning.hpp"
@@ -28,9 +29,11 @@ namespace askr::exchange {
 
 struct ExchangeOptions {
   unsigned gateways = 1;
-  unsigned workers_max = 1;  // workers of one generation; records are kept for generations that still drain
+  unsigned workers_max = 1;  // that one generation shall have; records are kept for generations that still drain
   unsigned queue_size = 1024;
   unsigned sidecars = 0;  // of all generations together
+  unsigned spares = 1;    // so many times as many workers there may be for a while
+  [[nodiscard]] unsigned workers_of_generation() const { return workers_max * spares; }
 };
 
 inline constexpr unsigned kTemplateRecords = 4;
@@ -43,6 +46,8 @@ struct Global {
   std::atomic<uint32_t> log_reopened;       // how often; see log::Following
   std::atomic<uint32_t> stopping;           // the server shuts down
   std::atomic<uint64_t> respawns;
+  std::atomic<uint64_t> not_rewound[static_cast<size_t>(NotRewound::count)];  // workers that ended so, by reason
+  std::atomic<uint32_t> forks_each;  // isolation = "rewind", and the active generation forks for each request instead
   std::atomic<uint64_t> dropped_plugins;  // a bit each: taken out because it keeps crashing gateways
   std::atomic<uint32_t> root_version;     // changes when `root` does
   char root[4096];                        // resolved document root of the active generation, NUL terminated
@@ -58,7 +63,9 @@ struct GatewayWords {
 struct WorkerWords {
   std::atomic<uint32_t> reload_asked;     // a worker wants a new generation; taken by the master
   std::atomic<uint32_t> leaving_watched;  // the master is going to look at ProcessRecord::left_at
-  std::atomic<uint32_t> warned[static_cast<size_t>(SharedWarning::count)];  // by the workers of which generation
+  // By the workers of which generation.
+  std::atomic<uint32_t> warned[static_cast<size_t>(SharedWarning::count)];
+  std::atomic<uint32_t> told[static_cast<size_t>(NotRewound::count)];
 };
 
 class Exchange {
@@ -88,7 +95,7 @@ class Exchange {
   [[nodiscard]] Assignment& assigned(const ProcessRecord& record) const { return assignments_[index_of(record)]; }
   [[nodiscard]] Sleep& sleep(unsigned record) const { return sleeps_[record]; }
   static constexpr unsigned first_worker_record() { return 0; }
-  [[nodiscard]] unsigned worker_records() const { return options_.workers_max * kGenerationsAtOnce; }
+  [[nodiscard]] unsigned worker_records() const { return options_.workers_of_generation() * kGenerationsAtOnce; }
   [[nodiscard]] std::span<ProcessRecord> workers() const { return records_.first(worker_records()); }
   [[nodiscard]] unsigned first_sidecar_record() const { return worker_records(); }
   [[nodiscard]] std::span<ProcessRecord> sidecars() const {

@@ -37,9 +37,10 @@ struct alignas(128) Assignment {
   std::atomic<int32_t> pid;     // 0: there is none
   std::atomic<uint32_t> index;  // worker 3, gateway 0
   std::atomic<uint32_t> generation;
-  std::atomic<int64_t> started;  // monotonic ns
-  std::atomic<uint32_t> retire;  // not 0: stop, see kRetireNow
-  char name[kNameSize];          // of a sidecar: "queue 0", NUL-terminated
+  std::atomic<int64_t> started;      // monotonic ns
+  std::atomic<uint32_t> retire;      // not 0: stop, see kRetireNow
+  std::atomic<uint32_t> may_rewind;  // worker: it shall be rewound after each request, where that is set
+  char name[kNameSize];              // of a sidecar: "queue 0", NUL-terminated
 };
 
 // What a process says of itself: a page, so that no worker writes to another one's. Gateways and the master write here
@@ -61,6 +62,7 @@ struct alignas(kRecordSize) ProcessRecord {
   std::atomic<uint32_t> private_kb;  // worker: memory that it shares with nobody, as last measured; 0: not yet
   std::atomic<uint32_t> window;      // worker, futex: bumped by the gateway for each block it gives back
   std::atomic<uint32_t> window_waiting;  // worker, 1: it sleeps on `window`
+  std::atomic<uint32_t> not_rewound;     // worker: a NotRewound, when that is why it ends
 
   // --- worker: its response blocks. A set bit is a free block. Taken by the worker, given back by a gateway.
   alignas(64) std::atomic<uint64_t> free_blocks;

@@ -5,6 +5,6 @@
 
 namespace askr::exchange {
 
-enum class SharedWarning : uint8_t { not_rewound, accel_redirect, included_once, count };
+enum class SharedWarning : uint8_t { accel_redirect, included_once, count };
 
 }  // namespace askr::exchange

@@ -312,6 +312,10 @@ bool WorkerPort::has_forked() const {
   return state_->has_forked;
 }
 
+void WorkerPort::set_forked(bool forked) {
+  state_->has_forked = forked;
+}
+
 bool WorkerPort::log_was_reopened() const {
   return state_->exchange.global().log_reopened.load(std::memory_order_relaxed) != state_->log_reopened;
 }
@@ -319,6 +323,17 @@ bool WorkerPort::log_was_reopened() const {
 bool WorkerPort::is_first_to_warn(SharedWarning warning) {
   std::atomic<uint32_t>& warned = state_->exchange.worker_words().warned[static_cast<size_t>(warning)];
   return warned.exchange(state_->generation) != state_->generation;
+}
+
+bool WorkerPort::may_rewind() const {
+  return state_->assigned.may_rewind.load() != 0;
+}
+
+bool WorkerPort::note_not_rewound(NotRewound reason) {
+  if (state_->is_copy) return false;  // the record is another process's
+  state_->record.not_rewound.store(static_cast<uint32_t>(reason), std::memory_order_relaxed);
+  std::atomic<uint32_t>& told = state_->exchange.worker_words().told[static_cast<size_t>(reason)];
+  return told.exchange(state_->generation) != state_->generation;
 }
 
 uint64_t WorkerPort::served() const {

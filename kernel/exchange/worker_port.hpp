@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exchange/not_rewound.hpp"
 #include "exchange/request_view.hpp"
 #include "exchange/shared_warning.hpp"
 
@@ -82,10 +83,15 @@ class WorkerPort {
   [[nodiscard]] bool is_copy() const;
   // The application has forked since the last checkpoint.
   [[nodiscard]] bool has_forked() const;
+  void set_forked(bool forked);
   // The error log was reopened since this process began.
   [[nodiscard]] bool log_was_reopened() const;
   // Of all workers of its generation, once.
   [[nodiscard]] bool is_first_to_warn(SharedWarning warning);
+  // isolation = "rewind": the master wants this worker to be rewound.
+  [[nodiscard]] bool may_rewind() const;
+  // For the master, which counts when this worker has ended. True: no worker of its generation has said so before.
+  bool note_not_rewound(NotRewound reason);
   // Requests of clients so far.
   [[nodiscard]] uint64_t served() const;
   // Bytes that this process shares with no other one, as last measured: between requests, at most once a second.

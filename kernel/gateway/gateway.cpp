@@ -145,9 +145,9 @@ Result<> Gateway::prepare() {
 
   limit_connections();
   plugin_loop_.set_now(monotonic_now());
-  ASKR_TRY(
-      options_.plugins.start_process({sizeof(askr_process), ASKR_ROLE_GATEWAY, options_.index, 0,
-                                      options_.exchange.options().gateways, options_.exchange.options().workers_max}));
+  ASKR_TRY(options_.plugins.start_process({sizeof(askr_process), ASKR_ROLE_GATEWAY, options_.index, 0,
+                                           options_.exchange.options().gateways,
+                                           options_.exchange.options().workers_of_generation()}));
   for (const Listener& listener : options_.listeners) {
     acceptors_.push_back(std::make_unique<Acceptor>(state_, listener.socket_of(options_.index)));
     acceptors_.back()->start();

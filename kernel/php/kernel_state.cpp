@@ -85,14 +85,20 @@ bool KernelState::take() {
   return fits && directory_ >= 0;
 }
 
-bool KernelState::can_be_put_back() const {
+exchange::NotRewound KernelState::why_not_put_back() const {
+  using exchange::NotRewound;
   Identity now;
   read(now);
-  if (now != identity_ || has_child() || has_threads()) return false;
-  return std::all_of(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_), [](const File& file) {
-    struct stat facts {};
-    return ::fstat(file.fd, &facts) == 0 && facts.st_dev == file.device && facts.st_ino == file.inode;
-  });
+  if (now.limits != identity_.limits) return NotRewound::limits;
+  if (now != identity_) return NotRewound::identity;
+  if (has_child()) return NotRewound::child;
+  if (has_threads()) return NotRewound::thread;
+  const bool has_files =
+      std::all_of(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_), [](const File& file) {
+        struct stat facts {};
+        return ::fstat(file.fd, &facts) == 0 && facts.st_dev == file.device && facts.st_ino == file.inode;
+      });
+  return has_files ? NotRewound::no : NotRewound::descriptor;
 }
 
 void KernelState::put_back() const {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 
+#include "exchange/not_rewound.hpp"
 #include "php/signal_state.hpp"
 
 namespace askr::php {
@@ -17,9 +18,9 @@ class KernelState {
  public:
   // False: more descriptors are open than fit.
   bool take();
-  // Nothing has happened to the process that could not be put back: the descriptors are still the same files, there are
-  // no children and no threads, user, groups and limits are the same.
-  [[nodiscard]] bool can_be_put_back() const;
+  // `no` where nothing has happened to the process that could not be put back: the descriptors are still the same
+  // files, there are no children and no threads, user, groups and limits are the same.
+  [[nodiscard]] exchange::NotRewound why_not_put_back() const;
   void put_back() const;
 
  private:

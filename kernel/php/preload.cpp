@@ -149,6 +149,7 @@ Result<int> run_preloaded() {
   run_in_php();
   if (state.sidecar != nullptr) return end_sidecar();
   if (end == End::left) {
+    if (state.options.rewind) give_up_rewinding(exchange::NotRewound::other_script);
     serve_request(state.port->request());
     return kRecycled;
   }

@@ -20,6 +20,8 @@
 namespace askr::php {
 namespace {
 
+using exchange::NotRewound;
+
 constexpr size_t kMostAreas = 4096;
 constexpr size_t kMostPages = 16384;    // that a worker may have written to: 64 MB
 constexpr size_t kMostSpace = 4 << 20;  // pages that can be written to at all: 16 GB
@@ -152,7 +154,7 @@ struct Rewinder {
 
   bool open();
   bool take();
-  bool complete_list();
+  NotRewound complete_list();
 
  private:
   bool find_own_areas();
@@ -160,8 +162,8 @@ struct Rewinder {
   bool keep_empty(uintptr_t address);
   bool keep_differences();
   [[nodiscard]] const void* source_of(uintptr_t address) const;
-  bool list_pages();
-  bool put_address_space_back();
+  NotRewound list_pages();
+  NotRewound put_address_space_back();
   void unmap(uintptr_t begin, uintptr_t end) const;
   [[nodiscard]] bool is_unchanged(size_t count) const;
   [[nodiscard]] bool has_all_areas(size_t count) const;
@@ -183,7 +185,7 @@ bool Rewinder::open() {
 }
 
 bool Rewinder::take() {
-  return find_own_areas() && keep_differences() && complete_list();
+  return find_own_areas() && keep_differences() && complete_list() == NotRewound::no;
 }
 
 bool Rewinder::find_own_areas() {
@@ -246,7 +248,7 @@ const void* Rewinder::source_of(uintptr_t address) const {
   return found_page != end && found_page->address == address ? found_page->source : image->find(address);
 }
 
-bool Rewinder::list_pages() {
+NotRewound Rewinder::list_pages() {
   page_count = 0;
   bool fits = true;
   for (size_t index = 0; index < area_count && fits; ++index) {
@@ -259,9 +261,9 @@ bool Rewinder::list_pages() {
       fits = fits && page_count < kMostPages;
       if (fits) pages[page_count++] = {address, source};
     });
-    if (!read) return false;
+    if (!read) return NotRewound::unreadable;
   }
-  return fits;
+  return fits ? NotRewound::no : NotRewound::written;
 }
 
 // The stack may have grown; what it has grown by is as good as empty, and the kernel would not let it grow again.
@@ -269,12 +271,14 @@ void Rewinder::unmap(uintptr_t begin, uintptr_t end) const {
   if (begin < end && end != stack_begin) ::munmap(reinterpret_cast<void*>(begin), end - begin);
 }
 
-// New mappings go. False: one of the old ones has gone or has become smaller.
-bool Rewinder::put_address_space_back() {
-  if (reinterpret_cast<uintptr_t>(::sbrk(0)) != heap_end && ::brk(reinterpret_cast<void*>(heap_end)) != 0) return false;
+// New mappings go. One of the old ones may have gone, or have become smaller.
+NotRewound Rewinder::put_address_space_back() {
+  const bool has_heap = reinterpret_cast<uintptr_t>(::sbrk(0)) == heap_end;
+  if (!has_heap && ::brk(reinterpret_cast<void*>(heap_end)) != 0) return NotRewound::unmapped;
   const size_t count = find_areas(found, text);
-  if (is_unchanged(count)) return true;
-  if (!has_all_areas(count)) return false;
+  if (count == 0) return NotRewound::unreadable;
+  if (is_unchanged(count)) return NotRewound::no;
+  if (!has_all_areas(count)) return NotRewound::unmapped;
   size_t old = 0;
   for (size_t index = 0; index < count; ++index) {
     uintptr_t at = found[index].begin;
@@ -286,7 +290,7 @@ bool Rewinder::put_address_space_back() {
     unmap(at, found[index].end);
   }
   space = address_space_pages(statm);
-  return true;
+  return NotRewound::no;
 }
 
 bool Rewinder::is_unchanged(size_t count) const {
@@ -310,14 +314,15 @@ bool Rewinder::has_all_areas(size_t count) const {
   return true;
 }
 
-bool Rewinder::complete_list() {
+NotRewound Rewinder::complete_list() {
   const size_t space_now = address_space_pages(statm);
-  if (space_now == 0) return false;
-  if (space_now == space && count_faults() == faults) return true;
-  if (!put_address_space_back()) return false;  // the same size may be other mappings
-  if (!list_pages()) return false;
+  if (space_now == 0) return NotRewound::unreadable;
+  if (space_now == space && count_faults() == faults) return NotRewound::no;
+  // The same size may be other mappings.
+  if (const NotRewound why = put_address_space_back(); why != NotRewound::no) return why;
+  if (const NotRewound why = list_pages(); why != NotRewound::no) return why;
   faults = count_faults();
-  return true;
+  return NotRewound::no;
 }
 
 // On a stack of its own: the other one is among what is copied. Calls nothing before all is back.
@@ -372,18 +377,21 @@ Checkpoint take_checkpoint() {
   return rewinder->take() ? Checkpoint::taken : Checkpoint::unavailable;
 }
 
-void rewind() {
-  if (rewinder == nullptr || !rewinder->kernel.can_be_put_back()) return;
+NotRewound rewind() {
+  if (rewinder == nullptr) return NotRewound::too_large;
+  if (const NotRewound why = rewinder->kernel.why_not_put_back(); why != NotRewound::no) return why;
   rewinder->kernel.put_back();
   sigset_t all;
   sigfillset(&all);
   sigset_t before;
   ::sigprocmask(SIG_SETMASK, &all, &before);
-  if (rewinder->complete_list()) {
+  const NotRewound why = rewinder->complete_list();
+  if (why == NotRewound::no) {
     rewinder->going_back = true;
     ::setcontext(&rewinder->there);
   }
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return why;
 }
 
 }  // namespace askr::php

@@ -24,6 +24,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "exchange/not_rewound.hpp"
+
 namespace askr::php {
 
 // In the template, before it allocates anything: pages must not be joined to huge ones behind our back.
@@ -42,6 +44,6 @@ enum class Checkpoint : uint8_t {
 Checkpoint take_checkpoint();
 
 // Does not return, but where it cannot be done: then this process must not serve another request. Between requests.
-void rewind();
+exchange::NotRewound rewind();
 
 }  // namespace askr::php

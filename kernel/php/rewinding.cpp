@@ -14,8 +14,12 @@
 #include "php/state.hpp"
 #include "php/zend.hpp"
 
+#include <fmt/core.h>
+
 namespace askr::php {
 namespace {
+
+using exchange::NotRewound;
 
 zend_ulong first_resource = 0;  // that a request could make
 
@@ -31,17 +35,31 @@ void close_new_resources() {
 bool shares_files() {
   const std::vector<std::string> shared = find_shared_files();
   if (shared.empty()) return false;
-  if (state.port->is_first_to_warn(exchange::SharedWarning::not_rewound)) {
+  if (state.port->note_not_rewound(NotRewound::shared_files)) {
     log::warning("workers are not rewound, each request has one of its own: when they wait for the first request, {}",
                  shared.front());
   }
   return true;
 }
 
+bool shall_rewind() {
+  if (!state.options.rewind || state.port->rehearses()) return false;
+  if (state.port->may_rewind()) return !shares_files();
+  state.port->note_not_rewound(NotRewound::not_tried);
+  return false;
+}
+
+// The request has ended, and what is left of it is taken back. Returns why not.
+NotRewound go_back() {
+  if (state.port->has_forked() || state.port->is_copy()) return NotRewound::forked;
+  if (state.port->log_was_reopened()) return NotRewound::log_reopened;
+  return rewind();
+}
+
 }  // namespace
 
 void begin_rewinding() {
-  if (!state.options.rewind || state.port->rehearses() || shares_files()) return;
+  if (!shall_rewind()) return;
   remember_boot_objects();
   first_resource = static_cast<zend_ulong>(EG(regular_list).nNextFreeElement);
   reseed_openssl();  // now, so that it is quick later
@@ -54,6 +72,7 @@ void begin_rewinding() {
     reseed_openssl();
   }
   state.rewinds = checkpoint != Checkpoint::unavailable;
+  if (!state.rewinds) give_up_rewinding(NotRewound::too_large);
 }
 
 void start_over() {
@@ -62,7 +81,15 @@ void start_over() {
   run_step_alone(close_new_resources);
   run_step_alone(free_request_objects);
   note_regexes();
-  if (!state.port->log_was_reopened() && !state.port->has_forked()) rewind();
+  give_up_rewinding(go_back());
+}
+
+void give_up_rewinding(NotRewound reason) {
+  const bool is_first = state.port->note_not_rewound(reason);
+  if (!is_first || reason == NotRewound::log_reopened) return;
+  const exchange::RequestView& last = state.port->request();
+  const std::string after = last.method.empty() ? "" : fmt::format(" after {} {}", last.method, last.uri);
+  log::warning("a worker is not rewound{}: {}; another process takes its place", after, exchange::reason_text(reason));
 }
 
 }  // namespace askr::php

@@ -18,6 +18,7 @@
 #include "php/opcache_clock.hpp"
 #include "php/pcntl.hpp"
 #include "php/preload.hpp"
+#include "php/programs.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
 #include "php/request_startup.hpp"
@@ -132,6 +133,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   import_request_into_environment();
   if (state.worker_mode) watch_uploads();
   watch_opcache_reset();
+  if (options.rewind) watch_programs();
   warn_about_unread_ini_files(facts.warnings);
   warn_about_unknown_settings(options, facts.warnings);
   warn_about_folder_settings(options, facts.warnings);

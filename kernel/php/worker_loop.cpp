@@ -170,6 +170,7 @@ void find_front() {
 // it apart, as after a request of per-request mode. The process is not used for anything else: another worker takes its
 // place.
 int run_file() {
+  if (state.options.rewind) give_up_rewinding(exchange::NotRewound::other_script);
   state.worker_mode = state.rewinds = false;
   give_back_prepended_files();
   serve_request(state.port->request());

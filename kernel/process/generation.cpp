@@ -70,7 +70,9 @@ void Generation::expand() {
 }
 
 unsigned Generation::target() const {
-  return share_ == Share::one_worker ? 1 : host_.exchange.worker_target();
+  if (share_ == Share::one_worker) return 1;
+  const unsigned wanted = host_.exchange.worker_target();
+  return rewind_policy_.pays() ? wanted : wanted * host_.settings.server.spares;
 }
 
 Answers Generation::answers() const {
@@ -302,6 +304,7 @@ void Generation::serve() {
   serves_ = true;
   policy_.persist();
   template_policy_.persist();
+  host_.exchange.global().forks_each = rewind_policy_.pays() ? 0 : 1;
   sidecars_.start();
 }
 

@@ -17,6 +17,7 @@
 #include "process/canary.hpp"
 #include "process/child.hpp"
 #include "process/respawn_policy.hpp"
+#include "process/rewind_policy.hpp"
 #include "process/sidecar_guard.hpp"
 #include "process/sidecar_output.hpp"
 #include "process/sidecars.hpp"
@@ -96,6 +97,9 @@ class Generation final : public Watcher {
   void on_template_ready(std::string_view text);
   void settle_unanswered_forks();
   [[nodiscard]] unsigned target() const;
+  void note_not_rewound(const Child& worker, const exchange::ProcessRecord& record);
+  void look_at_rewinding();
+  void stop_rewinding();
   void spawn_missing();
   void retire_surplus();
   void retire_worker(unsigned record) const;
@@ -162,9 +166,11 @@ class Generation final : public Watcher {
   bool killed_ = false;
   bool over_ = false;  // failed
   RespawnPolicy policy_, template_policy_;
-  std::string last_early_end_;    // how a worker ended that had not become ready
-  std::string template_failure_;  // what the template has said before it ended
-  int64_t forks_fail_since_ = 0;  // 0: the last one did not
+  RewindPolicy rewind_policy_;
+  int64_t not_rewinding_since_ = 0;  // 0: workers have always been rewound
+  std::string last_early_end_;       // how a worker ended that had not become ready
+  std::string template_failure_;     // what the template has said before it ended
+  int64_t forks_fail_since_ = 0;     // 0: the last one did not
   Sidecars sidecars_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // alarms outlive generations
 };

@@ -119,6 +119,7 @@ bool Generation::spawn_worker() {
   free->generation = number_;
   free->started = monotonic_now();
   free->retire = 0;
+  free->may_rewind = rewind_policy_.may_rewind() ? 1 : 0;
   exchange::begin_record(host_.exchange.workers()[free->index]);
   ForkRequest request{.position = free->index};
   if (rehearses()) begin_rehearsal(host_.exchange.first_worker_record() + free->index, request);
@@ -270,12 +271,14 @@ void Generation::on_worker_exit(Child& worker, int status) {
     host_.uploads.remove_of_worker(record_index - host_.exchange.first_worker_record());
   }
   if (!fails_generation) log_worker_end(worker, status, lost);
+  note_not_rewound(worker, record);
   assigned(worker).role = exchange::Role::none;
   known_ready_.erase(record_index);
   const unsigned lost_requests = lost.id.empty() ? 0 : 1;
   ended_.requests += record.requests.load(std::memory_order_relaxed) + lost_requests;
   ended_.errors += record.errors.load(std::memory_order_relaxed) + lost_requests;
   std::erase_if(workers_, [&worker](const auto& other) { return other.get() == &worker; });
+  look_at_rewinding();
 
   if (retiring_ || over_) {
     if (empty()) events_.emptied(*this);
@@ -298,6 +301,40 @@ void Generation::on_worker_exit(Child& worker, int status) {
   if (!served_its_request) host_.exchange.global().respawns.fetch_add(1);
   replace(record, pid, was_ready, status);
   if (!lost.id.empty()) events_.lost_request(*this);
+}
+
+// One without a request, as a rehearsal, has not cost any.
+void Generation::note_not_rewound(const Child& worker, const exchange::ProcessRecord& record) {
+  if (!host_.settings.rewinds()) return;
+  const uint32_t said = record.not_rewound.load(std::memory_order_relaxed);
+  const uint64_t served = record.requests.load(std::memory_order_relaxed);
+  if (said == 0 || said >= static_cast<uint32_t>(exchange::NotRewound::count) || served == 0) return;
+  host_.exchange.global().not_rewound[said].fetch_add(1);
+  const auto reason = exchange::NotRewound{static_cast<uint8_t>(said)};
+  if (reason == exchange::NotRewound::log_reopened || assigned(worker).may_rewind.load() == 0) return;
+  if (rewind_policy_.on_failure(served)) stop_rewinding();
+}
+
+void Generation::stop_rewinding() {
+  if (serves_) host_.exchange.global().forks_each = 1;
+  if (std::exchange(not_rewinding_since_, monotonic_now()) != 0) return;  // told before
+  log::warning(
+      "{} workers in a row could not be rewound; from here on each request has a forked process of its own, as with "
+      "isolation = \"request\", and now and then a worker tries again (askr status counts the reasons)",
+      RewindPolicy::kWindow);
+}
+
+// Is a worker that tries again on a good way?
+void Generation::look_at_rewinding() {
+  if (rewind_policy_.pays()) return;
+  for (const auto& worker : workers_) {
+    const exchange::Assignment& assignment = assigned(*worker);
+    if (assignment.may_rewind.load() == 0 || assignment.started.load() < not_rewinding_since_) continue;
+    const exchange::ProcessRecord& record = host_.exchange.records()[worker->identity().record];
+    if (!rewind_policy_.on_progress(record.requests.load(std::memory_order_relaxed))) continue;
+    if (serves_) host_.exchange.global().forks_each = 0;
+    return;
+  }
 }
 
 void Generation::replace(const exchange::ProcessRecord& record, pid_t pid, bool was_ready, int status) {

@@ -88,7 +88,7 @@ Result<> check_spool(const std::string& folder, const Account* account) {
 
 exchange::ExchangeOptions exchange_options(const config::Settings& settings) {
   return {settings.server.gateways, settings.server.workers_max, settings.server.queue_size,
-          Sidecars::records(settings)};
+          Sidecars::records(settings), settings.server.spares};
 }
 
 std::vector<arena::Region> all_regions(const config::Settings& settings, const plugin::Host& plugins) {

@@ -36,6 +36,26 @@ std::vector<unsigned> in_order(const exchange::Exchange& exchange) {
   return order;
 }
 
+// isolation = "rewind"; null with any other one.
+nlohmann::json rewinding(const config::Settings& settings, const exchange::Exchange& exchange) {
+  if (!settings.rewinds()) return nullptr;
+  nlohmann::json reasons = nlohmann::json::object();
+  uint64_t total = 0;
+  for (uint8_t index = 1; index < static_cast<uint8_t>(exchange::NotRewound::count); ++index) {
+    const uint64_t count = exchange.global().not_rewound[index].load();
+    if (count == 0) continue;
+    reasons[std::string(exchange::reason_text(exchange::NotRewound{index}))] = count;
+    total += count;
+  }
+  return {{"forks_each", exchange.global().forks_each.load() != 0}, {"not_rewound", total}, {"reasons", reasons}};
+}
+
+// Of the active generation.
+unsigned wanted_workers(const config::Settings& settings, const exchange::Exchange& exchange) {
+  const bool has_spares = exchange.global().forks_each.load() != 0;
+  return exchange.worker_target() * (has_spares ? settings.server.spares : 1);
+}
+
 uint64_t seconds_since(int64_t start) {
   return static_cast<uint64_t>((monotonic_now() - start) / kSecond);
 }
@@ -96,11 +116,12 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                                  {"uptime_secs", seconds_since(started)},
                                  {"generation", generation},
                                  {"workers_configured", settings.server.workers},
-                                 {"workers_target", exchange.worker_target()},
+                                 {"workers_target", wanted_workers(settings, exchange)},
                                  {"workers_min", settings.server.workers_min},
                                  {"workers_max", settings.server.workers_max},
                                  {"workers_alive", workers_alive},
                                  {"respawns", exchange.global().respawns.load()},
+                                 {"rewinding", rewinding(settings, exchange)},
                                  {"queue_depth", usage.queue_depth},
                                  {"shed", shed},
                                  {"spool", {{"used", exchange.spooled()}, {"limit", settings.server.spool_limit}}},

@@ -110,7 +110,7 @@ php::Forked TemplateProcess::become_worker(const ForkRequest& request) {
 void start_plugins(const TemplateOptions& options, uint32_t index) {
   const exchange::ExchangeOptions& sizes = options.exchange.options();
   const askr_process process{sizeof(askr_process), ASKR_ROLE_WORKER, index,
-                             options.generation,   sizes.gateways,   sizes.workers_max};
+                             options.generation,   sizes.gateways,   sizes.workers_of_generation()};
   if (auto started = options.plugins.start_process(process); !started) {
     log::error("{}", started.error().message);
     ::_exit(1);

@@ -233,7 +233,7 @@ def test_the_code_behind_a_request_runs_before_the_next_one(server, tmp_path, fl
     wait_until(lambda: log.read_text().count("behind") == 3, "the code has run three times")
     assert log.read_text().split("\n")[:-1] == ["shutdown", "behind /one", "shutdown", "behind /exit", "shutdown", "behind /three"]
     if "rewind" in flags and not SANITIZED:
-        assert app.status()["respawns"] == 0
+        app.assert_always_rewound()
 
 
 @pytest.mark.skipif(SANITIZED, reason="the shadow memory of a sanitizer is too large to be rewound")
@@ -295,7 +295,7 @@ def test_a_worker_is_rewound_however_its_requests_end(server, preload, handler):
     script = ["--preload-script", "root/preload.php"] if preload else ["--worker-script", "root/worker.php"]
     app = server(files, workers=1, flags=["--isolation", "rewind", *script])
     assert len({app.get("/").text for _ in range(30)}) == 1
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()
 
 
 @pytest.mark.parametrize("flags", [(), ("--cow",)], ids=["worker", "cow"])

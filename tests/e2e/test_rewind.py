@@ -45,7 +45,7 @@ def test_one_process_serves_request_after_request(rewound):
     with app.client() as client:
         assert len({client.get("/").text for _ in range(100)}) == 1
     assert (app.root / "boots").stat().st_size == 1
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()
     assert "rewound after each request" in app.banner()
 
 
@@ -56,7 +56,7 @@ def test_a_large_body_need_not_fit_into_memory(rewound):
     body = os.urandom(1 << 20) * 64
     for _ in range(2):
         assert app.request("PUT", "/", body=body).text == "0 " + hashlib.md5(body).hexdigest()
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()
 
 
 def test_ten_leaks_leave_nothing(rewound):
@@ -64,7 +64,7 @@ def test_ten_leaks_leave_nothing(rewound):
     first, *others = [app.get("/").json() for _ in range(20)]
     assert (first["static"], first["singleton"], first["global"], first["handler"]) == (1, 1, None, "none")
     assert all(other == first for other in others), others
-    assert app.status()["respawns"] == 0  # put back, not replaced
+    app.assert_always_rewound()
 
 
 @pytest.mark.parametrize("boot, handler", [
@@ -141,7 +141,7 @@ def test_files_and_connections_that_a_request_leaves_open_are_closed(rewound):
                   " $GLOBALS['d'] = opendir('/'); echo count(scandir('/proc/self/fd'));")
     counts = {app.get("/").text for _ in range(10)}
     assert len(counts) == 1
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()
 
 
 def test_a_connection_that_is_open_before_the_first_request_is_nobodys(rewound):
@@ -170,7 +170,7 @@ def test_what_a_request_leaves_open_is_closed_as_at_the_end_of_a_script(rewound,
         assert gzip.decompress((tmp_path / "out.gz").read_bytes()) == b"compressed"
         wait_until((tmp_path / "out.zip").exists, "the archive is written")
         (tmp_path / "out.zip").unlink()
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()
 
 
 def test_files_that_the_boot_has_open_are_read_from_the_same_place_by_every_request(rewound, tmp_path):
@@ -273,7 +273,7 @@ echo 'fine', isset($GLOBALS['late']) ? 'left' : '';""")
         assert app.get("/throw").status == 500
         assert app.get("/early").text == "early"
         assert app.get("/").text == "fine"
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()
 
 
 def test_sessions_uploads_and_deferred_work_follow_their_request(rewound, tmp_path):
@@ -367,7 +367,7 @@ def test_opcache_and_jit_go_on_working(rewound):
     (app.root / "lib.php").write_text("<?php function lib($n) { $s = 0; for ($i = 0; $i < $n; $i++) $s += $i % 7; return $s; }")
     answers = {json.dumps(app.get("/").json()) for _ in range(200)}
     assert answers == {"[14996, true]"} or len(answers) == 1
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()
 
 
 def test_regular_expressions_are_compiled_once_and_not_for_each_request(rewound):
@@ -384,4 +384,4 @@ def test_regular_expressions_are_compiled_once_and_not_for_each_request(rewound)
     code = sum("rwxp" in line for line in open(f"/proc/{worker}/maps"))
     template = sum("rwxp" in line for line in open(f"/proc/{app.pids('template')[0]}/maps"))
     assert code > template
-    assert app.status()["respawns"] == 0
+    app.assert_always_rewound()

@@ -251,6 +251,11 @@ class Server:
 
         wait_until(nothing, lambda: f"no slot or block is in use: {self.status()['exchange']}")
 
+    def assert_always_rewound(self):
+        """No process has taken the place of another one: neither after a crash nor because it could not be rewound."""
+        status = self.status()
+        assert (status["respawns"], status["rewinding"]["reasons"]) == (0, {}), self.error_log()
+
     def pids(self, role):
         return [process["pid"] for process in self.status()["processes"] if process["role"] == role]
 

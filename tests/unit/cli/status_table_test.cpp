@@ -36,6 +36,19 @@ TEST_CASE("where the number of workers adapts, the wanted one is shown with its 
   CHECK(table.find("7 of 9 workers (2 to 16), 0 queued") != std::string::npos);
 }
 
+TEST_CASE("workers that could not be rewound are counted by their reasons, the most frequent one first") {
+  const std::string table = status_table(R"({"workers_configured":2,"workers_alive":2,"processes":[],
+    "rewinding":{"forks_each":true,"not_rewound":12,"reasons":{"a thread":2,"a child":10}}})")
+                                .value();
+  CHECK(table.find("in all\n10 not rewound: a child\n2 not rewound: a thread\n"
+                   "each request has a process of its own for now\n\nPROCESS") != std::string::npos);
+  for (const char* nothing :
+       {R"(null)", R"(7)", R"({})", R"({"forks_each":false,"reasons":{}})", R"({"reasons":[1]})"}) {
+    const std::string none = status_table(std::string(R"({"processes":[],"rewinding":)") + nothing + "}").value();
+    CHECK(none.find("in all\n\nPROCESS") != std::string::npos);
+  }
+}
+
 TEST_CASE("sidecars are called by their names, for which the first column makes room") {
   const std::string table = status_table(R"({"processes":[
     {"role":"master","pid":10,"state":"idle"},

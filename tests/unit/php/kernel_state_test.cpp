@@ -12,6 +12,7 @@
 
 namespace {
 
+using askr::exchange::NotRewound;
 using askr::php::KernelState;
 
 // In a process of its own: what is changed there is that process's.
@@ -31,7 +32,7 @@ TEST_CASE("descriptors, signal handlers, umask and directory are put back") {
           const int fd = ::open("/dev/null", O_RDONLY);
           ::signal(SIGUSR1, SIG_IGN);
           ::umask(0111);
-          if (::chdir("/") != 0 || !state.can_be_put_back()) return false;
+          if (::chdir("/") != 0 || state.why_not_put_back() != NotRewound::no) return false;
           state.put_back();
           char folder[4096];
           struct sigaction action {};
@@ -61,12 +62,12 @@ TEST_CASE("a descriptor that was closed or became another file cannot be put bac
   const int fd = ::open("/dev/null", O_RDONLY);
   CHECK(in_child([fd](KernelState& state) {
           ::close(fd);
-          return !state.can_be_put_back();
+          return state.why_not_put_back() == NotRewound::descriptor;
         }) == 0);
   CHECK(in_child([fd](KernelState& state) {
           const int other = ::open("/dev/zero", O_RDONLY);
           ::dup2(other, fd);
-          return !state.can_be_put_back();
+          return state.why_not_put_back() == NotRewound::descriptor;
         }) == 0);
   ::close(fd);
 }
@@ -78,9 +79,9 @@ TEST_CASE("a child that lives cannot be put back, one that has ended is done wit
             ::pause();
             ::_exit(0);
           }
-          const bool refused = !state.can_be_put_back();
+          const bool refused = state.why_not_put_back() == NotRewound::child;
           ::kill(child, SIGKILL);
-          while (!state.can_be_put_back()) ::usleep(1000);
+          while (state.why_not_put_back() != NotRewound::no) ::usleep(1000);
           return refused;
         }) == 0);
 }
@@ -88,7 +89,7 @@ TEST_CASE("a child that lives cannot be put back, one that has ended is done wit
 TEST_CASE("another process than the one it was taken in is refused") {
   CHECK(in_child([](KernelState& state) {
           const pid_t child = ::fork();
-          if (child == 0) ::_exit(state.can_be_put_back() ? 1 : 0);
+          if (child == 0) ::_exit(state.why_not_put_back() == NotRewound::identity ? 0 : 1);
           int status = 1;
           ::waitpid(child, &status, 0);
           return status == 0;

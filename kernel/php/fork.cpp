@@ -64,7 +64,7 @@ void tidy_memory() {
 void become(const Forked& forked) {
   state.fork_point = nullptr;
   reseed_php();
-  reopen_readable_files();
+  separate_open_files();
   if (forked.sidecar != nullptr) {
     become_sidecar(*forked.sidecar, *forked.assigned, forked.script);
     return;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "php/open_files.hpp"
+#include "php/openers.hpp"
 #include "php/zend.hpp"
 
 #include <fmt/core.h>
@@ -16,39 +17,66 @@ namespace {
 
 OpenFiles of_the_server;
 
+// " (by fsockopen() in /srv/app/boot.php:12)"
+std::string by_whom(int fd, const std::string& target) {
+  const std::string opener = opener_of(fd, target);
+  return opener.empty() ? "" : fmt::format(" (by {})", opener);
+}
+
 // Datagrams (the system's log) mix without harm.
-std::string socket_hazard(int fd) {
+std::string socket_hazard(int fd, const std::string& by) {
   int type = 0;
   socklen_t size = sizeof type;
   if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type == SOCK_DGRAM) return {};
   const std::string peer = peer_address(fd);
   if (!peer.empty()) {
     return fmt::format(
-        "a connection to {} is open: all workers would talk over it at once; close it in "
+        "a connection to {} is open{}: all workers would talk over it at once; close it in "
         "askr_before_fork(), open it in askr_after_fork() or on first use",
-        peer);
+        peer, by);
   }
   const std::string own = own_address(fd);
   if (own.empty()) return {};
-  return fmt::format("a socket of {} is open, which all workers would share", own);
+  return fmt::format("a socket of {} is open{}, which all workers would share", own, by);
 }
 
-std::string file_hazard(int fd, const std::string& path) {
+std::string file_hazard(int fd, const std::string& path, const std::string& by) {
   struct stat facts {};
   if (::fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) return {};
   const int flags = ::fcntl(fd, F_GETFL);
   if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_APPEND) != 0) return {};
   return fmt::format(
-      "the file {} is open for writing: all workers would share one position in it; close it in "
+      "the file {} is open for writing{}: all workers would share one position in it; close it in "
       "askr_before_fork()",
-      path);
+      path, by);
+}
+
+// What the kernel makes for one process, and several can have: each would see what is meant for another one.
+std::string kernel_object_hazard(std::string_view target, const std::string& by) {
+  struct Kind {
+    std::string_view target, name;
+  };
+  constexpr Kind kKinds[] = {
+      {"anon_inode:[eventfd]", "a counter of events (eventfd)"},
+      {"anon_inode:[eventpoll]", "an event loop (epoll)"},
+      {"anon_inode:[io_uring]", "a queue of the kernel (io_uring)"},
+      {"anon_inode:inotify", "a watch of files (inotify)"},
+      {"anon_inode:[timerfd]", "a timer (timerfd)"},
+      {"anon_inode:[signalfd]", "a queue of signals (signalfd)"},
+  };
+  for (const Kind& kind : kKinds) {
+    if (kind.target == target) return fmt::format("{} is open{}, which all workers would share", kind.name, by);
+  }
+  return {};
 }
 
 std::string hazard_of(int fd, const std::string& target) {
-  if (target.starts_with("socket:")) return socket_hazard(fd);
-  if (target.starts_with("pipe:")) return "a pipe to another process is open, which all workers would share";
-  if (target == "anon_inode:[eventpoll]") return "an event loop (epoll) is open, which all workers would share";
-  return target.starts_with('/') ? file_hazard(fd, target) : std::string();
+  const std::string by = by_whom(fd, target);
+  if (target.starts_with("socket:")) return socket_hazard(fd, by);
+  if (target.starts_with("pipe:")) {
+    return fmt::format("a pipe to another process is open{}, which all workers would share", by);
+  }
+  return target.starts_with('/') ? file_hazard(fd, target, by) : kernel_object_hazard(target, by);
 }
 
 unsigned count_threads() {
@@ -102,20 +130,36 @@ bool is_the_servers(int fd, const std::string& target) {
   return known != of_the_server.end() && known->second == target;
 }
 
+OpenFiles files_of_scripts() {
+  OpenFiles files = open_files();
+  std::erase_if(files, [](const auto& file) { return is_the_servers(file.first, file.second); });
+  return files;
+}
+
 }  // namespace
 
 void remember_open_files() {
   of_the_server = open_files();
 }
 
-void reopen_readable_files() {
+void separate_open_files() {
   for (const int fd : readable) reopen(fd);
+  renew_channels();
+}
+
+std::vector<Channel> own_channels() {
+  std::vector<Channel> channels = find_channels(files_of_scripts());
+  std::erase_if(channels, [](const Channel& channel) { return channel.is_from_before_fork(); });
+  return channels;
 }
 
 std::vector<std::string> find_shared_files() {
+  OpenFiles files = files_of_scripts();
+  for (const Channel& channel : own_channels()) {
+    for (const int fd : channel.descriptors()) files.erase(fd);
+  }
   std::vector<std::string> hazards;
-  for (const auto& [fd, target] : open_files()) {
-    if (is_the_servers(fd, target)) continue;
+  for (const auto& [fd, target] : files) {
     std::string hazard = hazard_of(fd, target);
     if (!hazard.empty()) hazards.push_back(std::move(hazard));
   }
@@ -124,9 +168,11 @@ std::vector<std::string> find_shared_files() {
 
 std::vector<std::string> find_fork_hazards() {
   std::vector<std::string> hazards = find_shared_files();
-  for (const auto& [fd, target] : open_files()) {
-    if (!is_the_servers(fd, target) && is_readable(fd)) readable.push_back(fd);
+  const OpenFiles files = files_of_scripts();
+  for (const auto& [fd, target] : files) {
+    if (is_readable(fd)) readable.push_back(fd);
   }
+  prepare_channels(files);
   if (const unsigned threads = count_threads(); threads > 1) {
     hazards.push_back(fmt::format(
         "an extension has started {} threads, which do not exist in workers; make it do so on first use", threads - 1));

@@ -22,6 +22,7 @@ namespace {
 using exchange::NotRewound;
 
 zend_ulong first_resource = 0;  // that a request could make
+ChannelContents channels;
 
 // Those of the boot live on until the worker ends.
 void close_new_resources() {
@@ -53,6 +54,7 @@ bool shall_rewind() {
 NotRewound go_back() {
   if (state.port->has_forked() || state.port->is_copy()) return NotRewound::forked;
   if (state.port->log_was_reopened()) return NotRewound::log_reopened;
+  if (!channels.put_back()) return NotRewound::descriptor;
   return rewind();
 }
 
@@ -61,6 +63,7 @@ NotRewound go_back() {
 void begin_rewinding() {
   if (!shall_rewind()) return;
   remember_boot_objects();
+  channels.take(own_channels());
   first_resource = static_cast<zend_ulong>(EG(regular_list).nNextFreeElement);
   reseed_openssl();  // now, so that it is quick later
   prepare_regex_lessons();

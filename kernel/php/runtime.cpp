@@ -16,6 +16,7 @@
 #include "php/input_filter.hpp"
 #include "php/opcache.hpp"
 #include "php/opcache_clock.hpp"
+#include "php/openers.hpp"
 #include "php/pcntl.hpp"
 #include "php/preload.hpp"
 #include "php/programs.hpp"
@@ -134,6 +135,7 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   if (state.worker_mode) watch_uploads();
   watch_opcache_reset();
   if (options.rewind) watch_programs();
+  if (options.boot_in_template || !options.preload_script.empty()) watch_openers();
   warn_about_unread_ini_files(facts.warnings);
   warn_about_unknown_settings(options, facts.warnings);
   warn_about_folder_settings(options, facts.warnings);

@@ -75,7 +75,7 @@ void become_piece() {
   state.failure.seen = state.failure.fatal = false;
   BG(user_shutdown_function_names) = nullptr;  // the warm process runs them
   reseed_php();
-  reopen_readable_files();
+  separate_open_files();
   if (piece.record != nullptr) install_test_handlers(*piece.record);
 }
 

@@ -54,14 +54,6 @@ size_t find_areas(std::span<Area> areas, std::span<char> buffer) {
   return count;
 }
 
-size_t address_space_pages(int fd) {
-  char buffer[64];
-  const size_t size = read_at(fd, buffer, sizeof buffer, 0);
-  size_t pages = 0;
-  std::from_chars(buffer, buffer + size, pages);
-  return pages;
-}
-
 size_t read_at(int fd, void* buffer, size_t size, uint64_t offset) {
   const ssize_t got = ::pread(fd, buffer, size, static_cast<off_t>(offset));
   return got < 0 ? 0 : static_cast<size_t>(got);

@@ -42,10 +42,6 @@ class PageState {
 template <class Visit>
 bool for_each_page(int fd, const Area& area, std::span<uint64_t> buffer, Visit&& visit);
 
-// The size of the address space in pages, which changes with each mapping that comes or goes; 0: cannot be read. `fd`
-// is /proc/self/statm.
-size_t address_space_pages(int fd);
-
 // Bytes read from the start of the descriptor's file, at most the buffer.
 size_t read_at(int fd, void* buffer, size_t size, uint64_t offset);
 

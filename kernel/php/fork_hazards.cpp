@@ -142,6 +142,14 @@ void remember_open_files() {
   of_the_server = open_files();
 }
 
+std::vector<int> server_files() {
+  std::vector<int> files;
+  for (const auto& [fd, target] : open_files()) {
+    if (is_the_servers(fd, target)) files.push_back(fd);
+  }
+  return files;
+}
+
 void separate_open_files() {
   for (const int fd : readable) reopen(fd);
   renew_channels();

@@ -11,6 +11,8 @@ namespace askr::php {
 
 // Remembers what the server itself has open. Once PHP has started, before any script.
 void remember_open_files();
+// What it has open, of these.
+std::vector<int> server_files();
 // In a forked process: files and folders that a script had open for reading are opened anew, so that each process has a
 // position of its own in them, and channels are made anew.
 void separate_open_files();

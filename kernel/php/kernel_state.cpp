@@ -35,11 +35,6 @@ bool has_child() {
   return child == 0;
 }
 
-bool has_threads() {
-  struct stat facts {};
-  return ::stat("/proc/self/task", &facts) != 0 || facts.st_nlink != 3;  // ".", ".." and one
-}
-
 void close_between(int first, int last) {
   if (first <= last) ::syscall(SYS_close_range, first, last, 0);
 }
@@ -62,7 +57,7 @@ void KernelState::read(Identity& identity) {
   }
 }
 
-bool KernelState::take() {
+bool KernelState::take(std::span<const int> of_the_server) {
   directory_ = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   DIR* folder = ::opendir("/proc/self/fd");
   if (folder == nullptr) return false;
@@ -74,7 +69,9 @@ bool KernelState::take() {
     if (entry->d_name[0] == '.' || fd == ::dirfd(folder) || ::fstat(fd, &facts) != 0) continue;
     fits = file_count_ < kMostFiles;
     if (!fits) break;
-    files_[file_count_++] = {fd, facts.st_dev, facts.st_ino, reading_position(fd, facts)};
+    const bool is_the_servers =
+        fd == directory_ || std::find(of_the_server.begin(), of_the_server.end(), fd) != of_the_server.end();
+    files_[file_count_++] = {fd, facts.st_dev, facts.st_ino, reading_position(fd, facts), is_the_servers};
   }
   ::closedir(folder);
   std::sort(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_),
@@ -85,32 +82,38 @@ bool KernelState::take() {
   return fits && directory_ >= 0;
 }
 
-exchange::NotRewound KernelState::why_not_put_back() const {
+exchange::NotRewound KernelState::why_not_put_back(Look look) const {
   using exchange::NotRewound;
-  Identity now;
-  read(now);
-  if (now.limits != identity_.limits) return NotRewound::limits;
-  if (now != identity_) return NotRewound::identity;
+  if (look == Look::complete) {
+    Identity now;
+    read(now);
+    if (now.limits != identity_.limits) return NotRewound::limits;
+    if (now != identity_) return NotRewound::identity;
+  }
   if (has_child()) return NotRewound::child;
-  if (has_threads()) return NotRewound::thread;
   const bool has_files =
-      std::all_of(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_), [](const File& file) {
+      std::all_of(files_.begin(), files_.begin() + static_cast<ptrdiff_t>(file_count_), [look](const File& file) {
         struct stat facts {};
+        if (!file.is_seen(look)) return true;
         return ::fstat(file.fd, &facts) == 0 && facts.st_dev == file.device && facts.st_ino == file.inode;
       });
   return has_files ? NotRewound::no : NotRewound::descriptor;
 }
 
-void KernelState::put_back() const {
+void KernelState::put_back(Look look) const {
   int next = 0;
   for (size_t index = 0; index < file_count_; ++index) {
     const File& file = files_[index];
     close_between(next, file.fd - 1);
     next = file.fd + 1;
-    if (file.position >= 0) ::lseek(file.fd, file.position, SEEK_SET);
+    if (file.position >= 0 && file.is_seen(look)) ::lseek(file.fd, file.position, SEEK_SET);
   }
   ::syscall(SYS_close_range, next, ~0U, 0);
-  signals_.put_back();
+  if (look == Look::complete) {
+    signals_.put_back();
+  } else {
+    stop_time_limit();
+  }
   ::umask(mask_);
   [[maybe_unused]] const int moved = ::fchdir(directory_);
 }

@@ -7,21 +7,27 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "exchange/not_rewound.hpp"
 #include "php/signal_state.hpp"
 
 namespace askr::php {
 
+// How closely is looked: at all of it, or at what no function of PHP can change without being noticed
+// (process_changes.hpp) only as far as that costs no system call for each signal, limit and descriptor.
+enum class Look : uint8_t { quick, complete };
+
 // Plain data, so that it can live in any memory.
 class KernelState {
  public:
-  // False: more descriptors are open than fit.
-  bool take();
+  // Scripts have no way to what the server itself has open. False: more descriptors are open than fit.
+  bool take(std::span<const int> of_the_server);
   // `no` where nothing has happened to the process that could not be put back: the descriptors are still the same
-  // files, there are no children and no threads, user, groups and limits are the same.
-  [[nodiscard]] exchange::NotRewound why_not_put_back() const;
-  void put_back() const;
+  // files, there are no children, user, groups and limits are the same.
+  [[nodiscard]] exchange::NotRewound why_not_put_back(Look look) const;
+  void put_back(Look look) const;
 
  private:
   struct File {
@@ -29,6 +35,8 @@ class KernelState {
     dev_t device;
     ino_t inode;
     off_t position;  // of files and folders open for reading; -1: has none
+    bool is_the_servers;
+    [[nodiscard]] bool is_seen(Look look) const { return look == Look::complete || !is_the_servers; }
   };
   // Whoever changes these cannot change them back, or would do so for a reason.
   struct Identity {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -13,9 +12,11 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <vector>
 
 #include "php/address_space.hpp"
 #include "php/kernel_state.hpp"
+#include "php/process_facts.hpp"
 
 namespace askr::php {
 namespace {
@@ -135,9 +136,10 @@ struct Rewinder {
   ucontext_t here;   // inside take_checkpoint()
   ucontext_t there;  // on a stack of its own
   bool going_back;
-  int pagemap, statm;
-  size_t space;  // pages of address space
-  long faults;   // of this process, when the list was last known to be complete
+  int pagemap, stat;
+  ProcessMarks marks;  // at the checkpoint
+  uint64_t space;      // bytes of address space
+  uint64_t faults;     // of this process, when the list was last known to be complete; 0: it never was
   uintptr_t heap_end, stack_begin;
   size_t area_count;
   std::array<Area, kMostAreas> areas;
@@ -152,9 +154,10 @@ struct Rewinder {
   alignas(16) std::array<char, kStackSize> stack;
   alignas(kPage) std::array<char, kMostPages * kPage> store;  // of `kept`
 
-  bool open();
+  bool open(std::span<const int> of_the_server);
   bool take();
-  NotRewound complete_list();
+  NotRewound put_kernel_back(Look look, ProcessFacts& facts) const;
+  NotRewound complete_list(ProcessFacts& facts);
 
  private:
   bool find_own_areas();
@@ -171,28 +174,28 @@ struct Rewinder {
 
 Rewinder* rewinder = nullptr;
 
-long count_faults() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_minflt + usage.ru_majflt;
-}
-
-bool Rewinder::open() {
+bool Rewinder::open(std::span<const int> of_the_server) {
   pagemap = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  statm = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  stat = ::open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
   going_back = false;
-  return pagemap >= 0 && statm >= 0 && kernel.take();
+  std::vector<int> known(of_the_server.begin(), of_the_server.end());
+  known.insert(known.end(), {pagemap, stat});
+  ProcessFacts facts{};
+  if (pagemap < 0 || !read_process_facts(stat, facts) || !kernel.take(known)) return false;
+  marks = facts.marks;
+  return true;
 }
 
 bool Rewinder::take() {
-  return find_own_areas() && keep_differences() && complete_list() == NotRewound::no;
+  ProcessFacts facts{};
+  return find_own_areas() && keep_differences() && read_process_facts(stat, facts) &&
+         complete_list(facts) == NotRewound::no;
 }
 
 bool Rewinder::find_own_areas() {
   area_count = find_areas(areas, text);
   heap_end = reinterpret_cast<uintptr_t>(::sbrk(0));
-  space = address_space_pages(statm);
-  faults = -1;
+  space = faults = 0;
   const auto here_now = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   size_t all_pages = 0;
   for (size_t index = 0; index < area_count; ++index) {
@@ -289,7 +292,6 @@ NotRewound Rewinder::put_address_space_back() {
     }
     unmap(at, found[index].end);
   }
-  space = address_space_pages(statm);
   return NotRewound::no;
 }
 
@@ -314,15 +316,31 @@ bool Rewinder::has_all_areas(size_t count) const {
   return true;
 }
 
-NotRewound Rewinder::complete_list() {
-  const size_t space_now = address_space_pages(statm);
-  if (space_now == 0) return NotRewound::unreadable;
-  if (space_now == space && count_faults() == faults) return NotRewound::no;
+NotRewound Rewinder::complete_list(ProcessFacts& facts) {
+  if (facts.threads != 1) return NotRewound::thread;
+  if (facts.space == space && facts.faults == faults) return NotRewound::no;
   // The same size may be other mappings.
   if (const NotRewound why = put_address_space_back(); why != NotRewound::no) return why;
   if (const NotRewound why = list_pages(); why != NotRewound::no) return why;
-  faults = count_faults();
+  if (!read_process_facts(stat, facts)) return NotRewound::unreadable;
+  space = facts.space;
+  faults = facts.faults;
   return NotRewound::no;
+}
+
+// Signals are blocked afterwards: nobody shall write anything from here on. What was not looked for shows in the marks,
+// if it was done in another way.
+NotRewound Rewinder::put_kernel_back(Look look, ProcessFacts& facts) const {
+  sigset_t all;
+  sigfillset(&all);
+  for (;; look = Look::complete) {
+    if (const NotRewound why = kernel.why_not_put_back(look); why != NotRewound::no) return why;
+    kernel.put_back(look);
+    ::sigprocmask(SIG_SETMASK, &all, nullptr);
+    if (!read_process_facts(stat, facts)) return NotRewound::unreadable;
+    if (look == Look::complete || facts.marks == marks) return NotRewound::no;
+    ::sigprocmask(SIG_SETMASK, &here.uc_sigmask, nullptr);
+  }
 }
 
 // On a stack of its own: the other one is among what is copied. Calls nothing before all is back.
@@ -339,15 +357,16 @@ void go_back() {
   ::setcontext(&r.here);
 }
 
-bool make_rewinder() {
+bool make_rewinder(std::span<const int> of_the_server) {
   void* memory = image != nullptr ? map_shared(sizeof(Rewinder)) : nullptr;
   if (memory == nullptr) return false;
   rewinder = new (memory) Rewinder;
-  if (!rewinder->open()) return false;
+  if (!rewinder->open(of_the_server)) return false;
   ::getcontext(&rewinder->there);
   rewinder->there.uc_stack.ss_sp = rewinder->stack.data();
   rewinder->there.uc_stack.ss_size = rewinder->stack.size();
   rewinder->there.uc_link = nullptr;
+  sigfillset(&rewinder->there.uc_sigmask);
   ::makecontext(&rewinder->there, go_back, 0);
   return true;
 }
@@ -367,8 +386,8 @@ bool take_image() {
   return false;
 }
 
-Checkpoint take_checkpoint() {
-  if (rewinder == nullptr && !make_rewinder()) return Checkpoint::unavailable;
+Checkpoint take_checkpoint(std::span<const int> of_the_server) {
+  if (rewinder == nullptr && !make_rewinder(of_the_server)) return Checkpoint::unavailable;
   ::getcontext(&rewinder->here);
   if (rewinder->going_back) {
     rewinder->going_back = false;
@@ -377,20 +396,16 @@ Checkpoint take_checkpoint() {
   return rewinder->take() ? Checkpoint::taken : Checkpoint::unavailable;
 }
 
-NotRewound rewind() {
+NotRewound rewind(Look look) {
   if (rewinder == nullptr) return NotRewound::too_large;
-  if (const NotRewound why = rewinder->kernel.why_not_put_back(); why != NotRewound::no) return why;
-  rewinder->kernel.put_back();
-  sigset_t all;
-  sigfillset(&all);
-  sigset_t before;
-  ::sigprocmask(SIG_SETMASK, &all, &before);
-  const NotRewound why = rewinder->complete_list();
+  ProcessFacts facts{};
+  NotRewound why = rewinder->put_kernel_back(look, facts);
+  if (why == NotRewound::no) why = rewinder->complete_list(facts);
   if (why == NotRewound::no) {
     rewinder->going_back = true;
     ::setcontext(&rewinder->there);
   }
-  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::sigprocmask(SIG_SETMASK, &rewinder->here.uc_sigmask, nullptr);
   return why;
 }
 

@@ -23,8 +23,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "exchange/not_rewound.hpp"
+#include "php/kernel_state.hpp"
 
 namespace askr::php {
 
@@ -39,11 +41,11 @@ enum class Checkpoint : uint8_t {
   rewound,      // here again
   unavailable,  // this process cannot be rewound
 };
-// In a worker. Returns again for each rewind(), with all memory as it was the first time. Right after that it may be
-// called again: then this is the moment from now on.
-Checkpoint take_checkpoint();
+// In a worker. `of_the_server` are descriptors that no request can get at. Returns again for each rewind(), with all
+// memory as it was the first time. Right after that it may be called again: then this is the moment from now on.
+Checkpoint take_checkpoint(std::span<const int> of_the_server);
 
 // Does not return, but where it cannot be done: then this process must not serve another request. Between requests.
-exchange::NotRewound rewind();
+exchange::NotRewound rewind(Look look);
 
 }  // namespace askr::php

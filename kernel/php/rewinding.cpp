@@ -4,9 +4,11 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "php/binding_lessons.hpp"
 #include "php/fork_hazards.hpp"
 #include "php/fresh_request.hpp"
 #include "php/last_steps.hpp"
+#include "php/process_changes.hpp"
 #include "php/random_state.hpp"
 #include "php/regex_lessons.hpp"
 #include "php/request_objects.hpp"
@@ -50,12 +52,17 @@ bool shall_rewind() {
   return false;
 }
 
+bool learn() {
+  const bool has_new_regexes = learn_regexes();
+  return learn_bindings() || has_new_regexes;
+}
+
 // The request has ended, and what is left of it is taken back. Returns why not.
 NotRewound go_back() {
   if (state.port->has_forked() || state.port->is_copy()) return NotRewound::forked;
   if (state.port->log_was_reopened()) return NotRewound::log_reopened;
   if (!channels.put_back()) return NotRewound::descriptor;
-  return rewind();
+  return rewind(process_may_have_changed() ? Look::complete : Look::quick);
 }
 
 }  // namespace
@@ -67,9 +74,10 @@ void begin_rewinding() {
   first_resource = static_cast<zend_ulong>(EG(regular_list).nNextFreeElement);
   reseed_openssl();  // now, so that it is quick later
   prepare_regex_lessons();
-  Checkpoint checkpoint = take_checkpoint();
+  prepare_binding_lessons();
+  Checkpoint checkpoint = take_checkpoint(server_files());
   const bool has_gone_back = checkpoint == Checkpoint::rewound;  // and so have the generators of random numbers
-  while (checkpoint == Checkpoint::rewound && learn_regexes()) checkpoint = take_checkpoint();
+  while (checkpoint == Checkpoint::rewound && learn()) checkpoint = take_checkpoint({});
   if (has_gone_back) {
     reseed_php();
     reseed_openssl();
@@ -84,6 +92,7 @@ void start_over() {
   run_step_alone(close_new_resources);
   run_step_alone(free_request_objects);
   note_regexes();
+  note_bindings();
   give_up_rewinding(go_back());
 }
 

@@ -19,6 +19,7 @@
 #include "php/openers.hpp"
 #include "php/pcntl.hpp"
 #include "php/preload.hpp"
+#include "php/process_changes.hpp"
 #include "php/programs.hpp"
 #include "php/recycling.hpp"
 #include "php/request.hpp"
@@ -134,7 +135,10 @@ Result<RuntimeFacts> start_runtime(const RuntimeOptions& options) {
   import_request_into_environment();
   if (state.worker_mode) watch_uploads();
   watch_opcache_reset();
-  if (options.rewind) watch_programs();
+  if (options.rewind) {
+    watch_programs();
+    watch_process_changes();
+  }
   if (options.boot_in_template || !options.preload_script.empty()) watch_openers();
   warn_about_unread_ini_files(facts.warnings);
   warn_about_unknown_settings(options, facts.warnings);

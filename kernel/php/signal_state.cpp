@@ -28,6 +28,11 @@ void put_back_action(int signal, const struct sigaction& wanted, bool waits) {
 
 }  // namespace
 
+void stop_time_limit() {
+  const itimerval none{};
+  ::setitimer(ITIMER_PROF, &none, nullptr);
+}
+
 void SignalState::take() {
   for (int signal = 1; signal < kSignals; ++signal)
     ::sigaction(signal, nullptr, &actions_[static_cast<size_t>(signal)]);

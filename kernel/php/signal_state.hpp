@@ -8,6 +8,9 @@
 
 namespace askr::php {
 
+// The timer of set_time_limit(), which each request sets.
+void stop_time_limit();
+
 // Plain data, so that it can live in any memory.
 class SignalState {
  public:

@@ -93,15 +93,4 @@ TEST_CASE("after a fork a page is a process's own once it was written to") {
   CHECK(status == 0);
 }
 
-TEST_CASE("the size of the address space changes with each mapping") {
-  const int statm = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  const size_t before = address_space_pages(statm);
-  {
-    const Mapped memory(100);
-    CHECK(address_space_pages(statm) == before + 100);
-  }
-  CHECK(address_space_pages(statm) == before);
-  ::close(statm);
-}
-
 }  // namespace

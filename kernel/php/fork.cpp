@@ -5,9 +5,11 @@
 
 #include <malloc.h>
 
+#include <utility>
 #include <vector>
 
 #include "base/join.hpp"
+#include "php/boot_cost.hpp"
 #include "php/callables.hpp"
 #include "php/crash.hpp"
 #include "php/fork_hazards.hpp"
@@ -86,6 +88,7 @@ bool fork_unless_refused() {
   if (state.options.isolate) remember_boot_objects();
   std::vector<std::string> hazards = find_fork_hazards();
   if (refuse(hazards)) return false;
+  if (std::string why = judge_boot_cost(); !why.empty()) hazards.push_back(std::move(why));
   if (state.options.rewind && !take_image()) {
     hazards.emplace_back("workers cannot be rewound here; each request has a forked one of its own instead");
   }

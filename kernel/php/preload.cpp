@@ -7,6 +7,7 @@
 // superglobals.
 #include "php/preload.hpp"
 
+#include "php/boot_cost.hpp"
 #include "php/boot_info.hpp"
 #include "php/extension_requests.hpp"
 #include "php/fork.hpp"
@@ -146,6 +147,7 @@ Result<int> run_preloaded() {
   }
   enter_directory_of(state.script_filename);
   open_boot_info();
+  begin_boot_cost();
   run_in_php();
   if (state.sidecar != nullptr) return end_sidecar();
   if (end == End::left) {

@@ -13,6 +13,7 @@
 #include "php/worker_loop.hpp"
 
 #include "base/log.hpp"
+#include "php/boot_cost.hpp"
 #include "php/boot_info.hpp"
 #include "php/engine_state.hpp"
 #include "php/fork.hpp"
@@ -239,6 +240,7 @@ Result<int> run_worker_script() {
   enter_directory_of(state.script_filename);
   open_boot_info();
   take_over_prepended_files();
+  begin_boot_cost();
   run_script();
   if (state.options.paranoid && loop.started) sum_up_leaks();
   if (state.sidecar != nullptr) return end_sidecar();

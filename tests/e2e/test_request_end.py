@@ -6,6 +6,7 @@ either isolation) it is the same; a plain worker script keeps its objects, and w
 
 import pytest
 
+from askrtest.fpm import PROGRAM, Fpm
 from askrtest.scripts import UNBUFFERED
 from askrtest.wait import SANITIZED, wait_until
 
@@ -25,6 +26,19 @@ final class Handler implements SessionHandlerInterface {
     function destroy($id): bool { return true; }
     function gc($lifetime): int|false { return 0; }
     function __destruct() { echo 'handler '; }
+}
+"""
+
+EXITS = """
+final class Exits implements SessionHandlerInterface {
+    private $at; function __construct($at) { $this->at = $at; }
+    function at($step, $then) { if ($step === $this->at) exit; return $then; }
+    function open($path, $name): bool { return $this->at('open', true); }
+    function close(): bool { return $this->at('close', true); }
+    function read($id): string|false { return $this->at('read', ''); }
+    function write($id, $data): bool { return $this->at('write', true); }
+    function destroy($id): bool { return $this->at('destroy', true); }
+    function gc($lifetime): int|false { return $this->at('gc', 0); }
 }
 """
 
@@ -92,6 +106,44 @@ ENDINGS = {
                                   200, "body", {"X-Callback": "1"}),
     "exit in a generator's finally": ("$GLOBALS['g'] = (function () { try { yield 1; } finally { echo 'finally '; exit; } })();"
                                       " $GLOBALS['g']->current(); echo 'body ';", 200, "body finally ", {}),
+    "exit in shutdown functions that others register": (
+        in_turn("register_shutdown_function(function () { echo 'one '; register_shutdown_function(function () { echo 'two ';",
+                "register_shutdown_function(function () { echo 'three '; exit; }); }); register_shutdown_function(fn () => print('four ')); });",
+                SAYS), 200, "body one two four three destructed ", {}),
+    "exit in a shutdown function after exit": (
+        "register_shutdown_function(function () { echo 'one '; exit('bye '); }); echo 'body '; exit('first ');", 200, "body first one bye ", {}),
+    "exit in a shutdown function after an exception": (
+        "register_shutdown_function(function () { echo 'one '; exit; }); throw new Exception('x');", 500, "one ", {}),
+    "exit in a shutdown function after a fatal error": (
+        f"register_shutdown_function(function () {{ echo 'one '; exit; }}); {FATAL}", 500, "one ", {}),
+    "exit in a destructor and in a shutdown function": (
+        in_turn("register_shutdown_function(function () { echo 'one '; exit; });",
+                "$GLOBALS['x'] = new D(function () { echo 'x '; exit; });", SAYS), 200, "body one destructed x ", {}),
+    "exit in a destructor while the script runs": (
+        "$o = new D(function () { echo 'gone '; exit; }); echo 'body '; unset($o); echo 'no';", 200, "body gone ", {}),
+    "exit in the destructor of what a shutdown function made": (
+        "register_shutdown_function(function () { $o = new D(function () { echo 'gone '; exit; }); unset($o); echo 'no'; });"
+        " register_shutdown_function(fn () => print('no')); echo 'body ';", 200, "body gone ", {}),
+    "exit in a destructor that makes another such object": (
+        "$GLOBALS['x'] = new D(function () { echo 'x '; $GLOBALS['y'] = new D(function () { echo 'y '; exit; }); exit; });", 200, "x ", {}),
+    "exit in a callback of several buffers": (
+        "ob_start(fn ($t) => strtoupper($t)); ob_start(function ($t) { exit; }); ob_start(fn ($t) => $t . 'inner '); echo 'body ';", 200, "", {}),
+    "exit in a callback that flushes": (
+        "ob_start(function ($t, $phase) { if ($phase & PHP_OUTPUT_HANDLER_FLUSH) exit; return $t . 'end '; }); echo 'body '; ob_flush(); echo 'no';",
+        200, "body ", {}),
+    "exit in a callback after a shutdown function has called it": (
+        in_turn("ob_start(function ($t) { exit; });", "register_shutdown_function(function () { exit; });", SAYS), 200, "", {}),
+    "exit in an exception handler with output buffers": (
+        in_turn("ob_start(fn ($t) => strtoupper($t)); set_exception_handler(function () { echo 'handled '; exit; });", SAYS,
+                "throw new Exception('x');"), 200, "BODY HANDLED DESTRUCTED ", {}),
+    "exit in an exception handler and in what follows": (
+        in_turn("set_exception_handler(function () { echo 'handled '; exit; });",
+                "register_shutdown_function(function () { echo 'one '; exit; });",
+                "$GLOBALS['x'] = new D(function () { echo 'x '; exit; });", "throw new Exception('x');"), 200, "handled one x ", {}),
+    "exit in a tick function": ("register_tick_function(function () { echo 'tick '; exit; }); declare(ticks=1) { strlen(''); } echo 'no';",
+                                200, "tick ", {}),
+    "exit in an autoloader": ("spl_autoload_register(function () { echo 'load '; exit; }); class_exists('Missing'); echo 'no';",
+                              200, "load ", {}),
     "exit after the answer": ("echo 'body'; fastcgi_finish_request(); exit;", 200, "body", {}),
     "exit after the answer in a shutdown function": (
         "register_shutdown_function(function () { echo 'shut'; fastcgi_finish_request(); echo 'no'; exit; }); echo 'body ';",
@@ -145,6 +197,19 @@ ENDINGS = {
     "exit while a session is written": (
         in_turn("session_set_save_handler(new Handler(function () { exit; }), false); session_id('abcdef'); session_start();",
                 "echo 'body ';"), 200, "body handler ", {}),
+    **{f"exit while a session is {past}": (
+        in_turn(f"session_set_save_handler(new Exits('{step}'), false); {more}", "echo 'body ';"), 200, body, {})
+       for step, past, more, body in [
+           ("open", "opened", "session_start(); echo 'no';", ""),
+           ("read", "read", "session_id('abcdef'); session_start(); echo 'no';", ""),
+           ("close", "closed", "session_id('abcdef'); session_start();", "body "),
+           ("write", "closed by hand", "session_id('abcdef'); session_start(); session_write_close(); echo 'no';", ""),
+           ("destroy", "destroyed", "session_id('abcdef'); session_start(); session_destroy(); echo 'no';", ""),
+           ("gc", "tidied up", "session_id('abcdef'); ini_set('session.gc_probability', 100); session_start(); session_gc(); echo 'no';", ""),
+       ]},
+    "exit in a destructor and while a session is written": (
+        in_turn("session_set_save_handler(new Exits('write'), false); session_id('abcdef'); session_start();",
+                "$GLOBALS['x'] = new D(function () { echo 'x '; exit; }); echo 'body ';"), 200, "body x ", {}),
     "a session is open for destructors": (
         "session_start(); $GLOBALS['s'] = new D(fn () => print(session_status() === PHP_SESSION_ACTIVE ? 'open' : 'closed'));",
         200, "open", {}),
@@ -152,7 +217,7 @@ ENDINGS = {
 
 NAMES = list(ENDINGS)
 CODE = "switch ($_GET['n']) {\n" + "".join(f"case '{at}': {ENDINGS[name][0]} break;\n" for at, name in enumerate(NAMES)) + "}"
-DEFINITIONS = CLASSES + SESSION_HANDLER
+DEFINITIONS = CLASSES + SESSION_HANDLER + EXITS
 
 MODES = {
     "per request": ((), {"index.php": f"<?php {DEFINITIONS} {CODE}"}),
@@ -179,6 +244,24 @@ def in_mode(module_server):
         return started[mode]
 
     return get
+
+
+@pytest.fixture(scope="module")
+def fpm(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fpm")
+    (folder / "index.php").write_text(MODES["per request"][1]["index.php"])
+    with Fpm(folder, folder) as started:
+        yield started
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="php-fpm is not installed")
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_expected_is_what_php_fpm_answers(fpm, name):
+    _, expected, text, headers = ENDINGS[name]
+    status, fields, body = fpm.answer("/index.php", f"n={NAMES.index(name)}", [*UNBUFFERED, "display_errors=0"])
+    assert (status, body.decode()) == (expected, text)
+    for field, value in headers.items():
+        assert dict(fields).get(field) == value
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -35,15 +35,23 @@ class Fpm:
 
     def get(self, path):
         """The body of the answer."""
-        parameters = {"REQUEST_METHOD": "GET", "SCRIPT_FILENAME": f"{self.root}{path}", "SCRIPT_NAME": path, "REQUEST_URI": path,
-                      "QUERY_STRING": "", "DOCUMENT_ROOT": str(self.root), "SERVER_PROTOCOL": "HTTP/1.1"}
+        return self.answer(path)[2]
+
+    def answer(self, path, query="", ini=()):
+        """Its status, its fields and its body; `ini` as php_value."""
+        parameters = {"REQUEST_METHOD": "GET", "SCRIPT_FILENAME": f"{self.root}{path}", "SCRIPT_NAME": path,
+                      "REQUEST_URI": path + ("?" + query if query else ""), "QUERY_STRING": query,
+                      "DOCUMENT_ROOT": str(self.root), "SERVER_PROTOCOL": "HTTP/1.1", "PHP_VALUE": "\n".join(ini)}
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
             connection.connect(str(self.socket))
             connection.sendall(record(BEGIN, struct.pack("!HB5x", 1, 0)) + record(PARAMS, pairs(parameters)) + record(PARAMS)
                                + record(STDIN))
             with connection.makefile("rb") as answer:
-                return read_output(answer).partition(b"\r\n\r\n")[2]
+                head, _, body = read_output(answer).partition(b"\r\n\r\n")
+        fields = [tuple(part.strip() for part in line.split(":", 1)) for line in head.decode().split("\r\n") if ":" in line]
+        status = next((int(value.split()[0]) for name, value in fields if name == "Status"), 200)
+        return status, fields, body
 
 
 def record(kind, content=b""):

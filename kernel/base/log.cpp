@@ -3,8 +3,10 @@
 #include <spdlog/logger.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "base/account.hpp"
 #include "base/descriptor_shelf.hpp"
 #include "base/log_file.hpp"
 #include "base/log_sink.hpp"
@@ -18,6 +20,7 @@ const std::atomic<uint32_t> never_reopened{0};
 
 struct State {
   std::string path;
+  std::optional<Account> account;
   DescriptorShelf shelf;  // the file of `path`, for children
   bool is_child = false;
   std::string speaker;
@@ -95,24 +98,31 @@ void attach(State& state, std::shared_ptr<LogSink> sink) {
   apply_pattern(state);
 }
 
+void attach_file(State& state, UniqueFd file) {
+  const std::string warning = warn_of_readers("error log", state.path, file.get());
+  attach(state, std::make_shared<LogSink>(std::move(file)));
+  if (!warning.empty()) state.logger.warn(escape(warning));
+}
+
 // The master opens a file, for itself and for its children.
-Result<> open_for_all(State& state, const std::string& path) {
-  UniqueFd file = ASKR_TRY(open_log_file("error log", path, kMode));
+Result<> open_for_all(State& state, const std::string& path, const Account* account) {
+  UniqueFd file = ASKR_TRY(open_log_file("error log", path, kMode, account));
   DescriptorShelf shelf = ASKR_TRY(DescriptorShelf::create());
   ASKR_TRY(shelf.put(file.get()));
   state.shelf = std::move(shelf);
   state.path = path;
-  attach(state, std::make_shared<LogSink>(std::move(file)));
+  state.account = account != nullptr ? std::optional(*account) : std::nullopt;
+  attach_file(state, std::move(file));
   return ok();
 }
 
 // Without a new file the old one goes on: a line in the wrong place beats a lost one.
 void reopen(State& state) {
   if (state.path.empty()) return;
-  auto file = open_log_file("error log", state.path, kMode);
+  auto file = open_log_file("error log", state.path, kMode, state.account ? &*state.account : nullptr);
   auto shelved = file ? state.shelf.put(file.value().get()) : Result<>(file.error());
   if (shelved) {
-    attach(state, std::make_shared<LogSink>(std::move(file).value()));
+    attach_file(state, std::move(file).value());
   } else {
     state.logger.error("{}; the old one goes on", escape(shelved.error().message));
   }
@@ -129,15 +139,15 @@ bool take(State& state) {
 
 }  // namespace
 
-Result<> open(const std::string& path, Level threshold) {
+Result<> open(const std::string& path, Level threshold, const Account* account) {
   State& current = state();
+  current.logger.set_level(to_spdlog(threshold));
   if (path.empty()) {
     current.path.clear();
     attach(current, std::make_shared<LogSink>());
   } else {
-    ASKR_TRY(open_for_all(current, path));
+    ASKR_TRY(open_for_all(current, path, account));
   }
-  current.logger.set_level(to_spdlog(threshold));
   return ok();
 }
 

@@ -15,12 +15,17 @@
 
 #include "base/result.hpp"
 
+namespace askr {
+struct Account;
+}
+
 namespace askr::log {
 
 enum class Level { debug, info, warning, error };
 
-// Opens `path` (empty: standard error) for appending. Called once by the master before it forks.
-Result<> open(const std::string& path, Level threshold);
+// Opens `path` (empty: standard error) for appending. Called once by the master before it forks. `account`: as for
+// open_log_file().
+Result<> open(const std::string& path, Level threshold, const Account* account = nullptr);
 // Log rotation: the master opens the same path again (reopen_for_all), since others may not have the rights to. Each
 // other process takes a copy of that descriptor before its next line when `reopenings`, in shared memory, has changed.
 // No signal tells it to, which would cut short what PHP sleeps in. Made once by the master before it forks.

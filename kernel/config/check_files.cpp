@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/file_access.hpp"
+#include "base/redirectable_path.hpp"
 #include "config/account.hpp"
 
 namespace askr::config {
@@ -35,6 +36,7 @@ class FileChecker {
   void check_files_of_master() {
     check_log("server.access_log", loaded_.settings.server.access_log);
     check_log("server.error_log", loaded_.settings.server.error_log);
+    for_whom_.clear();
     check_control();
   }
 
@@ -88,6 +90,9 @@ class FileChecker {
 
   void check_log(std::string_view option, const std::string& path) {
     if (path.empty() || path == "-") return;
+    const bool is_of_account = account_ != nullptr && can_redirect(*account_, path);
+    const ActingAs acting(is_of_account ? account_ : nullptr);
+    for_whom_ = is_of_account ? " for " + account_->name : "";
     struct stat status {};
     const bool exists = stat(path.c_str(), &status) == 0;
     if (exists && S_ISDIR(status.st_mode)) {

@@ -22,9 +22,16 @@ namespace askr::gateway {
 namespace {
 
 constexpr const char* kStandardOutput = "-";
+constexpr const char* kWhat = "access log";
 
-Result<UniqueFd> open_file(const std::string& path) {
-  if (path != kStandardOutput) return open_log_file("access log", path, 0640);
+Result<UniqueFd> open_file(const std::string& path, const Account* account) {
+  if (path != kStandardOutput) {
+    UniqueFd file = ASKR_TRY(open_log_file(kWhat, path, 0640, account));
+    if (const std::string warning = warn_of_readers(kWhat, path, file.get()); !warning.empty()) {
+      log::warning("{}", warning);
+    }
+    return file;
+  }
   UniqueFd copy(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
   if (!copy) return system_error("cannot open the access log " + path);
   return copy;
@@ -42,15 +49,15 @@ double milliseconds_between(int64_t from, int64_t to) {
 
 }  // namespace
 
-AccessLog::AccessLog(std::string path, UniqueFd file, DescriptorShelf shelf)
-    : path_(std::move(path)), shelf_(std::move(shelf)) {
+AccessLog::AccessLog(std::string path, const Account* account, UniqueFd file, DescriptorShelf shelf)
+    : path_(std::move(path)), account_(account), shelf_(std::move(shelf)) {
   take(std::move(file));
 }
 
-Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path) {
-  UniqueFd file = ASKR_TRY(open_file(path));
+Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path, const Account* account) {
+  UniqueFd file = ASKR_TRY(open_file(path, account));
   DescriptorShelf shelf = ASKR_TRY(DescriptorShelf::create());
-  return std::unique_ptr<AccessLog>(new AccessLog(path, std::move(file), std::move(shelf)));
+  return std::unique_ptr<AccessLog>(new AccessLog(path, account, std::move(file), std::move(shelf)));
 }
 
 void AccessLog::take(UniqueFd file) {
@@ -61,7 +68,7 @@ void AccessLog::take(UniqueFd file) {
 Result<> AccessLog::reopen() {
   if (path_ == kStandardOutput) return ok();
   flush();
-  auto file = open_file(path_);
+  auto file = open_file(path_, account_);
   auto shelved = file ? shelf_.put(file.value().get()) : Result<>(file.error());
   if (!shelved) return Error{shelved.error().message + "; the old one goes on"};
   take(std::move(file).value());

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "base/account.hpp"
 #include "base/descriptor_shelf.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -22,7 +23,8 @@ class AccessLog {
  public:
   // Opens `path` for appending; "-" is standard output. Called by the master before it forks: all gateways then write
   // to the same open file, whole lines at a time.
-  static Result<std::unique_ptr<AccessLog>> open(const std::string& path);
+  // `account`: as for open_log_file(); it outlives this.
+  static Result<std::unique_ptr<AccessLog>> open(const std::string& path, const Account* account = nullptr);
 
   // Registers the hook under the id "access-log".
   void install(pipeline::Pipeline& pipeline);
@@ -43,7 +45,7 @@ class AccessLog {
   static constexpr size_t kMaxWaiting = 4U << 20;
 
  private:
-  AccessLog(std::string path, UniqueFd file, DescriptorShelf shelf);
+  AccessLog(std::string path, const Account* account, UniqueFd file, DescriptorShelf shelf);
   void take(UniqueFd file);
   void record(const pipeline::Transaction& transaction);
   void append_time();
@@ -53,6 +55,7 @@ class AccessLog {
   void limit_waiting();
 
   std::string path_;
+  const Account* account_;
   UniqueFd file_;
   DescriptorShelf shelf_;  // the file, for gateways
   bool is_regular_ = false;

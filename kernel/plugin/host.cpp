@@ -101,9 +101,11 @@ std::vector<arena::Region> Host::regions(unsigned gateways) const {
   return all;
 }
 
-Result<> Host::share(const arena::Arena& arena, exchange::Exchange& exchange) {
+Result<> Host::share(const arena::Arena& arena, exchange::Exchange& exchange, const Account* account) {
   arena_ = &arena;
   exchange_ = &exchange;
+  account_ = account;
+  const ActingAs acting(account_);
   if (const arena::Region* region = arena.find("kernel.metrics")) metrics_.attach(region->data);
   wakes_ = reinterpret_cast<std::atomic<uint64_t>*>(arena.find("kernel.wake")->data);
   for (const auto& plugin : plugins_) {
@@ -149,6 +151,7 @@ void Host::stop_process() {
 }
 
 void Host::stop_master() {
+  const ActingAs acting(account_);
   for (const auto& plugin : std::views::reverse(plugins_)) {
     if (plugin->callbacks().master_stop) plugin->callbacks().master_stop(plugin->self);
   }
@@ -203,6 +206,7 @@ std::pair<int, std::string> Host::run_command(std::string_view name, const std::
              if (text.data != nullptr) reinterpret_cast<Reply*>(self)->text.append(text.data, text.size);
            }},
           {}};
+  const ActingAs acting(account_);
   std::vector<askr_str> views;
   for (const std::string& argument : arguments) views.push_back({argument.data(), argument.size()});
   for (const auto& plugin : plugins_) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "arena/arena.hpp"
+#include "base/account.hpp"
 #include "base/result.hpp"
 #include "config/load.hpp"
 #include "exchange/exchange.hpp"
@@ -67,8 +68,9 @@ class Host {
 
   // What to ask the arena for: the host's own regions and those of the plugins.
   [[nodiscard]] std::vector<arena::Region> regions(unsigned gateways) const;
-  // Shared memory is there.
-  Result<> share(const arena::Arena& arena, exchange::Exchange& exchange);
+  // Shared memory is there. `account`: the master, as root, runs the plugins' code in its name from here on, so that
+  // the files which they write are the account's; it outlives the host. nullptr: as itself.
+  Result<> share(const arena::Arena& arena, exchange::Exchange& exchange, const Account* account);
 
   // In a gateway or worker, after its fork.
   Result<> start_process(const askr_process& process);
@@ -120,6 +122,7 @@ class Host {
   askr_php php_{};
   const arena::Arena* arena_ = nullptr;
   exchange::Exchange* exchange_ = nullptr;
+  const Account* account_ = nullptr;
   unsigned workers_min_ = 0;
   std::atomic<uint64_t>* wakes_ = nullptr;  // per gateway: the plugins to call
 };

@@ -52,11 +52,11 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
   ASKR_TRY(check_spool(server.spool_dir, account));
   std::vector<gateway::Listener> listeners =
       ASKR_TRY(gateway::bind_listeners(server, account != nullptr ? std::optional(account->group) : std::nullopt));
-  ASKR_TRY(log::open(server.error_log, ASKR_TRY(log::parse_level(server.log_level))));
+  ASKR_TRY(log::open(server.error_log, ASKR_TRY(log::parse_level(server.log_level)), account));
   log::set_speaker("master");
   std::unique_ptr<gateway::AccessLog> access_log;
   if (!server.access_log.empty()) {
-    access_log = ASKR_TRY(gateway::AccessLog::open(server.access_log));
+    access_log = ASKR_TRY(gateway::AccessLog::open(server.access_log, account));
   }
 
   const exchange::ExchangeOptions options = exchange_options(settings);
@@ -64,7 +64,7 @@ Result<int> run(const ServerPlan& plan, const std::function<void(const StartRepo
   arena::Arena arena = ASKR_TRY(arena::Arena::create(all_regions(settings, *plugins)));
   exchange::Exchange exchange = ASKR_TRY(exchange::Exchange::create(arena, options));
   const log::Following following(exchange.global().log_reopened);
-  ASKR_TRY(plugins->share(arena, exchange));
+  ASKR_TRY(plugins->share(arena, exchange, account));
   const std::unique_ptr<UploadFolder> uploads = ASKR_TRY(UploadFolder::create(server.spool_dir, account));
   std::unique_ptr<Master> master = ASKR_TRY(
       Master::create({settings, exchange, listeners, *plugins, *uploads, account, access_log.get(), on_ready}));

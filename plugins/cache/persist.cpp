@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "askr/sdk.hpp"
 #include "clock.hpp"
@@ -30,6 +31,12 @@ struct Record {
 int open_new(const std::string& path) {
   ::unlink(path.c_str());
   return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+// Said at the start, and not when the pages are to be saved.
+bool may_write_beside(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  return ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
 }
 
 // A file under another name until it is complete.
@@ -211,6 +218,9 @@ void save(ResponseStore& store, const std::string& path) {
 
 // What was read is forgotten again when the end of the file says that it is not whole.
 void restore(ResponseStore& store, const std::string& path) {
+  if (!may_write_beside(path)) {
+    askr::log::warning("cache.persist: nothing can be saved to " + path + ": " + std::strerror(errno));
+  }
   Reader reader(path);
   if (!reader.exists()) return;
   ::unlink(path.c_str());

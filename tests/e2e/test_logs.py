@@ -305,6 +305,21 @@ def test_the_error_log_is_not_for_everybody(server, tmp_path):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o640
 
 
+def test_logs_that_are_there_keep_their_mode_and_say_who_can_read_them(server, tmp_path):
+    for name, mode in (("error.log", 0o644), ("access.log", 0o604)):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    app = server(FILES, error_log=tmp_path / "error.log", access_log=tmp_path / "access.log")
+    app.get("/")
+    for name, what, mode in (("error.log", "error log", 0o644), ("access.log", "access log", 0o604)):
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
+        app.wait_log(f"warning (master: )?everybody can read the {what} {tmp_path}/{name}: ")
+    (tmp_path / "error.log").rename(tmp_path / "error.log.1")
+    app.signal(signal.SIGUSR1)
+    wait_until(lambda: (tmp_path / "error.log").exists(), "a new one")
+    assert (tmp_path / "error.log").stat().st_mode & 0o777 == 0o640
+
+
 # ---------------------------------------------------------------- no room
 
 

@@ -201,6 +201,121 @@ def test_logs_are_opened_by_root_and_reopened_for_all(serve, folder):
     wait_until(lambda: any("text=later" in line["path"] for line in app.access_lines()), "a later gateway writes there too")
 
 
+def users_folder(path):
+    path.mkdir()
+    os.chown(path, account().pw_uid, account().pw_gid)
+    return path
+
+
+def roots_file(folder):
+    file = folder / "secret"
+    file.write_text("of root\n")
+    file.chmod(0o600)
+    return file
+
+
+@needs_root
+@pytest.mark.parametrize("log", ["error", "access"])
+@pytest.mark.parametrize("leads", ["file", "folder", "hard"])
+def test_no_link_of_the_user_leads_root_to_another_file(serve, folder, log, leads):
+    logs = users_folder(folder / "logs")
+    target = roots_file(folder)
+    if leads == "folder":
+        (folder / "of-root").mkdir(mode=0o700)
+        (logs / "sub").symlink_to(folder / "of-root")
+        path = logs / "sub" / "log"
+    else:
+        path = logs / "log"
+        path.symlink_to(target) if leads == "file" else path.hardlink_to(target)
+    app = serve(wait=False, **{f"{log}_log": path})
+    app.expected_exit = 2
+    app.launch()
+    assert app.wait_exit() == 2
+    said = app.error_file.read_text()
+    assert f"{path}: Permission denied" in said
+    assert target.read_text() == "of root\n"
+    assert leads != "folder" or not list((folder / "of-root").iterdir())
+
+
+@needs_root
+@pytest.mark.parametrize("log", ["error", "access"])
+def test_no_link_that_comes_before_a_rotation_does(serve, folder, log):
+    logs = users_folder(folder / "logs")
+    target = roots_file(folder)
+    path = logs / "log"
+    app = serve(**{f"{log}_log": path})
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (account().pw_uid, 0o640)
+    path.rename(logs / "log.1")
+    path.symlink_to(target)
+    app.signal(signal.SIGUSR1)
+    wait_until(lambda: "the old one goes on" in app.error_file.read_text() + (logs / "log.1").read_text(), "it is refused")
+    path.unlink()
+    app.signal(signal.SIGUSR1)
+    wait_until(lambda: path.exists(), "the next rotation goes well")
+    app.get("/log.php?text=after")
+    wait_until(lambda: "after" in path.read_text(), "the new file is written to")
+    assert target.read_text() == "of root\n"
+
+
+@needs_root
+def test_links_of_root_lead_where_they_lead(serve, folder):
+    (folder / "disk").mkdir(mode=0o700)
+    (folder / "logs").symlink_to(folder / "disk")
+    app = serve(error_log=folder / "logs" / "error.log")
+    app.get("/log.php?text=it")
+    app.wait_log("from it")
+    assert (folder / "disk" / "error.log").stat().st_uid == 0
+
+
+@needs_root
+def test_standard_output_and_pipes_of_root_are_logs(serve, folder):
+    app = serve(error_log="/dev/stderr", access_log="/dev/stdout", wait=False)
+    app.start().get("/log.php?text=standard")
+    wait_until(lambda: "from standard" in app.error_file.read_text(), "the error log is standard error")
+    wait_until(lambda: '"path":"/log.php?text=standard"' in app.banner(), "the access log is standard output")
+    app.stop()
+    os.mkfifo(folder / "pipe", 0o600)
+    reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    app = serve(access_log=folder / "pipe")
+    app.get("/plain.txt")
+    wait_until(lambda: b"/plain.txt" in read_some(reader), "a line comes out of the pipe")
+    os.close(reader)
+
+
+def read_some(reader):
+    try:
+        return os.read(reader, 4096)
+    except BlockingIOError:
+        return b""
+
+
+@needs_root
+def test_what_plugins_write_is_the_users(serve, folder):
+    pages = users_folder(folder / "pages")
+    target = roots_file(folder)
+    (folder / "of-root").mkdir(mode=0o700)
+    app = serve(flags=["--response-cache", "100", "--cache-persist", pages / "saved"])
+    app.stop()
+    assert (pages / "saved").stat().st_uid == account().pw_uid
+    (pages / "sub").symlink_to(folder / "of-root")
+    app = serve(flags=["--response-cache", "100", "--cache-persist", pages / "sub" / "saved"])
+    app.wait_log(r"warning master: .*cache\.persist: nothing can be saved to .*/sub/saved: Permission denied")
+    app.stop()
+    assert not list((folder / "of-root").iterdir())
+    assert target.read_text() == "of root\n"
+
+
+@needs_root
+def test_config_check_looks_at_logs_as_the_server_will(folder):
+    (folder / "www").mkdir(mode=0o755)
+    (folder / "www/index.php").write_text("<?php")
+    logs = users_folder(folder / "logs")
+    (logs / "error.log").symlink_to(roots_file(folder))
+    run = run_askr("config-check", "--user", USER, "--root", "www", "--error-log", logs / "error.log", cwd=folder)
+    assert run.returncode == 2
+    assert f"--error-log: {logs}/error.log: Permission denied for {USER}" in run.stderr
+
+
 @needs_root
 def test_the_control_socket_is_for_root(serve):
     app = serve()

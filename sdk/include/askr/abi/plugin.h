@@ -4,6 +4,10 @@
  *        -> process_start -> drain -> process_stop                                    (each gateway and worker)
  *        -> master_stop                                                               (master)
  *
+ * When root has started the server for another user ([server] user), load to shm_request run as root, which may read
+ * what that user cannot, such as keys. All later steps, and commands, run as that user: so are the files that they
+ * write.
+ *
  * Before process_start: no threads, no sockets, no timers. The library is never closed. A step that answers an error
  * stops the start of the server; the text given to set_error is in the message.
  */

@@ -22,7 +22,7 @@ class OutputLimit {
     refill(now);
     const auto wanted = static_cast<int64_t>(size);
     // Once it was too much, some lines follow each other again: one in a thousand would tell nothing.
-    const bool fits = is_dropping() ? left_ >= kPerSecond : left_ >= wanted;
+    const bool fits = left_ >= (is_dropping() ? std::max(wanted, kPerSecond) : wanted);
     if (!fits) {
       ++lines_;
       bytes_ += size;

@@ -18,6 +18,7 @@
 #include "php/request_copy.hpp"
 #include "php/server_array.hpp"
 #include "php/server_names.hpp"
+#include "php/sidecar_output.hpp"
 #include "php/state.hpp"
 #include "php/variables.hpp"
 #include "php/worker_hooks.hpp"
@@ -43,6 +44,8 @@ extern "C" void askr_php_log(const char* message, int syslog_level) {
     std::fprintf(stderr, "%s\n", message);
   } else if (state.booting && state.failure.seen) {
     return;  // the end of the boot is reported in one line by whoever runs the script
+  } else if (state.sidecar != nullptr) {
+    log_sidecar_message(level_of(syslog_level), message);
   } else if (state.request != nullptr) {
     log::write(level_of(syslog_level), fmt::format("[{}] {}", state.request->id, message));
   } else {

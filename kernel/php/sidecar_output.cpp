@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "base/log.hpp"
 #include "base/output_limit.hpp"
 
 namespace askr::php {
@@ -15,15 +14,18 @@ std::string unfinished_line;  // static, see zend.hpp
 OutputLimit limit;
 
 void log_line() {
-  const bool dropped = limit.is_dropping();
-  if (limit.admits(unfinished_line.size() + 1, monotonic_now())) {
-    if (dropped) log::warning("{}", limit.take_report());
-    log::info("{}", unfinished_line);
-  }
+  log_sidecar_message(log::Level::info, unfinished_line);
   unfinished_line.clear();
 }
 
 }  // namespace
+
+void log_sidecar_message(log::Level level, std::string_view message) {
+  const bool dropped = limit.is_dropping();
+  if (!limit.admits(message.size() + 1, monotonic_now())) return;
+  if (dropped) log::warning("{}", limit.take_report());
+  log::write(level, message);
+}
 
 void log_sidecar_output(std::string_view text) {
   for (const char letter : text) {
@@ -34,6 +36,7 @@ void log_sidecar_output(std::string_view text) {
 
 void end_sidecar_output() {
   if (!unfinished_line.empty()) log_line();
+  if (limit.is_dropping()) log::warning("{}", limit.take_report());
 }
 
 }  // namespace askr::php

@@ -595,6 +595,17 @@ def test_output_without_end_is_limited_and_what_is_dropped_is_told(serve, mode, 
     assert written < 1_500_000 * (time.monotonic() - began)  # three of 256K a second, and what the clock has to do with it
 
 
+@BOTH
+@pytest.mark.parametrize("says", ["error_log($line)", "trigger_error($line, E_USER_WARNING)", "error_log(\"$line\\n\", 3, 'php://stderr')"])
+def test_so_is_what_php_logs_of_them(serve, mode, says, tmp_path):
+    app = serve(f"<?php $line = str_repeat('x', 2000); while (!askr_should_stop()) {says};", mode=mode, error_log=tmp_path / "error.log")
+    app.wait_log(r"queue 0:? wrote more than 256K a second: \d+ lines \(\d+K\) dropped")
+    before, began = (tmp_path / "error.log").stat().st_size, time.monotonic()
+    holds_for(lambda: app.get("/").status == 200, "requests are served", 1)
+    written = (tmp_path / "error.log").stat().st_size - before
+    assert written < 800_000 * (time.monotonic() - began)  # 256K a second come in pieces as large
+
+
 def test_a_reload_renews_commands(serve):
     app = serve(sidecars={"sleep": "exec sleep 600"})
     before = pid_of(app, "sidecar sleep")
@@ -607,7 +618,8 @@ def test_a_reload_renews_commands(serve):
 
 @pytest.mark.time_limit(90)
 def test_the_scheduler_runs_at_the_start_of_each_minute(serve):
-    app = serve(scheduler=NOTE + "note('run ' . ($app->name ?? '') . ' ' . date('s')); exit(2);", mode="cow")
+    flood = "for ($i = 0; $i < 20000; ++$i) error_log(str_repeat('x', 1000)); "
+    app = serve(scheduler=NOTE + "note('run ' . ($app->name ?? '') . ' ' . date('s')); " + flood + "exit(2);", mode="cow")
     assert sidecars(app) == []
     wait_until(lambda: noted(app, "run"), "it has run", 65)
     (line,) = noted(app, "run booted")
@@ -615,6 +627,8 @@ def test_the_scheduler_runs_at_the_start_of_each_minute(serve):
     app.wait_log(r"scheduler \(pid \d+\) exited with code 2")
     wait_until(lambda: sidecars(app) == [], "its run is over")
     assert len(noted(app, "run")) == 1
+    app.wait_log(r"warning scheduler: wrote more than 256K a second: \d+ lines \(\d+K\) dropped")
+    assert app.error_file.stat().st_size < 8_000_000
 
 
 # ---------------------------------------------------------------- mistakes

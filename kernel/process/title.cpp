@@ -18,11 +18,13 @@ size_t room_size = 0;
 void init_titles(int argc, char** argv) {
   if (argc < 1) return;
   // The kernel lays the strings of argv and environ out one behind the other.
-  char* end = argv[argc - 1] + std::strlen(argv[argc - 1]) + 1;
+  char* const begin = argv[argc - 1] + std::strlen(argv[argc - 1]) + 1;
+  char* end = begin;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     if (*variable == end) end += std::strlen(end) + 1;
   }
   for (char** variable = environ; *variable != nullptr; ++variable) *variable = ::strdup(*variable);
+  ::explicit_bzero(begin, static_cast<size_t>(end - begin));
   for (int index = 1; index < argc; ++index) argv[index] = ::strdup(argv[index]);
   room = argv[0];
   argv[0] = ::strdup(argv[0]);

@@ -1,9 +1,11 @@
 """The server's environment in PHP: there, as a container sets it, and without what is secret or could pass for a request."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from askrtest.server import run_askr
 from askrtest.wait import wait_until
 
 LOOK = """
@@ -112,6 +114,29 @@ def test_secrets_of_the_server_are_nowhere(serve):
         assert name not in seen["server"] and name not in seen["getenv"] and name not in seen["env"]
     assert seen["secret"] is False
     assert "ASKR_SERVER" not in seen["server"]
+
+
+def test_nobody_reads_them_in_the_environment_of_another_process(serve):
+    app = serve(env=SECRETS, flags=["--sidecar", "sleep=exec sleep 600"])
+    for pid in app.members():
+        text = Path(f"/proc/{pid}/environ").read_bytes()
+        assert not any(value.encode() in text for value in SECRETS.values()), Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_the_tests_of_an_application_do_not_have_them(tmp_path):
+    (tmp_path / "runner.php").write_text("""<?php
+        $seen = [getenv(), $_SERVER, shell_exec('env')];
+        for ($pid = getmypid(); $pid > 1 && str_contains((string) @file_get_contents("/proc/$pid/comm"), 'askr'); $pid = $parent) {
+            $seen[] = "process $pid";
+            $seen[] = file_get_contents("/proc/$pid/environ");
+            $parent = (int) explode(' ', explode(') ', file_get_contents("/proc/$pid/stat"))[1])[1];
+        }
+        file_put_contents(__DIR__ . '/seen', json_encode($seen, JSON_INVALID_UTF8_SUBSTITUTE));""")
+    (tmp_path / "tests").mkdir()
+    run_askr("test", "--root", tmp_path, "--runner", tmp_path / "runner.php", "--cache", tmp_path / "cache", cwd=tmp_path, env=SECRETS)
+    seen = (tmp_path / "seen").read_text()
+    assert seen.count("process ") >= 2  # the one that runs tests, and those above it
+    assert not any(value in seen for value in SECRETS.values())
 
 
 def test_clear_env_is_what_php_fpm_does(serve):

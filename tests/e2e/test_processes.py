@@ -10,6 +10,7 @@ import pytest
 from askrtest.http import request_bytes
 from askrtest.load import Load, kill_one_worker
 from askrtest.processes import Process, is_alive, memory_kb, open_descriptors, processes, session_members
+from askrtest.scribble import regions, start_site
 from askrtest.scripts import UNBUFFERED
 from askrtest.server import kill
 from askrtest.wait import SANITIZED, SOAK, holds_for, wait_until
@@ -250,6 +251,42 @@ def test_as_process_1_the_master_leaves_no_zombies(server):
     wait_until(lambda: not zombies_of(master), lambda: f"nothing is left of it: {zombies_of(master)}")
     assert app.get("/").text == "begun"
     wait_until(lambda: not zombies_of(master), "nothing is left of that")
+
+
+# Says in the page of its own worker that it is the process which it leaves behind as an orphan.
+CLAIMS_AN_ORPHAN = r"""
+function answer(): void
+{
+    if (!isset($_GET['claim'])) { echo 'begun'; exec('(sleep 0.1) > /dev/null 2>&1 &'); return; }
+    $orphan = (int) exec('sleep 0.3 > /dev/null 2>&1 & echo $!');
+    $c = FFI::cdef('void *memcpy(uintptr_t to, const void *from, size_t size);');
+    foreach (writable_parts((int) $_GET['total'], (int) $_GET['offset'], (int) $_GET['size']) as [$address]) {
+        $c->memcpy($address, pack('V', $orphan), 4);
+    }
+    echo $orphan;
+}
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a container")
+@pytest.mark.parametrize("mode", ["request", "worker", "rewind"])
+def test_no_worker_keeps_process_1_from_its_orphans(server, mode):
+    app = start_site(server, mode, CLAIMS_AN_ORPHAN, wait=False, workers=1)
+    command = ["unshare", "--pid", "--fork", "--mount-proc", *app.command()]
+    app.command = lambda: command
+    app.start()
+    (master,) = [process.pid for process in processes() if process.parent == app.process.pid]
+    app.signal = lambda number: os.kill(master, number)
+    places, total = regions(app)
+    offset, size = places["kernel.workers"]
+    assert int(app.get(f"/?claim&total={total}&offset={offset}&size={size}").text) > 1
+    for _ in range(3):
+        assert app.get("/").text == "begun"
+    wait_until(lambda: not zombies_of(master) and no_sleep_below(master), lambda: f"none is left: {zombies_of(master)}", 5)
+
+
+def no_sleep_below(master):
+    return not any(process.parent == master and process.title.startswith("sleep") for process in processes())
 
 
 # ---------------------------------------------------------------- crash loops

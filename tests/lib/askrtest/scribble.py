@@ -95,7 +95,7 @@ def regions(app):
     return places, at
 
 
-def start_site(server, mode, functions, flags=(), **options):
+def start_site(server, mode, functions, flags=(), wait=True, **options):
     """A server with two gateways whose pages call answer(), which `functions` (PHP) defines."""
     if mode == "rewind" and SANITIZED:
         pytest.skip("the shadow memory of a sanitizer is too large to be rewound")
@@ -105,7 +105,7 @@ def start_site(server, mode, functions, flags=(), **options):
                  wait=False, gateways=2, flags=[*flags, *MODES[mode]], ini=["ffi.enable=1"], **options)
     if mode != "request":
         app.worker_script = app.root / "worker.php"
-    return app.start()
+    return app.start() if wait else app
 
 
 def answered(app, target, method="GET", **options):

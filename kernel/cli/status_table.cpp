@@ -88,13 +88,19 @@ std::string not_rewound(const Json& status) {
   return out + (forks_each ? "each request has a process of its own for now\n" : "");
 }
 
+// New generations because workers died in a row.
+std::string renewals(const Json& status) {
+  const uint64_t count = number(status, "renewals");
+  return count == 0 ? "" : fmt::format(" ({} new generation{} for it)", count, count == 1 ? "" : "s");
+}
+
 std::string headline(const Json& status, const Json& processes) {
   std::string out = fmt::format("askr {} on {}\n{}, generation {}, up {}\n", text(status, "version"), addresses(status),
                                 mode(status), number(status, "generation"), uptime(number(status, "uptime_secs")));
-  out += fmt::format("{} of {} workers{}, {} queued{}, {} respawned, {} in all\n", number(status, "workers_alive"),
+  out += fmt::format("{} of {} workers{}, {} queued{}, {} respawned{}, {} in all\n", number(status, "workers_alive"),
                      number(status, status.contains("workers_target") ? "workers_target" : "workers_configured"),
                      range(status), number(status, "queue_depth"), shed(status), number(status, "respawns"),
-                     memory(memory_in_all(processes)));
+                     renewals(status), memory(memory_in_all(processes)));
   out += not_rewound(status);
   return out + "\n";
 }

@@ -40,9 +40,11 @@ Result<> Deployment::boot() {
   events.failed = [this](Generation& generation, const Error& why) { on_failed(generation, why); };
   events.emptied = [this](Generation& generation) { on_emptied(generation); };
   events.lost_request = [this](Generation&) { judge_canary(); };
+  events.crashed = [this](const Generation& generation) { on_crashed(generation); };
   auto generation = std::make_unique<Generation>(host_, ++last_number_, std::move(events));
   const bool first = active_ == nullptr;
-  const bool canary = !first && !held_ && host_.settings.reload.canary > 0;
+  const bool may_try = !std::exchange(renews_, false) && !first && !held_;
+  const bool canary = may_try && host_.settings.reload.canary > 0;
   ASKR_TRY(generation->start(canary ? Generation::Share::one_worker : Generation::Share::all,
                              first ? Generation::Rehearsals::may_fail : Generation::Rehearsals::must_pass));
   limit_boot(*generation);
@@ -219,6 +221,21 @@ void Deployment::judge_canary() {
 void Deployment::end_canary() {
   on_trial_ = false;
   host_.exchange.global().canary_generation.store(0, std::memory_order_release);
+}
+
+// ---------------------------------------------------------------- workers that die in a row
+
+// One reload that is under way brings what there is to be had.
+void Deployment::on_crashed(const Generation& generation) {
+  if (&generation != active_ || booting_ != nullptr || !open_) return;
+  if (!crash_loop_.on_death(generation.number(), generation.answered(), monotonic_now())) return;
+  log::error(
+      "{} workers in a row died of faults, and none has answered a request: a new generation takes their place, with "
+      "new "
+      "memory for opcache",
+      crash_loop_.deaths());
+  renews_ = true;
+  reload({});
 }
 
 // ---------------------------------------------------------------- asked for by PHP

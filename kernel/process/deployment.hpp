@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "process/control_server.hpp"
+#include "process/crash_loop.hpp"
 #include "process/generation.hpp"
 #include "process/source_watch.hpp"
 
@@ -46,6 +47,8 @@ class Deployment {
   void forget_sockets() const;
   void end_overdue(unsigned record) const;
 
+  // How often a new generation was started because workers died in a row.
+  [[nodiscard]] unsigned renewals() const { return crash_loop_.renewals(); }
   [[nodiscard]] Generation* active() const { return active_; }
   [[nodiscard]] bool empty() const { return generations_.empty(); }
 
@@ -64,6 +67,7 @@ class Deployment {
   void on_booted(Generation& generation);
   void on_failed(Generation& generation, const Error& why);
   void on_emptied(Generation& generation);
+  void on_crashed(const Generation& generation);
   void begin_canary(Generation& generation);
   void judge_canary();
   void end_canary();
@@ -93,6 +97,8 @@ class Deployment {
   Generation* active_ = nullptr;
   Generation* booting_ = nullptr;
   bool on_trial_ = false;  // booting_ is a canary
+  bool renews_ = false;    // what boots next takes the place of one that does not answer
+  CrashLoop crash_loop_;
   std::string trial_report_;
   uint32_t last_number_ = 0;
   bool open_ = false;  // reloads are possible

@@ -48,6 +48,7 @@ class Generation final : public Watcher {
     std::function<void(Generation&, const Error& why)> failed;  // it is not going to serve
     std::function<void(Generation&)> emptied;                   // no process of it is left
     std::function<void(Generation&)> lost_request;              // a worker died with one
+    std::function<void(Generation&)> crashed;                   // a worker died of a fault
   };
 
   Generation(GenerationHost& host, uint32_t number, Events events);
@@ -61,6 +62,8 @@ class Generation final : public Watcher {
   void expand();
   // What its workers have answered so far.
   [[nodiscard]] Answers answers() const;
+  // How many of them by a worker, rather than by a gateway because that had died.
+  [[nodiscard]] uint64_t answered() const { return answers().requests - lost_requests_; }
   // A worker's `ready` flag changed, perhaps, or the number of workers that there shall be.
   void check_ready();
   // It is the active one now: its sidecars start, and nothing that fails to start ends it any more.
@@ -156,8 +159,9 @@ class Generation final : public Watcher {
   Rehearsals must_pass_ = Rehearsals::may_fail;
   php::ClassList classes_ = php::ClassList::none;  // what its template does, or the next one
   UniqueFd class_list_;
-  bool starts_anew_ = false;  // the template ends to make place for another one
-  Answers ended_;             // of workers that have ended
+  bool starts_anew_ = false;    // the template ends to make place for another one
+  Answers ended_;               // of workers that have ended
+  uint64_t lost_requests_ = 0;  // with them
   bool template_ready_ = false;
   bool ready_ = false;      // has been, once
   bool announced_ = false;  // that all wanted ones are ready

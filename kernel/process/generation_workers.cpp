@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <tuple>
 
 #include "base/descriptor_message.hpp"
@@ -14,6 +15,17 @@
 #include "process/last_words.hpp"
 
 namespace askr::process {
+
+namespace {
+
+// Of its own doing, and not at our wish: ends that we bring about, and the kernel's for want of memory, are SIGKILL.
+bool is_fault(int status) {
+  constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+  return WIFSIGNALED(status) &&
+         std::find(std::begin(kFaults), std::end(kFaults), WTERMSIG(status)) != std::end(kFaults);
+}
+
+}  // namespace
 
 // The template died before it told of a fork: either it never happened, or the worker has written its id by itself.
 void Generation::settle_unanswered_forks() {
@@ -276,6 +288,7 @@ void Generation::on_worker_exit(Child& worker, int status) {
   known_ready_.erase(record_index);
   const unsigned lost_requests = lost.id.empty() ? 0 : 1;
   ended_.requests += record.requests.load(std::memory_order_relaxed) + lost_requests;
+  lost_requests_ += lost_requests;
   ended_.errors += record.errors.load(std::memory_order_relaxed) + lost_requests;
   std::erase_if(workers_, [&worker](const auto& other) { return other.get() == &worker; });
   look_at_rewinding();
@@ -300,6 +313,7 @@ void Generation::on_worker_exit(Child& worker, int status) {
       host_.settings.isolates() && WIFEXITED(status) && WEXITSTATUS(status) == php::kRecycled;
   if (!served_its_request) host_.exchange.global().respawns.fetch_add(1);
   replace(record, pid, was_ready, status);
+  if (is_fault(status)) events_.crashed(*this);
   if (!lost.id.empty()) events_.lost_request(*this);
 }
 

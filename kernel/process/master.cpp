@@ -287,7 +287,7 @@ void Master::run_command(const std::string& command, const ControlServer::Reply&
   if (command == "status") {
     // What another process has in memory is told to its own user; to root not in every container.
     const ActingAs acting(options_.account);
-    reply(status_json(options_.settings, options_.exchange, options_.plugins, started_));
+    reply(status_json(options_.settings, options_.exchange, options_.plugins, deployment_.renewals(), started_));
   } else if (command == "reload") {
     deployment_.reload(reply);
   } else if (command.starts_with("[")) {

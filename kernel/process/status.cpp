@@ -63,7 +63,7 @@ uint64_t seconds_since(int64_t start) {
 }  // namespace
 
 std::string status_json(const config::Settings& settings, const exchange::Exchange& exchange,
-                        const plugin::Host& plugins, int64_t started) {
+                        const plugin::Host& plugins, unsigned renewals, int64_t started) {
   nlohmann::json processes = nlohmann::json::array();
   uint64_t rss_total = 0;
   uint64_t shed = 0;
@@ -122,6 +122,7 @@ std::string status_json(const config::Settings& settings, const exchange::Exchan
                                  {"workers_alive", workers_alive},
                                  {"respawns", exchange.global().respawns.load()},
                                  {"rewinding", rewinding(settings, exchange)},
+                                 {"renewals", renewals},
                                  {"queue_depth", usage.queue_depth},
                                  {"shed", shed},
                                  {"spool", {{"used", exchange.spooled()}, {"limit", settings.server.spool_limit}}},

@@ -9,8 +9,8 @@
 
 namespace askr::process {
 
-// One JSON document, one line.
+// One JSON document, one line. `renewals`: see Deployment.
 std::string status_json(const config::Settings& settings, const exchange::Exchange& exchange,
-                        const plugin::Host& plugins, int64_t started);
+                        const plugin::Host& plugins, unsigned renewals, int64_t started);
 
 }  // namespace askr::process

@@ -49,6 +49,15 @@ TEST_CASE("workers that could not be rewound are counted by their reasons, the m
   }
 }
 
+TEST_CASE("new generations that took the place of dying workers are told") {
+  const auto line = [](const std::string& count) {
+    return status_table(R"({"respawns":9,"renewals":)" + count + R"(,"processes":[]})").value();
+  };
+  CHECK(line("0").find(" 9 respawned, ") != std::string::npos);
+  CHECK(line("1").find(" 9 respawned (1 new generation for it), ") != std::string::npos);
+  CHECK(line("2").find(" 9 respawned (2 new generations for it), ") != std::string::npos);
+}
+
 TEST_CASE("sidecars are called by their names, for which the first column makes room") {
   const std::string table = status_table(R"({"processes":[
     {"role":"master","pid":10,"state":"idle"},

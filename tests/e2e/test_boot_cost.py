@@ -11,16 +11,19 @@ HEAVY = "for ($i = 0, $n = 0; $i < 3000000; $i++) { $n += $i % 7; }"
 LONG = "if (0) { " + " ".join(f"function f{number}($a, $b) {{ return $a + {number} * $b; }}" for number in range(1000)) + " }"
 
 
-# The long one leaves a fork's price some room: what PHP does beside compiling it takes longer on a busy machine.
+# What a machine does beside it can only make a boot look heavier, now and then: it is started a few times.
 @pytest.mark.parametrize("isolation, boot, warns", [
     ("request", LIGHT, True), ("rewind", LIGHT, True), ("request", LONG, True), ("request", HEAVY, False), ("rewind", HEAVY, False),
 ], ids=["request light", "rewind light", "request long", "request heavy", "rewind heavy"])
 @pytest.mark.parametrize("script", ["preload", "worker"])
 def test_a_boot_that_is_too_light_is_said_at_the_start(server, isolation, boot, warns, script):
     files = {"preload.php": f"<?php {boot}", "index.php": "<?php echo 'fine';", "worker.php": WORKER % boot}
-    app = server(files, flags=["--isolation", isolation, f"--{script}-script", f"root/{script}.php"],
-                 ini=["opcache.file_update_protection=0"])
-    assert app.get("/").text == "fine"
+    for _ in range(5 if warns else 1):
+        app = server(files, flags=["--isolation", isolation, f"--{script}-script", f"root/{script}.php"],
+                     ini=["opcache.file_update_protection=0"])
+        assert app.get("/").text == "fine"
+        if TOO_LIGHT in app.banner():
+            break
     assert (TOO_LIGHT in app.banner()) == warns, app.banner()
 
 

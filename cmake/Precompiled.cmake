@@ -21,8 +21,8 @@ endfunction()
 function(askr_use_precompiled target name)
   if(ASKR_PCH)
     target_precompile_headers(${target} REUSE_FROM ${name})
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-      # gcc 12 believes that std::string writes out of bounds, and takes a precompiled one for ours.
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # gcc (seen with 12 and 14) believes that std::string writes out of bounds, and takes a precompiled one for ours.
       target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>
                                                $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow>)
     endif()

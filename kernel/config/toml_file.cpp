@@ -22,6 +22,54 @@ namespace {
 
 constexpr size_t kLargestFile = 1 << 20;
 
+// ---------------------------------------------------------------- toml11 3 and 4
+
+struct Place {
+  unsigned line = 0;
+  std::string text;  // of that line
+};
+
+#if TOML11_VERSION_MAJOR < 4
+const std::string& text_of(const toml::value& value) {
+  return value.as_string().str;
+}
+
+unsigned line_of(const toml::value& value) {
+  return value.location().line();
+}
+
+Place place_of(const toml::syntax_error& problem) {
+  return {problem.location().line(), problem.location().line_str()};
+}
+
+std::string title_of(const toml::syntax_error& problem) {
+  return problem.what();
+}
+#else
+const std::string& text_of(const toml::value& value) {
+  return value.as_string();
+}
+
+unsigned line_of(const toml::value& value) {
+  return static_cast<unsigned>(value.location().first_line_number());
+}
+
+Place place_of(const toml::syntax_error& problem) {
+  for (const toml::error_info& error : problem.errors()) {
+    for (const auto& [where, what] : error.locations()) {
+      return {static_cast<unsigned>(where.first_line_number()), where.first_line()};
+    }
+  }
+  return {};
+}
+
+std::string title_of(const toml::syntax_error& problem) {
+  return problem.errors().empty() ? problem.what() : problem.errors().front().title();
+}
+#endif
+
+// ----------------------------------------------------------------
+
 class TomlReader {
  public:
   TomlReader(const std::string& shown, const std::string& folder) : shown_(shown), folder_(folder) {}
@@ -66,7 +114,7 @@ class TomlReader {
     std::vector<std::string> lines;
     for (const auto& [key, value] : table.as_table()) {
       if (value.is_table() || value.is_array()) continue;
-      const std::string text = value.is_string() ? value.as_string().str : describe(value);
+      const std::string text = value.is_string() ? text_of(value) : describe(value);
       lines.push_back(quote(key + "=" + text));
     }
     std::sort(lines.begin(), lines.end());
@@ -107,7 +155,7 @@ class TomlReader {
       report(value, option.path, values.error().message);
       return;
     }
-    const Origin origin{Source::file, fmt::format("{}:{}", shown_, value.location().line()), {}};
+    const Origin origin{Source::file, fmt::format("{}:{}", shown_, line_of(value)), {}};
     assignments.push_back({&option, std::move(values).value(), origin, folder_});
   }
 
@@ -117,7 +165,7 @@ class TomlReader {
       report(value, option.path, "expected [[sidecar]], got " + describe(value));
       return;
     }
-    const Origin origin{Source::file, fmt::format("{}:{}", shown_, value.location().line()), {}};
+    const Origin origin{Source::file, fmt::format("{}:{}", shown_, line_of(value)), {}};
     Assignment assignment{&option, {}, origin, folder_};
     for (const toml::value& table : value.as_array()) {
       if (!table.is_table()) {
@@ -161,10 +209,10 @@ class TomlReader {
   void read_text(const toml::value& value, std::string_view path, std::string_view wanted, std::string& text) {
     if (!value.is_string()) {
       report(value, path, fmt::format("expected {}, got {}", wanted, describe(value)));
-    } else if (value.as_string().str.find('\0') != std::string::npos) {
+    } else if (text_of(value).find('\0') != std::string::npos) {
       report(value, path, "a NUL character is not allowed");
     } else {
-      text = value.as_string().str;
+      text = text_of(value);
     }
   }
 
@@ -176,11 +224,11 @@ class TomlReader {
     std::vector<std::string> items;
     if (!value.is_array()) {
       if (!value.is_string()) return usage_error("expected a list of strings, got " + describe(value));
-      return split_list(value.as_string().str, option.separator);
+      return split_list(text_of(value), option.separator);
     }
     for (const toml::value& item : value.as_array()) {
       if (!item.is_string()) return usage_error("expected a list of strings, got " + describe(item) + " in it");
-      items.push_back(item.as_string().str);
+      items.push_back(text_of(item));
     }
     return items;
   }
@@ -188,7 +236,7 @@ class TomlReader {
   static Result<std::string> scalar(const Option& option, const toml::value& value) {
     const bool numeric = option.kind == Kind::number || option.kind == Kind::count_or_auto ||
                          option.kind == Kind::size || option.kind == Kind::duration;
-    if (value.is_string()) return value.as_string().str;
+    if (value.is_string()) return text_of(value);
     const bool may_be_boolean = option.kind == Kind::boolean || !option.if_true.empty();
     if (may_be_boolean && value.is_boolean()) return std::string(value.as_boolean() ? "true" : "false");
     if (numeric && value.is_integer()) return std::to_string(value.as_integer());
@@ -216,7 +264,7 @@ class TomlReader {
   }
 
   static std::string describe(const toml::value& value) {
-    if (value.is_string()) return quote(value.as_string().str);
+    if (value.is_string()) return quote(text_of(value));
     if (value.is_integer()) return std::to_string(value.as_integer());
     if (value.is_boolean()) return value.as_boolean() ? "true" : "false";
     if (value.is_floating()) return fmt::format("{}", value.as_floating());
@@ -225,7 +273,7 @@ class TomlReader {
   }
 
   void report(const toml::value& value, std::string_view path, const std::string& message) {
-    const unsigned line = value.location().line();
+    const unsigned line = line_of(value);
     problems.emplace_back(line, fmt::format("{}:{}: {}: {}", shown_, line, path, message));
   }
 
@@ -248,15 +296,15 @@ std::string missing_quotes(std::string_view line) {
 
 // The first line of toml11's message without its decoration, and the line of the file that it is about.
 std::string syntax_problem(const toml::syntax_error& problem, const std::string& shown) {
-  std::string_view what = problem.what();
+  const std::string title = title_of(problem);
+  std::string_view what = title;
   what = what.substr(0, what.find('\n'));
   if (what.starts_with("[error] ")) what.remove_prefix(8);
   const size_t function_end = what.find(": ");
   if (what.starts_with("toml::") && function_end != std::string_view::npos) what.remove_prefix(function_end + 2);
   while (what.ends_with('.') || what.ends_with(' ')) what.remove_suffix(1);
-  const toml::source_location& where = problem.location();
-  return fmt::format("{}:{}: not valid TOML: {}: {}{}", shown, where.line(), what, quote(where.line_str()),
-                     missing_quotes(where.line_str()));
+  const auto [line, text] = place_of(problem);
+  return fmt::format("{}:{}: not valid TOML: {}: {}{}", shown, line, what, quote(text), missing_quotes(text));
 }
 
 Given unreadable(std::string why) {
@@ -304,8 +352,8 @@ std::vector<std::string> peek_toml_list(const std::string& path, const std::stri
     std::istringstream stream(text.value());
     const toml::value root = toml::parse(stream, path);
     const toml::value& value = toml::find(root, section, key);
-    if (value.is_string()) return split_list(value.as_string().str, ',');
-    for (const toml::value& item : value.as_array()) items.push_back(item.as_string().str);
+    if (value.is_string()) return split_list(text_of(value), ',');
+    for (const toml::value& item : value.as_array()) items.push_back(text_of(item));
   } catch (const std::exception&) {
     return {};  // what is wrong with it will be said when the file is read
   }

@@ -511,6 +511,15 @@ const Option kOptions[] = {
      .member = ASKR_FIELD(plugins.dir),
      .help = "Another folder of plugins; only root or the owner of the server may write there",
      .default_text = "none"},
+    {.path = "plugins.hook_timeout",
+     .flag = "--plugin-hook-timeout",
+     .placeholder = "TIME",
+     .group = kPlugins,
+     .kind = Kind::duration,
+     .member = ASKR_FIELD(plugins.hook_timeout),
+     .help = "Replace a gateway in which a plugin does not come back within that time; counts as a crash of the plugin",
+     .default_text = "10s",
+     .minimum = 100 * kMillisecond},
 };
 
 #undef ASKR_FIELD

@@ -110,6 +110,7 @@ struct PluginSettings {
   std::vector<std::string> enable, disable;
   std::vector<std::string> required;  // never taken out of a running server, however often they crash
   std::vector<std::string> dir;       // folders beside the one that comes with the server
+  int64_t hook_timeout = 10 * kSecond;
 
   [[nodiscard]] bool is_disabled(std::string_view name) const;
   [[nodiscard]] bool is_required(std::string_view name) const;

@@ -80,6 +80,7 @@ struct alignas(kRecordSize) ProcessRecord {
   // --- gateway: index + 1 of a plugin. Which one it was in when it died, and which one has blocked its loop (set when
   // that is noticed, taken back by the master when it has said so).
   std::atomic<uint32_t> crashed_in, blocked_in;
+  std::atomic<uint32_t> did_not_return;  // 1: `crashed_in` has not crashed, but kept the gateway for too long
 
   // --- gateway
   std::atomic<uint32_t> root_version;  // of Global, that it follows

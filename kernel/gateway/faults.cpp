@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 
@@ -29,6 +30,9 @@ struct State {
   int waits = -1;                 // /proc/self/schedstat
   uint32_t seen_turn = 0;
   int64_t seen_at = 0;  // in that turn, on the clock of own_time()
+  int64_t kept = 0;     // in that turn, as far as the timer ticked: a process that was frozen has kept nobody
+  int64_t ticked_at = 0;
+  int64_t limit = 0;
   bool reported = false;
   std::atomic<bool> armed{false};
 };
@@ -66,6 +70,14 @@ int64_t own_time() {
   return monotonic_now() - waited;
 }
 
+// No way leads out of somebody else's code but this one.
+[[noreturn]] void end_in(uint32_t plugin) {
+  state.record->crashed_in.store(plugin);
+  state.record->did_not_return.store(1);
+  ::kill(::getpid(), SIGKILL);
+  for (;;) ::pause();
+}
+
 void arm() {
   const itimerval once{{0, 0}, {0, kTick / kMicrosecond}};
   ::setitimer(ITIMER_REAL, &once, nullptr);
@@ -81,15 +93,24 @@ void on_tick(int /*signal*/) {
   if (turn != state.seen_turn) {
     state.seen_turn = turn;
     state.seen_at = now;
+    state.kept = 0;
     state.reported = false;
-  } else if (!state.reported && now - state.seen_at >= Watchdog::kBlocked) {
-    state.reported = true;
-    const uint32_t plugin = plugin_on_stack();
-    if (plugin != 0) {
-      state.record->blocked_in.store(plugin);
-      state.exchange->poke_master();
+  } else {
+    state.kept += std::min(now - state.ticked_at, 2 * kTick);
+    if (!state.reported && now - state.seen_at >= Watchdog::kBlocked) {
+      state.reported = true;
+      const uint32_t plugin = plugin_on_stack();
+      if (plugin != 0) {
+        state.record->blocked_in.store(plugin);
+        state.exchange->poke_master();
+      }
+    }
+    if (state.kept >= state.limit) {
+      const uint32_t plugin = plugin_on_stack();
+      if (plugin != 0) end_in(plugin);
     }
   }
+  state.ticked_at = now;
   arm();
 }
 
@@ -117,7 +138,9 @@ void note_crashes(const plugin::Host& plugins, exchange::ProcessRecord& record) 
   for (const int signal : kFaults) handle(signal, on_fault, SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
 }
 
-Watchdog::Watchdog(const plugin::Host& plugins, exchange::Exchange& exchange, exchange::ProcessRecord& record) {
+Watchdog::Watchdog(const plugin::Host& plugins, exchange::Exchange& exchange, exchange::ProcessRecord& record,
+                   int64_t limit) {
+  state.limit = limit;
   state.plugins = &plugins;
   state.exchange = &exchange;
   state.record = &record;

@@ -128,7 +128,9 @@ Result<> Gateway::prepare() {
   dropped_plugins_ = options_.exchange.global().dropped_plugins.load();
   ASKR_TRY(pipeline_.seal());
   note_crashes(options_.plugins, state_.record);
-  if (!options_.plugins.plugins().empty()) watchdog_.emplace(options_.plugins, options_.exchange, state_.record);
+  if (!options_.plugins.plugins().empty()) {
+    watchdog_.emplace(options_.plugins, options_.exchange, state_.record, options_.settings.plugins.hook_timeout);
+  }
 
   sigset_t set;
   sigemptyset(&set);
@@ -145,9 +147,11 @@ Result<> Gateway::prepare() {
 
   limit_connections();
   plugin_loop_.set_now(monotonic_now());
+  if (watchdog_) watchdog_->begin_turn();
   ASKR_TRY(options_.plugins.start_process({sizeof(askr_process), ASKR_ROLE_GATEWAY, options_.index, 0,
                                            options_.exchange.options().gateways,
                                            options_.exchange.options().workers_of_generation()}));
+  if (watchdog_) watchdog_->end_turn();
   for (const Listener& listener : options_.listeners) {
     acceptors_.push_back(std::make_unique<Acceptor>(state_, listener.socket_of(options_.index)));
     acceptors_.back()->start();
@@ -175,7 +179,9 @@ int Gateway::run() {
   // worker that has died that it has.
   while (!(state_.stopping && state_.connections.empty() && (state_.port.idle() || has_no_master_))) turn();
   delete_closed();
+  if (watchdog_) watchdog_->begin_turn();
   options_.plugins.stop_process();
+  if (watchdog_) watchdog_->end_turn();
   plugin_loop_.report_leftovers();
   return 0;
 }

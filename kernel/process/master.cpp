@@ -3,6 +3,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <exception>
 
@@ -11,12 +13,23 @@
 #include "gateway/gateway.hpp"
 #include "gateway/kernel_plugins.hpp"
 #include "process/json_line.hpp"
+#include "process/last_resort.hpp"
 #include "process/orphans.hpp"
 #include "process/spawn.hpp"
 #include "process/status.hpp"
 #include "process/title.hpp"
 
 namespace askr::process {
+namespace {
+
+// In a gateway whose master has died: it finishes what it has, as at SIGTERM, if its loop comes to it in time.
+void on_master_gone(int /*signal*/) {
+  start_last_resort();
+  ::raise(SIGTERM);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Master>> Master::create(const MasterOptions& options) {
   EventLoop loop = ASKR_TRY(EventLoop::create());
   std::unique_ptr<Master> master(new Master(options, std::move(loop)));
@@ -132,12 +145,14 @@ void Master::start_gateway(unsigned index) {
   record.spooled = record.shed = 0;
   record.requests = 0;
   record.ready = 0;
-  record.crashed_in = record.blocked_in = 0;
+  record.crashed_in = record.blocked_in = record.did_not_return = 0;
   gateway_ready_[index] = false;
   const pid_t pid = ::fork();
   if (pid == 0) {
     become(options_.account);
-    settle_child(master, SIGTERM);
+    prepare_last_resort(options_.settings.server.shutdown_timeout);
+    handle_signal(SIGRTMIN + 1, on_master_gone);
+    settle_child(master, SIGRTMIN + 1);
     options_.exchange.enter(exchange::Role::gateway);
     log::settle_child();
     if (options_.access_log != nullptr) options_.access_log->settle_child();
@@ -189,7 +204,8 @@ void Master::on_gateway_exit(Child& child, int status) {
   }
   log::error("gateway {} (pid {}) {}; its connections are closed, the others go on", index, pid,
              describe_status(status));
-  note_crash(index, record.crashed_in.exchange(0));
+  const bool did_not_return = record.did_not_return.exchange(0) != 0;
+  note_crash(index, record.crashed_in.exchange(0), did_not_return);
   const int64_t delay = gateway_policy_.on_death(was_ready);
   if (delay < 0) {
     fail({"gateways died " + std::to_string(RespawnPolicy::kGiveUp) + " times in a row before they were ready"});
@@ -206,11 +222,15 @@ std::string Master::plugin_name(uint32_t place) const {
 }
 
 // A plugin in which gateways die again and again is taken out, so that the site stays up.
-void Master::note_crash(unsigned gateway, uint32_t plugin) {
+void Master::note_crash(unsigned gateway, uint32_t plugin, bool did_not_return) {
   if (plugin == 0) return;
   const std::string name = plugin_name(plugin);
   const size_t crashes = plugin_crashes_.add(plugin, monotonic_now());
-  log::error("gateway {} died inside plugin {} ({} times within a minute)", gateway, name, crashes);
+  log::error("gateway {} {} plugin {} ({} times within a minute)", gateway,
+             did_not_return ? fmt::format("was ended after {:g} s (plugins.hook_timeout) inside",
+                                          static_cast<double>(options_.settings.plugins.hook_timeout) / kSecond)
+                            : "died inside",
+             name, crashes);
   if (crashes < PluginCrashes::kAllowed || options_.settings.plugins.is_required(name)) return;
   log::error(
       "plugin {} IS TAKEN OUT: gateways died in it {} times within a minute; the server goes on without it "

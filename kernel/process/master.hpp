@@ -57,7 +57,7 @@ class Master {
   void start_gateway(unsigned index);
   void on_gateway_exit(Child& child, int status);
   void check_gateways();
-  void note_crash(unsigned gateway, uint32_t plugin);
+  void note_crash(unsigned gateway, uint32_t plugin, bool did_not_return);
   [[nodiscard]] std::string plugin_name(uint32_t place) const;  // index + 1, as in the process table
   void close_in_child();
   void close_own_descriptors();

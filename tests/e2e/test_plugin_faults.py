@@ -55,6 +55,45 @@ def test_a_plugin_that_blocks_the_loop_is_named(serve):
     assert app.error_log().count("has blocked") == 1
 
 
+def spin(app):
+    client = app.client()
+    client.send(request_bytes("GET", "/spin"))
+    return client
+
+
+def test_a_loop_without_end_costs_its_gateway_and_counts_as_a_crash(serve):
+    app = serve("blocks", flags=["--plugin-hook-timeout", "300ms"])
+    gateway = app.gateway()
+    with spin(app):
+        wait_until(lambda: app.pids("gateway") not in ([], [gateway]), "another gateway runs")
+    assert app.get("/").body == b"hello"
+    app.wait_log(r"gateway 0 was ended after 0.3 s \(plugins.hook_timeout\) inside plugin blocks "
+                 r"\(1 times within a minute\)")
+
+
+def test_work_that_ends_in_time_ends_nobody(serve):
+    app = serve("blocks", flags=["--plugin-hook-timeout", "2s"])
+    gateway = app.gateway()
+    assert app.get("/block").status == 200
+    app.wait_log("has blocked the event loop")
+    assert app.gateway() == gateway
+
+
+@pytest.mark.parametrize("timeouts", [
+    ["--plugin-hook-timeout", "2s", "--shutdown-timeout", "1h"],
+    ["--plugin-hook-timeout", "1h", "--shutdown-timeout", "1s"],
+])
+def test_a_gateway_that_spins_outlives_no_master(serve, timeouts):
+    """It ends by the watchdog, or by the timer that its master's death has started."""
+    app = serve("blocks", flags=timeouts)
+    gateway = app.gateway()
+    with spin(app):
+        app.wait_log("has blocked the event loop")
+        app.expected_exit = -9
+        kill(app.master)
+        wait_until(lambda: not os.path.exists(f"/proc/{gateway}"), "the gateway has ended")
+
+
 def test_a_server_that_is_merely_busy_is_not_accused(serve):
     app = serve("blocks")
     until = time.monotonic() + 0.5

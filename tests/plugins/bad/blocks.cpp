@@ -1,4 +1,4 @@
-// Sleeps in the event loop; or works there, for a time that is not too long.
+// Sleeps in the event loop; or works there, for a time that is not too long; or for ever.
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +12,9 @@ class Blocks : public askr::Plugin {
   askr::Verdict route(askr::Request request) {
     if (request.path() == "/block") {
       for (int i = 0; i < 40; ++i) ::usleep(10'000);  // signals end a sleep
+    }
+    if (request.path() == "/spin") {
+      for (volatile bool forever = true; forever;) continue;
     }
     if (request.path() == "/work") {
       const int64_t begun = processor_time();

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/log.hpp"
+#include "php/state.hpp"
 #include "pipeline/contain.hpp"
 
 namespace askr::php {
@@ -163,6 +164,7 @@ PHP_FUNCTION(askr_plugin_function) {
   call.given = ZEND_NUM_ARGS();
   call.result = return_value;
   const askr_php_function& function = *call.target->function;
+  if (state.options.plugins.is_out(*call.target)) return;  // null
   if (call.given < called->common.required_num_args || call.given > function.parameter_count) {
     zend_wrong_parameters_count_error(called->common.required_num_args, function.parameter_count);
     return;

@@ -4,6 +4,8 @@
 #include <askr/abi/php.h>
 #include <askr/abi/pipeline.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,12 +13,14 @@ namespace askr::php {
 
 struct PluginFunction {
   std::string plugin;
+  uint64_t bit;  // in PluginParts::taken_out
   const askr_php_function* function;
   void* self;
 };
 
 struct WorkerHook {
   std::string plugin;
+  uint64_t bit;
   askr_hook function;
   void* self;
 };
@@ -25,6 +29,13 @@ struct WorkerHook {
 struct PluginParts {
   std::vector<PluginFunction> functions;
   std::vector<WorkerHook> request_begin, request_end;
+  // Plugins that the master has taken out meanwhile, a bit each; nullptr: there is no master.
+  const std::atomic<uint64_t>* taken_out = nullptr;
+
+  template <class Part>
+  [[nodiscard]] bool is_out(const Part& part) const {
+    return taken_out != nullptr && (taken_out->load(std::memory_order_relaxed) & part.bit) != 0;
+  }
 };
 
 }  // namespace askr::php

@@ -11,12 +11,18 @@ namespace {
 
 askr_request current{};  // {0}: between requests, or its end has run
 
+void run(const std::vector<WorkerHook>& hooks, askr_request request) {
+  for (const WorkerHook& hook : hooks) {
+    if (!state.options.plugins.is_out(hook)) hook.function(hook.self, request);
+  }
+}
+
 }  // namespace
 
 void run_request_begin() {
   static uint64_t last = 0;
   current = {++last};
-  for (const WorkerHook& hook : state.options.plugins.request_begin) hook.function(hook.self, current);
+  run(state.options.plugins.request_begin, current);
 }
 
 void run_request_end() {
@@ -25,7 +31,7 @@ void run_request_end() {
   // The limit of the request is not one for what comes after it.
   if (has_callables()) suspend_time_limit();
   state.ending = true;
-  for (const WorkerHook& hook : state.options.plugins.request_end) hook.function(hook.self, ended);
+  run(state.options.plugins.request_end, ended);
   state.ending = false;
   release_leftovers();
 }

@@ -213,6 +213,10 @@ std::pair<int, std::string> Host::run_command(std::string_view name, const std::
     for (const askr_command* command : plugin->commands) {
       if (command->name != name) continue;
       if (arguments == std::vector<std::string>{"--help"}) return {0, help_of(*command)};
+      if (is_dropped(*plugin)) {
+        return {
+            1, fmt::format("plugin {} was taken out, because processes died in it: see the error log\n", plugin->id())};
+      }
       const askr_status status = pipeline::contain(plugin->id(), "its command", askr_status{ASKR_E_FAILED}, [&] {
         return command->run(plugin->self, views.data(), static_cast<uint32_t>(views.size()), &reply.interface);
       });

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "base/log.hpp"
@@ -115,19 +116,22 @@ php::RuntimeOptions Generation::runtime_options() const {
 
 php::PluginParts Generation::plugin_parts() const {
   php::PluginParts parts;
+  parts.taken_out = &host_.exchange.global().dropped_plugins;
+  std::map<std::string, uint64_t> bits;
   for (const auto& plugin : host_.plugins.plugins()) {
+    const uint64_t bit = bits[std::string(plugin->id())] = 1ULL << plugin->index;
     for (const askr_php_function* function : plugin->functions) {
-      parts.functions.push_back({std::string(plugin->id()), function, plugin->self});
+      parts.functions.push_back({std::string(plugin->id()), bit, function, plugin->self});
     }
   }
   pipeline::Pipeline pipeline;
   host_.plugins.install(pipeline);
   if (auto sealed = pipeline.seal(); !sealed) log::error("{}", sealed.error().message);  // the gateways say so first
   for (const pipeline::Hook& hook : pipeline.hooks(pipeline::Phase::request_begin)) {
-    parts.request_begin.push_back({hook.plugin, hook.function, hook.self});
+    parts.request_begin.push_back({hook.plugin, bits[hook.plugin], hook.function, hook.self});
   }
   for (const pipeline::Hook& hook : pipeline.hooks(pipeline::Phase::request_end)) {
-    parts.request_end.push_back({hook.plugin, hook.function, hook.self});
+    parts.request_end.push_back({hook.plugin, bits[hook.plugin], hook.function, hook.self});
   }
   return parts;
 }

@@ -187,6 +187,24 @@ def test_a_plugin_that_crashes_three_times_is_taken_out(serve):
     assert app.status()["plugins"] == ["compress", "defer", "plain-c"]
 
 
+def test_all_of_a_plugin_is_taken_out(serve):
+    app = serve("crashes", workers=1, files={"call.php": "<?php var_dump(crashes_number());"})
+    assert app.get("/call.php").body == b"int(1)\n"
+    assert app.askr("crashes").stdout == "at your service\n"
+    for _ in range(3):
+        crash(app)
+    app.wait_log("plugin crashes IS TAKEN OUT")
+    began, ended = (app.error_log().count(f"plugin crashes: a worker {what}") for what in ("begins", "ends"))
+    assert began > 0 and ended > 0
+    for _ in range(3):
+        assert app.get("/call.php").body == b"NULL\n"
+    assert app.error_log().count("plugin crashes: a worker begins") == began
+    assert app.error_log().count("plugin crashes: a worker ends") <= ended + 1  # of the last request before
+    refused = app.askr("crashes")
+    assert refused.returncode == 1
+    assert "plugin crashes was taken out" in refused.stdout + refused.stderr
+
+
 def test_other_gateways_drop_the_plugin_without_a_restart(serve):
     app = serve("crashes", gateways=2)
     crashes = 0
